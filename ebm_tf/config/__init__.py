@@ -1,0 +1,1 @@
+"""Experiments as validated, immutable values; importable without TensorFlow."""

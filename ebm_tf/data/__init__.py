@@ -1,0 +1,1 @@
+"""Images for learning and for measurements."""

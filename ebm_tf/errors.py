@@ -1,0 +1,25 @@
+"""Mistakes of the user: each is told in one line and ends a program with exit code 2."""
+
+
+class UserError(Exception):
+    """Something that the user can put right; the message says what and how."""
+
+
+class ConfigError(UserError):
+    """A configuration that cannot be run."""
+
+
+class DataError(UserError):
+    """A dataset that is unknown, not prepared or damaged."""
+
+
+class WeightsError(UserError):
+    """A weight file that is missing, damaged or made for another network."""
+
+
+class RunError(UserError):
+    """A run folder that cannot be written, read or continued."""
+
+
+class DeviceError(UserError):
+    """A device that this machine does not have."""

@@ -1,0 +1,1 @@
+"""Learning steps: pure functions of one replica."""

@@ -1,0 +1,15 @@
+"""Pixel ranges: the only place that knows how [-1, 1], [0, 1] and bytes are related."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def from_bytes(images: tf.Tensor) -> tf.Tensor:
+    """Maps bytes 0..255 to float32 in [-1, 1]."""
+    return tf.cast(images, tf.float32) * (2.0 / 255.0) - 1.0
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Clips images in [-1, 1] and rounds them to the nearest of the bytes 0..255."""
+    scaled = (np.clip(images, -1.0, 1.0) + 1.0) * 127.5
+    return np.rint(scaled).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""What touches the machine: files, devices, figures and the command line."""

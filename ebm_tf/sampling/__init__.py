@@ -1,0 +1,1 @@
+"""Langevin chains: where they start, how they move and where they live."""
