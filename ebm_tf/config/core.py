@@ -1,0 +1,261 @@
+"""Typed, validated, immutable settings: construction, command-line overrides, JSON."""
+
+import ast
+import dataclasses
+import difflib
+import functools
+import importlib.util
+import json
+import pathlib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
+
+from ebm_tf.errors import ConfigError
+
+# A constant, or (value, first step) pairs: each value holds from its step on.
+Schedule = float | tuple[tuple[float, int], ...]
+CountSchedule = int | tuple[tuple[int, int], ...]
+
+Device = Literal["auto", "cpu", "gpu", "tpu"]
+Dtype = Literal["float32", "bfloat16"]
+
+
+def runtime(default: Any) -> Any:
+    """A field that changes how a run is carried out, not what it computes."""
+    return dataclasses.field(default=default, metadata={"runtime": True})
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises `ConfigError` with the message unless the condition holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def require_schedule(name: str, schedule: Schedule, least: float) -> None:
+    """Checks the values and the first steps of a schedule."""
+    pairs = schedule if isinstance(schedule, tuple) else ((schedule, 0),)
+    starts = [start for _, start in pairs]
+    require(
+        bool(pairs) and starts[0] == 0 and starts == sorted(set(starts)),
+        f"Expected the first steps of {name}={schedule} to rise from 0.",
+    )
+    require(
+        all(value >= least for value, _ in pairs),
+        f"Expected {name}={schedule} to be at least {least:g}.",
+    )
+
+
+@functools.cache
+def field_types(cls: type) -> dict[str, Any]:
+    """The resolved annotation of every field of a dataclass."""
+    hints = typing.get_type_hints(cls)
+    return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+class Settings:
+    """A frozen dataclass whose fields are checked against their annotations."""
+
+    def __post_init__(self) -> None:
+        """Converts each field to its declared type, then calls `validate`."""
+        for name, hint in field_types(type(self)).items():
+            value = convert(getattr(self, name), hint, name)
+            object.__setattr__(self, name, value)
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises `ConfigError` for values that cannot work together."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment(Settings):
+    """What every experiment has; the class of a config names its executable."""
+
+    executable: ClassVar[str]
+
+    name: str
+    seed: int = 0
+    compute_dtype: Dtype = "float32"
+    device: Device = runtime("auto")
+
+    def validate(self) -> None:
+        """Checks that the name can be that of a folder."""
+        require(
+            bool(self.name) and not set(self.name) & set("/\\ \t\n"),
+            f"Expected name={self.name!r} to be a word that can name a folder.",
+        )
+
+
+def describe_type(hint: Any) -> str:
+    """A type as a user would say it."""
+    if isinstance(hint, type) and not typing.get_args(hint):
+        return "nothing" if hint is types.NoneType else hint.__name__
+    return str(hint).replace("typing.", "").replace("ebm_tf.config.parts.", "")
+
+
+def convert(value: Any, hint: Any, name: str) -> Any:
+    """Returns the value as the declared type.
+
+    Integers become floats where floats are declared, lists become tuples and
+    mappings (from JSON) the dataclass that they describe.
+
+    Raises:
+      ConfigError: if the value is of another type.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        for option in arguments:
+            try:
+                return convert(value, option, name)
+            except _TypeMismatchError:
+                continue
+    elif origin is Literal:
+        if value in arguments:
+            return value
+    elif origin is tuple and isinstance(value, list | tuple):
+        inner = arguments[:1] * len(value) if arguments[-1] is ... else arguments
+        if len(inner) == len(value):
+            return tuple(
+                convert(item, kind, name)
+                for item, kind in zip(value, inner, strict=True)
+            )
+    elif dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        if value.get("type") == typing.cast(type, hint).__name__:
+            return from_mapping(typing.cast(type, hint), value)
+    elif hint is float and type(value) in (int, float):
+        return float(value)
+    elif origin is None and isinstance(hint, type):
+        # bool is an int to Python, not to a reader of a config.
+        if isinstance(value, hint) and (type(value) is not bool or hint is bool):
+            return value
+    raise _TypeMismatchError(
+        f"Expected {name}={value!r} to be of type {describe_type(hint)}."
+    )
+
+
+class _TypeMismatchError(ConfigError):
+    """A value of another type; tells it from a value that is out of range."""
+
+
+def from_mapping(cls: type, mapping: Mapping[str, Any]) -> Any:
+    """Builds a settings class from the mapping that `to_mapping` made."""
+    names = field_types(cls)
+    given = {key: value for key, value in mapping.items() if key != "type"}
+    for key in given:
+        require(key in names, _unknown_key(key, names))
+    try:
+        return cls(**{key: convert(v, names[key], key) for key, v in given.items()})
+    except _TypeMismatchError as error:  # of a field, not of the settings as a whole
+        raise ConfigError(str(error)) from error
+
+
+def to_mapping(settings: Any) -> dict[str, Any]:
+    """The settings as JSON-able values; nested settings carry their type's name."""
+    mapping: dict[str, Any] = {"type": type(settings).__name__}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        mapping[field.name] = (
+            to_mapping(value) if dataclasses.is_dataclass(value) else value
+        )
+    return mapping
+
+
+def to_json(settings: Any) -> str:
+    """The settings as indented JSON text."""
+    return json.dumps(to_mapping(settings), indent=2) + "\n"
+
+
+def override(config: Experiment, assignments: Iterable[str]) -> Any:
+    """Applies ``key.path=value`` assignments, each checked against its field.
+
+    All are applied before the result is validated, so their order is free.
+    """
+    mapping = to_mapping(config)
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        require(bool(separator), f"Expected --set {assignment} as key.path=value.")
+        _assign(mapping, type(config), path.strip().split("."), text.strip())
+    return from_mapping(type(config), mapping)
+
+
+def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> None:
+    key, *rest = path
+    hints = field_types(cls)
+    require(key in hints, _unknown_key(key, hints))
+    if rest:
+        nested = mapping[key]
+        require(
+            isinstance(nested, dict),
+            f"Expected {key} to have fields, but it is {nested!r}.",
+        )
+        _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
+    else:
+        mapping[key] = convert(_literal(text), hints[key], key)
+
+
+def _settings_class(hint: Any, name: str) -> type:
+    options = typing.get_args(hint) or (hint,)
+    return next(option for option in options if option.__name__ == name)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _unknown_key(key: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known
+    return f"Unknown setting {key!r}; the nearest are {', '.join(near)}."
+
+
+def differing_fields(first: Any, second: Any, prefix: str = "") -> list[str]:
+    """Dotted paths of the science fields in which two settings differ."""
+    if type(first) is not type(second):
+        return [prefix.rstrip(".") or "type"]
+    paths: list[str] = []
+    for field in dataclasses.fields(first):
+        before, after = getattr(first, field.name), getattr(second, field.name)
+        if before == after or field.metadata.get("runtime"):
+            continue
+        if dataclasses.is_dataclass(before):
+            paths += differing_fields(before, after, f"{prefix}{field.name}.")
+        else:
+            paths.append(f"{prefix}{field.name}")
+    return paths
+
+
+def load(path: str) -> Experiment:
+    """Runs a config module, from any working directory, and returns its `config`.
+
+    Raises:
+      ConfigError: if there is no such file, it fails, or it defines no `config`.
+    """
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise ConfigError(f"No config file {path}{_near_files(file)}.")
+    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"Expected {path} to be a Python file (*.py).")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path}: {type(error).__name__}: {reason}") from error
+    config = getattr(module, "config", None)
+    if not isinstance(config, Experiment):
+        raise ConfigError(f"Expected {path} to define `config`, an experiment.")
+    return config
+
+
+def _near_files(file: pathlib.Path) -> str:
+    siblings = sorted(str(other) for other in file.parent.glob("*.py"))
+    near = difflib.get_close_matches(str(file), siblings, n=2)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+

@@ -1,0 +1,272 @@
+"""The settings that experiments are composed of."""
+
+import dataclasses
+from typing import Literal
+
+from ebm_tf.config.core import (
+    CountSchedule,
+    Schedule,
+    Settings,
+    require,
+    require_schedule,
+)
+
+Start = Literal["noise", "data", "generator"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Data(Settings):
+    """Which images, and at what size they are used.
+
+    Attributes:
+      name: a dataset, or "generator" for images that the generator makes.
+      image_size: height and width in pixels.
+      channels: 1 or 3.
+      split: the part of the dataset that is read.
+      random_crop: whether training images are cropped at random, not centrally.
+    """
+
+    name: str
+    image_size: int
+    channels: int = 3
+    split: str = "train"
+    random_crop: bool = False
+
+    def validate(self) -> None:
+        """Checks size and channels."""
+        require(self.image_size > 0, f"Expected image_size={self.image_size} > 0.")
+        require(
+            self.channels in (1, 3), f"Expected channels={self.channels} to be 1 or 3."
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Network(Settings):
+    """An energy network.
+
+    Attributes:
+      architecture: "sngan" or "biggan".
+      width: channels of the narrowest block; the published ones if None.
+      activation: any Keras activation.
+      weights: a weight file or a run folder to start from.
+    """
+
+    architecture: str = "sngan"
+    width: int | None = None
+    activation: str = "relu"
+    weights: str | None = None
+
+    def validate(self) -> None:
+        """Checks the width."""
+        require(
+            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorNetwork(Settings):
+    """A generator network.
+
+    Attributes:
+      architecture: "sngan", "biggan" or "biggan_conditional".
+      width: channels of the narrowest block; the published ones if None.
+      latent_size: length of the normal latent vector.
+      batch_norm_epsilon: 1e-3, or 1e-5 for weights that were learned with PyTorch.
+      batch_norm_training: whether learning steps normalise by their own batch.
+      weights: a weight file or a run folder to start from.
+    """
+
+    architecture: str = "sngan"
+    width: int | None = None
+    latent_size: int = 128
+    batch_norm_epsilon: float = 1e-3
+    batch_norm_training: bool = False
+    weights: str | None = None
+
+    def validate(self) -> None:
+        """Checks width, latent size and epsilon."""
+        require(
+            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
+        )
+        require(self.latent_size > 0, f"Expected latent_size={self.latent_size} > 0.")
+        require(
+            self.batch_norm_epsilon > 0,
+            f"Expected batch_norm_epsilon={self.batch_norm_epsilon} > 0.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Langevin(Settings):
+    """One Langevin step: x <- x - drift * gradient + noise * normal.
+
+    Attributes:
+      noise: standard deviation of the noise (epsilon).
+      drift: factor of the energy's gradient; noise**2 / 2, the Langevin value, if None.
+      max_drift: the longest way in Euclidean norm that the drift moves one image in
+        one step; no limit if None.
+    """
+
+    noise: float
+    drift: float | None = None
+    max_drift: float | None = None
+
+    def validate(self) -> None:
+        """Checks that noise and drifts are not negative."""
+        require(self.noise >= 0, f"Expected noise={self.noise} >= 0.")
+        require(self.drift is None or self.drift > 0, f"Expected drift={self.drift} > 0.")
+        require(
+            self.max_drift is None or self.max_drift > 0,
+            f"Expected max_drift={self.max_drift} > 0.",
+        )
+        require(
+            self.drift is not None or self.noise > 0,
+            "Expected a drift where noise=0.0.",
+        )
+
+    @property
+    def drift_factor(self) -> float:
+        """The factor of the gradient."""
+        return self.noise**2 / 2 if self.drift is None else self.drift
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Persistent(Settings):
+    """Chains that go on from update to update in a bank.
+
+    Attributes:
+      start: where new chains begin. With "generator" each chain keeps its latent.
+      bank_size: chains in the bank, over all replicas; rounded down to whole batches.
+      num_steps: Langevin steps per update.
+      rejuvenation: probability that a drawn chain is begun anew.
+      max_updates: a chain that was continued more often than this is begun anew.
+      burn_in: extra Langevin steps of a chain that was just begun anew.
+      noise_scale: half-width of the uniform noise of start="noise".
+    """
+
+    start: Start
+    bank_size: int = 10_000
+    num_steps: CountSchedule = 100
+    rejuvenation: Schedule = 0.0
+    max_updates: int | None = None
+    burn_in: CountSchedule = 0
+    noise_scale: float = 1.0
+
+    def validate(self) -> None:
+        """Checks counts and probabilities."""
+        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
+        require_schedule("num_steps", self.num_steps, least=1)
+        require_schedule("burn_in", self.burn_in, least=0)
+        require_schedule("rejuvenation", self.rejuvenation, least=0)
+        pairs = (
+            self.rejuvenation
+            if isinstance(self.rejuvenation, tuple)
+            else ((self.rejuvenation, 0),)
+        )
+        require(
+            all(0 <= probability <= 1 for probability, _ in pairs),
+            f"Expected rejuvenation={self.rejuvenation} in [0, 1].",
+        )
+        require(
+            self.max_updates is None or self.max_updates >= 0,
+            f"Expected max_updates={self.max_updates} >= 0.",
+        )
+        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Transient(Settings):
+    """Chains that are begun anew for every update.
+
+    Attributes:
+      start: where chains begin.
+      num_steps: Langevin steps per update.
+      noise_scale: half-width of the uniform noise of start="noise".
+    """
+
+    start: Start
+    num_steps: CountSchedule = 100
+    noise_scale: float = 1.0
+
+    def validate(self) -> None:
+        """Checks counts."""
+        require_schedule("num_steps", self.num_steps, least=1)
+        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimizer(Settings):
+    """How weights follow their gradient.
+
+    Attributes:
+      name: "adam" or "sgd".
+      learning_rate: a constant, or (rate, first update) pairs.
+      max_grad_norm: bound on the norm of each weight tensor's gradient, after the
+        mean over replicas; no bound if None.
+      average_decay: decay of the weight average that evaluation uses; 0 follows the
+        weights.
+    """
+
+    name: Literal["adam", "sgd"] = "adam"
+    learning_rate: Schedule = 1e-4
+    max_grad_norm: float | None = None
+    average_decay: float = 0.9999
+
+    def validate(self) -> None:
+        """Checks rates and decay."""
+        require_schedule("learning_rate", self.learning_rate, least=0)
+        require(
+            self.max_grad_norm is None or self.max_grad_norm > 0,
+            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
+        )
+        require(
+            0 <= self.average_decay < 1,
+            f"Expected average_decay={self.average_decay} in [0, 1).",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Guard(Settings):
+    """When learning counts as diverged, and what then happens.
+
+    Attributes:
+      max_energy_difference: bound on the energy difference (over temperature) per
+        image dimension.
+      max_rollbacks: how often a run goes back to its last good checkpoint.
+      rate_factor: factor of the learning rates at each rollback.
+    """
+
+    max_energy_difference: float = 1000.0
+    max_rollbacks: int = 3
+    rate_factor: float = 0.5
+
+    def validate(self) -> None:
+        """Checks bounds."""
+        require(
+            self.max_energy_difference > 0,
+            f"Expected max_energy_difference={self.max_energy_difference} > 0.",
+        )
+        require(
+            self.max_rollbacks >= 0, f"Expected max_rollbacks={self.max_rollbacks} >= 0."
+        )
+        require(
+            0 < self.rate_factor <= 1,
+            f"Expected rate_factor={self.rate_factor} in (0, 1].",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Samples(Settings):
+    """The fresh chains that are measured when learning has ended.
+
+    Attributes:
+      num_samples: how many.
+      num_steps: Langevin steps from start to sample.
+    """
+
+    num_samples: int = 1000
+    num_steps: int = 100
+
+    def validate(self) -> None:
+        """Checks counts."""
+        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
+        require(self.num_steps >= 1, f"Expected num_steps={self.num_steps} >= 1.")

@@ -1,0 +1,128 @@
+"""The learning step of an energy-based model, for one replica."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ebm_tf import objectives
+from ebm_tf.config.parts import Optimizer
+from ebm_tf.learning.optimization import descend
+from ebm_tf.protocols import Chains, ChainSource, InitializeFn, SampleFn
+
+Metrics = dict[str, tf.Tensor]
+
+
+class EbmBatch(NamedTuple):
+    """What a step takes from the data.
+
+    Attributes:
+      images: float32 [b, H, W, C] in [-1, 1], or latents [b, z] where a generator
+        makes the data.
+      starts: float32 [b, H, W, C], other images for chains that start from data;
+        [b, 0] where none do.
+    """
+
+    images: tf.Tensor
+    starts: tf.Tensor
+
+
+class Learned(NamedTuple):
+    """A network that learns.
+
+    Attributes:
+      model: the network.
+      optimizer: built for it.
+      settings: of the optimizer.
+    """
+
+    model: keras.Model
+    optimizer: keras.Optimizer
+    settings: Optimizer
+
+
+def contrastive_update(
+    energy: Learned, data: tf.Tensor, samples: tf.Tensor, temperature: float
+) -> Metrics:
+    """Lowers the energy of data and raises that of samples, both [b, H, W, C]."""
+    with tf.GradientTape() as tape:
+        positive = energy.model(data, training=False)
+        negative = energy.model(samples, training=False)
+        loss = objectives.contrastive(positive, negative, temperature)
+    gradients = tape.gradient(loss, energy.model.trainable_variables)
+    norm = descend(
+        energy.optimizer, energy.model, gradients, energy.settings.max_grad_norm
+    )
+    return {
+        "energy_difference": loss,
+        "energy_data": tf.reduce_mean(positive) / temperature,
+        "energy_samples": tf.reduce_mean(negative) / temperature,
+        "grad_norm": norm,
+    }
+
+
+def cooperative_update(generator: Learned, chains: Chains, *, training: bool) -> Metrics:
+    """Moves the generator's images to where their chains went (Xie et al., 2018).
+
+    Args:
+      generator: learns the map from latents to refined images.
+      chains: refined images, with the latents that they began from.
+      training: whether batch normalisation uses the statistics of this batch.
+    """
+    with tf.GradientTape() as tape:
+        images = generator.model(chains.latents, training=training)
+        loss = objectives.reconstruction(images, chains.images)
+    gradients = tape.gradient(loss, generator.model.trainable_variables)
+    norm = descend(
+        generator.optimizer, generator.model, gradients, generator.settings.max_grad_norm
+    )
+    return {"generator_loss": loss, "generator_grad_norm": norm}
+
+
+def make_step(
+    energy: Learned,
+    source: ChainSource,
+    sample: SampleFn,
+    *,
+    initializer: Callable[[EbmBatch], InitializeFn],
+    positives: Callable[[EbmBatch], tf.Tensor],
+    temperature: float,
+    data_epsilon: float,
+    update_generator: Callable[[Chains], Metrics] | None = None,
+) -> Callable:
+    """The step (state, batch, seed) -> (state, metrics) of one replica.
+
+    Chains are advanced, the energy learns from noisy data against them, and then
+    the generator, where one learns, from the chains (Hill et al., 2022, alg. 1).
+
+    Args:
+      energy: the network that learns.
+      source: where chains live.
+      sample: moves them.
+      initializer: where chains start, given a batch.
+      positives: the data images of a batch.
+      temperature: T.
+      data_epsilon: standard deviation of the noise that is added to data.
+      update_generator: learns from the sampled chains.
+    """
+
+    def step(state, batch: EbmBatch, seed: tf.Tensor):
+        keys = tf.unstack(tf.random.split(seed, 2))
+        data = positives(batch)
+        advance = source(state, sample, initializer(batch), data.shape[0], keys[0])
+        chains = tf.nest.map_structure(tf.stop_gradient, advance.chains)
+        noise = tf.random.stateless_normal(data.shape, keys[1])
+        metrics = contrastive_update(
+            energy, data + data_epsilon * noise, chains.images, temperature
+        )
+        if update_generator is not None:
+            metrics |= update_generator(chains)
+        metrics |= {
+            "drift_norm": tf.reduce_mean(advance.info.step.drift_norm),
+            "rejuvenated": tf.reduce_mean(advance.info.rejuvenated),
+            "age": tf.reduce_mean(tf.cast(chains.ages, tf.float32)),
+        }
+        return advance.state, metrics, chains
+
+    return step

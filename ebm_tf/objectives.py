@@ -1,0 +1,28 @@
+"""What is minimised: losses of energies and images."""
+
+import tensorflow as tf
+
+
+def contrastive(
+    positive: tf.Tensor, negative: tf.Tensor, temperature: float
+) -> tf.Tensor:
+    """(mean U(x+) - mean U(x-)) / T, whose gradient is that of -log likelihood.
+
+    Args:
+      positive: energies [n] of data, not divided by T.
+      negative: energies [m] of samples of the model.
+      temperature: T.
+
+    Source: Hill et al. (2022), eq. 3.
+    """
+    return (tf.reduce_mean(positive) - tf.reduce_mean(negative)) / temperature
+
+
+def reconstruction(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Mean over the batch of the squared distance between images [n, H, W, C].
+
+    The sum runs over pixels and channels: the loss of a generator that learns from
+    the chains that began at its images (Xie et al., 2018).
+    """
+    axes = list(range(1, images.shape.rank))
+    return tf.reduce_mean(tf.reduce_sum(tf.square(images - targets), axes))

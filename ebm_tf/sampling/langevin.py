@@ -1,0 +1,83 @@
+"""Langevin dynamics: the one kernel that every sampler of this project runs."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from ebm_tf.kernels import Kernel, iterate
+from ebm_tf.protocols import Energy, SampleFn
+
+
+class LangevinInfo(NamedTuple):
+    """Diagnostics of a step.
+
+    Attributes:
+      energy: float32 [n], of the images before the step.
+      drift_norm: float32 [n], the way that the drift moved each image.
+    """
+
+    energy: tf.Tensor
+    drift_norm: tf.Tensor
+
+
+def langevin(
+    energy: Energy, *, drift: float, noise: float, max_drift: float | None = None
+) -> Kernel:
+    """The unadjusted Langevin step x <- x - drift * dV/dx + noise * z, z ~ N(0, I).
+
+    With drift = noise^2 / 2 its continuous limit samples exp(-V) (Roberts and
+    Tweedie, 1996). With noise = 0 it is gradient descent, used to denoise.
+
+    Args:
+      energy: V, already divided by its temperature.
+      drift: factor of the gradient.
+      noise: standard deviation of the noise.
+      max_drift: bound on the Euclidean norm of one image's drift.
+
+    Returns:
+      A kernel whose state is the images, float32 [n, H, W, C].
+    """
+
+    def init(images: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
+        nothing = tf.zeros_like(images, shape=images.shape[:1])
+        return images, LangevinInfo(nothing, nothing)
+
+    def step(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            energies = energy(images)
+        displacement = drift * tape.gradient(energies, images)
+        axes = list(range(1, images.shape.rank))
+        if max_drift is not None:
+            displacement = tf.clip_by_norm(displacement, max_drift, axes)
+        moved = images - displacement
+        if noise:
+            moved += noise * tf.random.stateless_normal(tf.shape(images), seed)
+        norms = tf.sqrt(tf.reduce_sum(tf.square(displacement), axes))
+        return moved, LangevinInfo(energies, norms)
+
+    return Kernel(init, step)
+
+
+def sampler(kernel: Kernel, *, jit: bool) -> SampleFn:
+    """Compiles a kernel into a function that moves images by any number of steps.
+
+    Args:
+      kernel: of any sampler.
+      jit: whether XLA compiles it: faster on GPU and TPU, slower on CPU.
+    """
+
+    @tf.function(jit_compile=jit)
+    def sample(
+        images: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        state, info = kernel.init(images)
+        return iterate(kernel, state, info, num_steps, seed)
+
+    def move(
+        images: tf.Tensor, num_steps: int | tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        # A Python number would be traced anew for every value.
+        return sample(images, tf.convert_to_tensor(num_steps, tf.int32), seed)
+
+    return move
