@@ -42,12 +42,13 @@ def draw(bank: Chains, n: int, seed: tf.Tensor) -> tuple[Chains, tf.Tensor]:
 
 def put(bank: Chains, slots: tf.Tensor, chains: Chains) -> Chains:
     """The bank with chains written to the given slots."""
-    return Chains(
-        *(
-            tf.tensor_scatter_nd_update(kept, slots[:, None], moved)
-            for kept, moved in zip(bank, chains, strict=True)
-        )
-    )
+
+    def write(kept: tf.Tensor, moved: tf.Tensor) -> tf.Tensor:
+        if kept.shape.num_elements() == 0:  # no latents: TensorFlow refuses to write
+            return kept
+        return tf.tensor_scatter_nd_update(kept, slots[:, None], moved)
+
+    return Chains(*map(write, bank, chains))
 
 
 def choose(mask: tf.Tensor, these: Chains, others: Chains) -> Chains:

@@ -39,7 +39,7 @@ def langevin(
     """
 
     def init(images: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
-        nothing = tf.zeros_like(images, shape=images.shape[:1])
+        nothing = tf.zeros(images.shape[:1])
         return images, LangevinInfo(nothing, nothing)
 
     def step(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
@@ -67,7 +67,7 @@ def sampler(kernel: Kernel, *, jit: bool) -> SampleFn:
       jit: whether XLA compiles it: faster on GPU and TPU, slower on CPU.
     """
 
-    @tf.function(jit_compile=jit)
+    @tf.function(jit_compile=jit, autograph=False)
     def sample(
         images: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
