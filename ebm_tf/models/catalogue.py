@@ -1,0 +1,130 @@
+"""Which energies and generators there are, and how their settings become networks."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import keras
+
+from ebm_tf.errors import ConfigError
+from ebm_tf.models import biggan, biggan_generators, latents, sngan
+
+T = TypeVar("T")
+
+
+class EnergySettings(Protocol):
+    """What chooses an energy; None stands for the published value."""
+
+    @property
+    def architecture(self) -> str:
+        """A key of `ENERGIES`."""
+        ...
+
+    @property
+    def width(self) -> int | None:
+        """Channels of the narrowest block."""
+        ...
+
+    @property
+    def activation(self) -> str | None:
+        """Name of a Keras activation."""
+        ...
+
+
+class GeneratorSettings(Protocol):
+    """What chooses a generator; None stands for the published value."""
+
+    @property
+    def architecture(self) -> str:
+        """A key of `GENERATORS`."""
+        ...
+
+    @property
+    def width(self) -> int | None:
+        """Channels of the narrowest block."""
+        ...
+
+    @property
+    def latent_size(self) -> int | None:
+        """Length of a latent, without a class."""
+        ...
+
+    @property
+    def batch_norm_epsilon(self) -> float | None:
+        """Added to the variances of batch normalisation."""
+        ...
+
+
+class GeneratorEntry(NamedTuple):
+    """The model of a generator and, by latent size, what draws its latents."""
+
+    model: Callable[..., keras.Model]
+    latent_prior: Callable[..., latents.LatentsFn]
+
+
+ENERGIES: Mapping[str, Callable[..., keras.Model]] = {
+    "sngan": sngan.energy,
+    "biggan": biggan.energy,
+}
+
+GENERATORS: Mapping[str, GeneratorEntry] = {
+    "sngan": GeneratorEntry(sngan.generator, latents.standard_normal),
+    "biggan": GeneratorEntry(biggan_generators.generator, latents.truncated_normal),
+    "biggan_conditional": GeneratorEntry(
+        biggan_generators.conditional_generator, latents.truncated_normal_with_class
+    ),
+}
+
+
+def build_energy(
+    settings: EnergySettings, image_size: int, channels: int, dtype: str
+) -> keras.Model:
+    """Builds the energy that `settings` name: images [B,H,W,C] -> energies [B,1].
+
+    Raises:
+        ConfigError: if the architecture is unknown or cannot have these images.
+    """
+    model = _entry(ENERGIES, settings.architecture, "an energy")
+    choices = _given(width=settings.width, activation=settings.activation)
+    return model(image_size, channels, dtype=dtype, **choices)
+
+
+def build_generator(
+    settings: GeneratorSettings, image_size: int, channels: int, dtype: str
+) -> keras.Model:
+    """Builds the generator that `settings` name: latents [B,z] -> images [B,H,W,C].
+
+    Raises:
+        ConfigError: if the architecture is unknown or cannot have these images.
+    """
+    entry = _entry(GENERATORS, settings.architecture, "a generator")
+    choices = _given(
+        width=settings.width,
+        latent_size=settings.latent_size,
+        batch_norm_epsilon=settings.batch_norm_epsilon,
+    )
+    return entry.model(image_size, channels, dtype=dtype, **choices)
+
+
+def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:
+    """The function `(n, seed) -> latents [n,z]` that draws for the named generator.
+
+    For a conditional generator z is the latent size plus one column for the class.
+
+    Raises:
+        ConfigError: if the architecture is unknown.
+    """
+    entry = _entry(GENERATORS, settings.architecture, "a generator")
+    return entry.latent_prior(**_given(latent_size=settings.latent_size))
+
+
+def _entry(catalogue: Mapping[str, T], architecture: str, kind: str) -> T:
+    if architecture not in catalogue:
+        names = ", ".join(catalogue)
+        raise ConfigError(
+            f"Expected architecture={architecture!r} to be one of {names} for {kind}."
+        )
+    return catalogue[architecture]
+
+
+def _given(**choices: Any) -> dict[str, Any]:
+    return {name: value for name, value in choices.items() if value is not None}

@@ -1,0 +1,55 @@
+"""Latents of the generators.
+
+A latent is one row of floats, whatever its generator: it can be stored in a bank and
+given to the same generator again. The class of a conditional generator is drawn once,
+with the rest of the latent, and travels as its last column.
+"""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+# (n, seed) -> float32 latents [n, size], `seed` being an int32 key of two numbers.
+LatentsFn = Callable[[int, tf.Tensor], tf.Tensor]
+
+NUM_CLASSES = 1000
+
+
+def with_classes(vectors: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """Joins vectors [B,D] and integer classes [B] to latents [B,D+1]."""
+    column = tf.cast(classes, tf.float32)[:, tf.newaxis]
+    return tf.concat([vectors, column], axis=1)
+
+
+def standard_normal(latent_size: int = 128) -> LatentsFn:
+    """Independent standard normals (Miyato et al., 2018): [n,latent_size]."""
+
+    def draw(n: int, seed: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_normal([n, latent_size], seed)
+
+    return draw
+
+
+def truncated_normal(latent_size: int = 128, truncation: float = 1.0) -> LatentsFn:
+    """Standard normals cut at 2 and scaled (Brock et al., 2019): [n,latent_size]."""
+
+    def draw(n: int, seed: tf.Tensor) -> tf.Tensor:
+        return truncation * tf.random.stateless_truncated_normal([n, latent_size], seed)
+
+    return draw
+
+
+def truncated_normal_with_class(
+    latent_size: int = 128, truncation: float = 1.0
+) -> LatentsFn:
+    """The same with a uniformly random class in a last column: [n,latent_size+1]."""
+    draw_vectors = truncated_normal(latent_size, truncation)
+
+    def draw(n: int, seed: tf.Tensor) -> tf.Tensor:
+        vector_seed, class_seed = tf.unstack(tf.random.split(seed, 2))
+        classes = tf.random.stateless_uniform(
+            [n], class_seed, maxval=NUM_CLASSES, dtype=tf.int32
+        )
+        return with_classes(draw_vectors(n, vector_seed), classes)
+
+    return draw

@@ -1,0 +1,175 @@
+"""Residual networks of Miyato et al. (2018) as energies and generators.
+
+The energies carry no spectral normalisation (Hill et al., 2022).
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from ebm_tf.models.blocks import LayerKit, layer_kit, layout_for, mean_energy
+
+
+class EnergyLayout(NamedTuple):
+    """Widths of the blocks of an energy, and how many of the first ones pool."""
+
+    width: int
+    multiples: tuple[int, ...]
+    num_pools: int
+
+
+class GeneratorLayout(NamedTuple):
+    """Width of the 4x4 start of a generator, then those of its up-sampling blocks."""
+
+    width: int
+    multiples: tuple[int, ...]
+
+
+ENERGY_LAYOUTS = {
+    8: EnergyLayout(24, (1, 2, 2), num_pools=1),
+    16: EnergyLayout(64, (1, 2, 2), num_pools=2),
+    32: EnergyLayout(256, (1, 1, 1, 1), num_pools=2),
+    64: EnergyLayout(64, (1, 2, 4, 8, 16), num_pools=5),
+    128: EnergyLayout(64, (1, 2, 4, 8, 16, 16), num_pools=5),
+}
+
+GENERATOR_LAYOUTS = {
+    8: GeneratorLayout(64, (1, 1)),
+    16: GeneratorLayout(64, (4, 2, 1)),
+    32: GeneratorLayout(256, (1, 1, 1, 1)),
+    64: GeneratorLayout(64, (16, 8, 4, 2, 1)),
+    128: GeneratorLayout(64, (16, 16, 8, 4, 2, 1)),
+}
+
+
+def energy(
+    image_size: int,
+    channels: int,
+    *,
+    width: int | None = None,
+    activation: str = "relu",
+    dtype: str = "float32",
+) -> keras.Model:
+    """The SNGAN discriminator as an energy (Hill et al., 2022).
+
+    Args:
+        image_size: side of the images: 8, 16, 32, 64 or 128.
+        channels: channels of the images.
+        width: channels of the first block; None is the published width.
+        activation: name of a Keras activation.
+        dtype: "float32" or "bfloat16", in which the blocks compute.
+
+    Returns:
+        A model from images [B,H,W,C] to float32 energies [B,1].
+
+    Raises:
+        ConfigError: if `image_size` or `dtype` is not supported.
+    """
+    layout = layout_for(ENERGY_LAYOUTS, image_size, "sngan energy")
+    kit = layer_kit(dtype, activation)
+    width = width or layout.width
+    images = keras.Input((image_size, image_size, channels), name="images")
+    x = _stem(images, width, kit)
+    for index, multiple in enumerate(layout.multiples[1:], start=1):
+        block = _pooling_block if index < layout.num_pools else _flat_block
+        x = block(x, width * multiple, f"block{index + 1}", kit)
+    energies = mean_energy(kit.activate(x, "final_activation"))
+    return keras.Model(images, energies, name=f"sngan_energy_{image_size}")
+
+
+def _stem(images: Any, filters: int, kit: LayerKit) -> Any:
+    x = kit.conv(images, filters, "stem_conv_1")
+    x = kit.activate(x, "stem_activation")
+    x = kit.conv_mean_pool(x, filters, "stem_conv_2")
+    return x + _pooled_shortcut(images, filters, "stem", kit)
+
+
+def _pooling_block(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
+    x = _first_half(inputs, filters, name, kit)
+    x = kit.conv_mean_pool(x, filters, f"{name}_conv_2")
+    return x + _pooled_shortcut(inputs, filters, name, kit)
+
+
+def _flat_block(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
+    x = _first_half(inputs, filters, name, kit)
+    x = kit.conv(x, filters, f"{name}_conv_2")
+    if inputs.shape[-1] == filters:
+        return x + inputs
+    return x + kit.pointwise(inputs, filters, f"{name}_shortcut")
+
+
+def _first_half(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
+    x = kit.activate(inputs, f"{name}_activation_1")
+    x = kit.conv(x, filters, f"{name}_conv_1")
+    return kit.activate(x, f"{name}_activation_2")
+
+
+def _pooled_shortcut(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
+    # Pooling and a 1x1 convolution commute: pooled first, it costs a quarter.
+    pooled = kit.mean_pool(inputs, f"{name}_shortcut_pool")
+    return kit.pointwise(pooled, filters, f"{name}_shortcut")
+
+
+def generator(
+    image_size: int,
+    channels: int,
+    *,
+    width: int | None = None,
+    latent_size: int = 128,
+    batch_norm_epsilon: float = 1e-3,
+    dtype: str = "float32",
+) -> keras.Model:
+    """The SNGAN generator (Miyato et al., 2018).
+
+    Args:
+        image_size: side of the images: 8, 16, 32, 64 or 128.
+        channels: channels of the images.
+        width: channels of the last up-sampling block; None is the published width.
+        latent_size: length of a latent.
+        batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
+        dtype: "float32" or "bfloat16", in which the blocks compute.
+
+    Returns:
+        A model from latents [B,latent_size] to float32 images [B,H,W,C] in [-1,1]. Its
+        batch normalisation is synchronised over replicas and obeys the `training` of
+        the call.
+
+    Raises:
+        ConfigError: if `image_size` or `dtype` is not supported.
+    """
+    layout = layout_for(GENERATOR_LAYOUTS, image_size, "sngan generator")
+    kit = layer_kit(dtype)
+    width = width or layout.width
+    first, *rest = (width * multiple for multiple in layout.multiples)
+    latents = keras.Input((latent_size,), name="latents")
+    x = _unfold(latents, first, kit.policy)
+    for index, filters in enumerate(rest, start=2):
+        x = _up_block(x, filters, f"block{index}", batch_norm_epsilon, kit)
+    x = kit.batch_norm(x, batch_norm_epsilon, "final_bn")
+    x = kit.activate(x, "final_activation")
+    x = layer_kit("float32").conv(x, channels, "final_conv")
+    images = layers.Activation("tanh", name="images", dtype="float32")(x)
+    return keras.Model(latents, images, name=f"sngan_generator_{image_size}")
+
+
+def _unfold(latents: Any, filters: int, policy: str) -> Any:
+    x = layers.Dense(filters * 16, name="latent_dense", dtype=policy)(latents)
+    # Published weights order the outputs of this layer channels first.
+    x = layers.Reshape((filters, 4, 4), name="latent_reshape", dtype=policy)(x)
+    return layers.Permute((2, 3, 1), name="latent_channels_last", dtype=policy)(x)
+
+
+def _up_block(
+    inputs: Any, filters: int, name: str, epsilon: float, kit: LayerKit
+) -> Any:
+    x = kit.batch_norm(inputs, epsilon, f"{name}_bn_1")
+    x = kit.activate(x, f"{name}_activation_1")
+    x = kit.upsample(x, f"{name}_upsample", "bilinear")
+    x = kit.conv(x, filters, f"{name}_conv_1")
+    x = kit.batch_norm(x, epsilon, f"{name}_bn_2")
+    x = kit.activate(x, f"{name}_activation_2")
+    x = kit.conv(x, filters, f"{name}_conv_2")
+    # Interpolation and a 1x1 convolution commute: convolved first, it costs a quarter.
+    shortcut = kit.pointwise(inputs, filters, f"{name}_shortcut")
+    return x + kit.upsample(shortcut, f"{name}_shortcut_upsample", "bilinear")

@@ -1,0 +1,81 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.errors import ConfigError
+from ebm_tf.models import catalogue
+
+SEED = tf.constant([19, 20])
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    architecture: str = "sngan"
+    width: int | None = None
+    activation: str = "relu"
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorNetwork:
+    architecture: str = "sngan"
+    width: int | None = None
+    latent_size: int = 6
+    batch_norm_epsilon: float | None = None
+
+
+@pytest.mark.parametrize("architecture", catalogue.ENERGIES)
+def test_every_energy_can_be_built_from_settings(architecture):
+    settings = Network(architecture, width=4, activation="silu")
+    model = catalogue.build_energy(settings, 64, 3, "float32")
+    assert model(tf.zeros([2, 64, 64, 3])).shape == (2, 1)
+
+
+@pytest.mark.parametrize("architecture", catalogue.GENERATORS)
+def test_every_generator_takes_the_latents_of_its_prior(architecture):
+    settings = GeneratorNetwork(architecture, width=4)
+    model = catalogue.build_generator(settings, 64, 3, "float32")
+    latents = catalogue.latent_prior(settings)(2, SEED)
+    assert latents.shape[-1] == model.input_shape[-1]
+    assert model(latents, training=False).shape == (2, 64, 64, 3)
+
+
+def test_missing_settings_are_the_published_ones():
+    assert catalogue.build_energy(Network(), 32, 3, "float32").count_params() == (
+        4_204_800
+    )
+    settings = GeneratorNetwork("biggan", width=4)
+    model = catalogue.build_generator(settings, 64, 3, "float32")
+    assert model.get_layer("final_bn").epsilon == 1e-4
+    settings = GeneratorNetwork("sngan", width=4)
+    model = catalogue.build_generator(settings, 8, 1, "float32")
+    assert model.get_layer("final_bn").epsilon == 1e-3
+
+
+def test_settings_reach_the_network():
+    settings = GeneratorNetwork(width=3, latent_size=9, batch_norm_epsilon=1e-5)
+    model = catalogue.build_generator(settings, 8, 1, "bfloat16")
+    assert model.input_shape == (None, 9)
+    assert model.get_layer("final_bn").epsilon == 1e-5
+    assert model.get_layer("block2_conv_1").filters == 3
+    assert model.get_layer("block2_conv_1").compute_dtype == "bfloat16"
+
+
+def test_a_seed_of_keras_decides_the_weights():
+    tf.keras.utils.set_random_seed(1)
+    first = catalogue.build_energy(Network(width=2), 8, 1, "float32")
+    tf.keras.utils.set_random_seed(1)
+    second = catalogue.build_energy(Network(width=2), 8, 1, "float32")
+    for ours, theirs in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_unknown_architectures_are_told():
+    with pytest.raises(ConfigError) as raised:
+        catalogue.build_energy(Network("resnet"), 32, 3, "float32")
+    assert str(raised.value) == (
+        "Expected architecture='resnet' to be one of sngan, biggan for an energy."
+    )
+    with pytest.raises(ConfigError, match="biggan_conditional for a generator"):
+        catalogue.latent_prior(GeneratorNetwork("stylegan"))
