@@ -119,7 +119,7 @@ class ConvMeanPool(layers.Layer):
     times: a quarter of the multiplications, and the 3x3 kernel stays the parameter.
     The other exact form, one 4x4 kernel with stride 2, needs four ninths of them and
     is ten times slower on a CPU in bfloat16; this one is the fastest there in both
-    dtypes. Beside a GPU or TPU the two have not been measured.
+    dtypes. On a GPU or TPU the two have not been compared.
 
     Images [B,H,W,C] with even H and W -> [B,H/2,W/2,filters].
     """
@@ -151,9 +151,6 @@ class ConvMeanPool(layers.Layer):
         """Returns the pooled convolution."""
         padded = tf.pad(inputs, _ONE_PIXEL_AROUND)
         means = tf.nn.avg_pool2d(padded, ksize=2, strides=1, padding="VALID")
-        kernel, bias = (
-            tf.convert_to_tensor(self.kernel),
-            tf.convert_to_tensor(self.bias),
-        )
+        kernel = tf.convert_to_tensor(self.kernel)
         outputs = tf.nn.conv2d(means, kernel, strides=2, padding="VALID")
-        return tf.nn.bias_add(outputs, bias)
+        return tf.nn.bias_add(outputs, tf.convert_to_tensor(self.bias))
