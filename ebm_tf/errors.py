@@ -23,3 +23,7 @@ class RunError(UserError):
 
 class DeviceError(UserError):
     """A device that this machine does not have."""
+
+
+class EarlyStopError(Exception):
+    """A run that ended before its time and can be resumed; exit code 3."""

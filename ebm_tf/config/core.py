@@ -85,6 +85,7 @@ class Experiment(Settings):
             bool(self.name) and not set(self.name) & set("/\\ \t\n"),
             f"Expected name={self.name!r} to be a word that can name a folder.",
         )
+        require(0 <= self.seed < 2**31, f"Expected seed={self.seed} in [0, 2^31).")
 
 
 def describe_type(hint: Any) -> str:

@@ -9,6 +9,7 @@ from ebm_tf.config.core import (
     Settings,
     require,
     require_schedule,
+    runtime,
 )
 
 Start = Literal["noise", "data", "generator"]
@@ -24,6 +25,7 @@ class Data(Settings):
       channels: 1 or 3.
       split: the part of the dataset that is read.
       random_crop: whether training images are cropped at random, not centrally.
+      directory: where TFDS datasets lie; TFDS's own choice if None (--data_dir).
     """
 
     name: str
@@ -31,6 +33,7 @@ class Data(Settings):
     channels: int = 3
     split: str = "train"
     random_crop: bool = False
+    directory: str | None = runtime(None)
 
     def validate(self) -> None:
         """Checks size and channels."""

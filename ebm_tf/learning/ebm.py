@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import keras
 import tensorflow as tf
 
 from ebm_tf import objectives
-from ebm_tf.config.parts import Optimizer
-from ebm_tf.learning.optimization import descend
+from ebm_tf.learning.optimization import Learned, descend
 from ebm_tf.protocols import Chains, ChainSource, InitializeFn, SampleFn
 
 Metrics = dict[str, tf.Tensor]
@@ -18,28 +16,13 @@ class EbmBatch(NamedTuple):
     """What a step takes from the data.
 
     Attributes:
-      images: float32 [b, H, W, C] in [-1, 1], or latents [b, z] where a generator
-        makes the data.
+      images: float32 [b, H, W, C] in [-1, 1]; empty where a generator makes the data.
       starts: float32 [b, H, W, C], other images for chains that start from data;
-        [b, 0] where none do.
+        empty where none do.
     """
 
     images: tf.Tensor
     starts: tf.Tensor
-
-
-class Learned(NamedTuple):
-    """A network that learns.
-
-    Attributes:
-      model: the network.
-      optimizer: built for it.
-      settings: of the optimizer.
-    """
-
-    model: keras.Model
-    optimizer: keras.Optimizer
-    settings: Optimizer
 
 
 def contrastive_update(
@@ -51,9 +34,7 @@ def contrastive_update(
         negative = energy.model(samples, training=False)
         loss = objectives.contrastive(positive, negative, temperature)
     gradients = tape.gradient(loss, energy.model.trainable_variables)
-    norm = descend(
-        energy.optimizer, energy.model, gradients, energy.settings.max_grad_norm
-    )
+    norm = descend(energy, gradients)
     return {
         "energy_difference": loss,
         "energy_data": tf.reduce_mean(positive) / temperature,
@@ -74,9 +55,7 @@ def cooperative_update(generator: Learned, chains: Chains, *, training: bool) ->
         images = generator.model(chains.latents, training=training)
         loss = objectives.reconstruction(images, chains.images)
     gradients = tape.gradient(loss, generator.model.trainable_variables)
-    norm = descend(
-        generator.optimizer, generator.model, gradients, generator.settings.max_grad_norm
-    )
+    norm = descend(generator, gradients)
     return {"generator_loss": loss, "generator_grad_norm": norm}
 
 
@@ -86,12 +65,12 @@ def make_step(
     sample: SampleFn,
     *,
     initializer: Callable[[EbmBatch], InitializeFn],
-    positives: Callable[[EbmBatch], tf.Tensor],
+    positives: Callable[[EbmBatch, tf.Tensor], tf.Tensor],
     temperature: float,
     data_epsilon: float,
     update_generator: Callable[[Chains], Metrics] | None = None,
 ) -> Callable:
-    """The step (state, batch, seed) -> (state, metrics) of one replica.
+    """The step (state, batch, seed) -> (state, metrics, chains) of one replica.
 
     Chains are advanced, the energy learns from noisy data against them, and then
     the generator, where one learns, from the chains (Hill et al., 2022, alg. 1).
@@ -101,18 +80,18 @@ def make_step(
       source: where chains live.
       sample: moves them.
       initializer: where chains start, given a batch.
-      positives: the data images of a batch.
+      positives: (batch, seed) -> the data [b, H, W, C].
       temperature: T.
       data_epsilon: standard deviation of the noise that is added to data.
       update_generator: learns from the sampled chains.
     """
 
     def step(state, batch: EbmBatch, seed: tf.Tensor):
-        keys = tf.unstack(tf.random.split(seed, 2))
-        data = positives(batch)
-        advance = source(state, sample, initializer(batch), data.shape[0], keys[0])
-        chains = tf.nest.map_structure(tf.stop_gradient, advance.chains)
-        noise = tf.random.stateless_normal(data.shape, keys[1])
+        keys = tf.unstack(tf.random.split(seed, 3))
+        data = positives(batch, keys[0])
+        advance = source(state, sample, initializer(batch), data.shape[0], keys[1])
+        chains = advance.chains
+        noise = tf.random.stateless_normal(data.shape, keys[2])
         metrics = contrastive_update(
             energy, data + data_epsilon * noise, chains.images, temperature
         )

@@ -1,6 +1,7 @@
-"""How weights follow their gradients, on any number of replicas."""
+"""Networks that learn, on any number of replicas, and their averages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -11,27 +12,44 @@ from ebm_tf.schedules import ScaledSchedule
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
 
 
-def build_optimizer(settings: Optimizer, model: keras.Model) -> keras.Optimizer:
-    """An optimizer with its slots and averages; call it in the strategy's scope."""
+class Learned(NamedTuple):
+    """A network that learns.
+
+    Attributes:
+      model: the network.
+      optimizer: built for it.
+      max_grad_norm: bound on the norm of each weight tensor's gradient, or None.
+      average: a second network, for the averaged weights; `averaged` fills it.
+    """
+
+    model: keras.Model
+    optimizer: keras.Optimizer
+    max_grad_norm: float | None
+    average: keras.Model
+
+    @property
+    def rate(self) -> ScaledSchedule:
+        """The learning rate schedule, whose factor can be set."""
+        return self.optimizer._learning_rate
+
+
+def learned(settings: Optimizer, build: Callable[[], keras.Model]) -> Learned:
+    """Builds what a network needs to learn; call it in the strategy's scope."""
+    model = build()
     optimizer = OPTIMIZERS[settings.name](
         learning_rate=ScaledSchedule(settings.learning_rate),
         use_ema=True,
         ema_momentum=settings.average_decay,
     )
     optimizer.build(model.trainable_variables)
-    return optimizer
+    return Learned(model, optimizer, settings.max_grad_norm, build())
 
 
-def descend(
-    optimizer: keras.Optimizer,
-    model: keras.Model,
-    gradients: Sequence[tf.Tensor],
-    max_norm: float | None,
-) -> tf.Tensor:
+def descend(network: Learned, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Updates the weights by the mean over replicas of the given gradients.
 
-    Each tensor is clipped to `max_norm` after the mean, so that the update does not
-    depend on how the batch was divided.
+    Each tensor is clipped after the mean, so that the update does not depend on how
+    the batch was divided.
 
     Returns:
       The norm of all gradients together, before they are clipped.
@@ -39,27 +57,23 @@ def descend(
     context = tf.distribute.get_replica_context()
     gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, list(gradients))
     norm = tf.linalg.global_norm(gradients)
-    if max_norm is not None:
-        gradients = [tf.clip_by_norm(gradient, max_norm) for gradient in gradients]
+    if network.max_grad_norm is not None:
+        gradients = [tf.clip_by_norm(g, network.max_grad_norm) for g in gradients]
     # Keras sums over replicas what has been averaged already.
-    num_replicas = context.num_replicas_in_sync
-    gradients = [gradient / num_replicas for gradient in gradients]
-    optimizer.apply(gradients, model.trainable_variables)
+    gradients = [g / context.num_replicas_in_sync for g in gradients]
+    network.optimizer.apply(gradients, network.model.trainable_variables)
     return norm
 
 
-def assign_average(
-    average: keras.Model, model: keras.Model, optimizer: keras.Optimizer
-) -> None:
-    """Gives a second network of the same build the averaged weights of the first.
+def averaged(network: Learned) -> keras.Model:
+    """The second network with the averaged weights of now.
 
     What is not trained, such as moving statistics, is taken as it is.
     """
+    model, average = network.model, network.average
     for target, variable in zip(average.variables, model.variables, strict=True):
         target.assign(variable.numpy())
-    for target, value in zip(
-        average.trainable_variables,
-        optimizer._model_variables_moving_average,
-        strict=True,
-    ):
-        target.assign(value.numpy())
+    means = network.optimizer._model_variables_moving_average
+    for target, mean in zip(average.trainable_variables, means, strict=True):
+        target.assign(mean.numpy())
+    return average

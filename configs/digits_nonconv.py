@@ -1,0 +1,33 @@
+"""Short-run EBM of handwritten digits (8x8), on a laptop and without a download.
+
+python3 ebm_tf/train.py configs/digits_nonconv.py
+"""
+
+from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.parts import (
+    Data,
+    Langevin,
+    Network,
+    Optimizer,
+    Persistent,
+    Samples,
+)
+
+config = EbmTraining(
+    name="digits_nonconv",
+    data=Data(name="digits", image_size=8, channels=1),
+    energy=Network(activation="silu"),
+    langevin=Langevin(noise=0.05),
+    temperature=2e-3,
+    data_epsilon=0.03,
+    chains=Persistent(start="noise", bank_size=2000, num_steps=10, rejuvenation=0.05),
+    energy_optimizer=Optimizer(
+        learning_rate=((1e-3, 0), (2e-4, 1600), (5e-5, 2200)), average_decay=0.99
+    ),
+    num_updates=2600,
+    batch=100,
+    samples=Samples(num_samples=1000, num_steps=100),
+    log_every=100,
+    picture_every=500,
+    save_every=500,
+)

@@ -1,0 +1,6 @@
+"""The kinds of experiments by name, for configs that are read from JSON."""
+
+from ebm_tf.config.core import Experiment
+from ebm_tf.config.ebm import EbmTraining
+
+EXPERIMENTS: dict[str, type[Experiment]] = {"EbmTraining": EbmTraining}

@@ -1,0 +1,49 @@
+"""How close samples are to the images they should be like."""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ebm_tf.evaluation.coverage import class_shares
+from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge, moments
+
+CHUNK = 5000
+MOST_DIMENSIONS = 3072
+MOST_CLASS_DIMENSIONS = 1024
+
+
+def pixel_moments(images: np.ndarray) -> Moments:
+    """The moments of images [n, H, W, C] as vectors, without a float64 copy of all."""
+    vectors = images.reshape(len(images), -1)
+    starts = range(0, len(vectors), CHUNK)
+    return functools.reduce(
+        merge, (moments(vectors[start : start + CHUNK]) for start in starts)
+    )
+
+
+def measure_pixels(
+    samples: np.ndarray, images: np.ndarray, labels: np.ndarray
+) -> dict[str, Any]:
+    """Figures of samples against a dataset, in raw pixels in [-1, 1].
+
+    Args:
+      samples: [n, H, W, C]; they are clipped to [-1, 1], as pictures of them are.
+      images: [m, H, W, C].
+      labels: int [m], -1 where there is none.
+
+    Returns:
+      `frechet_pixel`, and for labelled images of at most 1,024 dimensions the
+      `class_shares` of the samples.
+    """
+    samples = np.clip(samples, -1.0, 1.0)
+    figures: dict[str, Any] = {
+        "frechet_pixel": frechet_distance(
+            pixel_moments(samples), pixel_moments(images)
+        ),
+        "num_samples": len(samples),
+        "num_images": len(images),
+    }
+    if samples[0].size <= MOST_CLASS_DIMENSIONS and labels.min() >= 0:
+        figures["class_shares"] = class_shares(samples, images, labels)
+    return figures

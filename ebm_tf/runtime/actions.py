@@ -1,0 +1,139 @@
+"""What happens between updates, on the host."""
+
+import datetime
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from ebm_tf.runtime import figures
+from ebm_tf.runtime.loop import Action, Moment
+from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
+from ebm_tf.runtime.workspace import Workspace
+
+ImagesFn = Callable[[Moment], np.ndarray]
+
+
+def show_progress(total: int) -> Action:
+    """Keeps a bar with the time left where a person looks on."""
+    bars: list[tqdm.tqdm] = []
+
+    def show(moment: Moment) -> None:
+        if not bars:  # begun here, so that compilation and resume do not count
+            bars.append(
+                tqdm.tqdm(
+                    total=total,
+                    initial=moment.step - 1,
+                    unit=" updates",
+                    dynamic_ncols=True,
+                    disable=not sys.stderr.isatty(),
+                )
+            )
+        bar = bars[0]
+        bar.update(moment.step - bar.n)
+        if moment.step == total:
+            bar.close()
+
+    return show
+
+
+def log_metrics(workspace: Workspace, total: int, period: int) -> Action:
+    """Writes the mean metrics of each period to the log, a file and TensorBoard."""
+    board = _summary_writer(workspace)
+    clock = _Clock(total)
+
+    def log(moment: Moment) -> None:
+        pace = clock.tell(moment.step)
+        if moment.step % period:
+            return
+        window = list(moment.history)[-period:]
+        means = {
+            name: statistics.fmean(metrics[name] for metrics in window)
+            for name in moment.metrics
+        }
+        workspace.append_metrics(moment.step, means)
+        with board.as_default(moment.step):
+            for name, value in means.items():
+                tf.summary.scalar(name, value)
+        workspace.log(_line(moment.step, total, means, pace))
+
+    return log
+
+
+class _Clock:
+    """Tells the pace of a loop since its first update, which compiles."""
+
+    def __init__(self, total: int):
+        self.total = total
+        self.start: tuple[int, float] | None = None
+
+    def tell(self, step: int) -> str:
+        now = time.monotonic()
+        if self.start is None or step <= self.start[0]:
+            self.start = (step, now)
+            return ""
+        rate = (step - self.start[0]) / (now - self.start[1])
+        left = datetime.timedelta(seconds=round((self.total - step) / rate))
+        return f"{rate:.3g} updates/s, {left} left"
+
+
+def _line(step: int, total: int, means: Mapping[str, float], pace: str) -> str:
+    shown = ("energy_difference", "drift_norm", "grad_norm", "generator_loss")
+    parts = [f"{name} {means[name]:.4g}" for name in shown if name in means]
+    return "  ".join([f"update {step}/{total}", *parts, pace])
+
+
+def save_pictures(workspace: Workspace, pictures: Mapping[str, ImagesFn]) -> Action:
+    """Writes a grid of each kind of images, and shows it in TensorBoard."""
+    board = _summary_writer(workspace)
+
+    def save(moment: Moment) -> None:
+        with board.as_default(moment.step):
+            for name, images_of in pictures.items():
+                images = images_of(moment)
+                path = workspace.path("images", f"{name}_{moment.step:08d}.png")
+                figures.save_grid(path, images)
+                tf.summary.image(name, figures.grid(images)[None])
+
+    return save
+
+
+def save_diagnosis(workspace: Workspace) -> Action:
+    """Plots whether sampling keeps pace with learning."""
+
+    def save(moment: Moment) -> None:
+        if len(moment.history) < 2:
+            return
+        names = ("energy_difference", "drift_norm")
+        records = [np.array([m[name] for m in moment.history]) for name in names]
+        path = workspace.path("plots", "diagnosis.png")
+        figures.save_diagnosis(path, *records, last=moment.step)
+
+    return save
+
+
+def save_network(
+    workspace: Workspace, role: str, model_of: Callable[[], keras.Model]
+) -> Action:
+    """Writes the weights of a network into the run's weights folder."""
+
+    def save(moment: Moment) -> None:
+        name = weights_name(role, moment.step)
+        save_weights(model_of(), workspace.path(FOLDER, name))
+
+    return save
+
+
+def on_chief(workspace: Workspace, actions: list[Action]) -> list[Action]:
+    """The actions on the first worker, none on the others."""
+    return actions if workspace.is_chief else []
+
+
+def _summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
+    return tf.summary.create_file_writer(os.path.join(workspace.folder, "tensorboard"))

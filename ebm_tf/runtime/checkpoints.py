@@ -1,0 +1,132 @@
+"""Checkpoints: named arrays on disk that are either whole or not there.
+
+A checkpoint is two files: ``STEP.npz`` with the arrays and ``STEP.json`` with the
+size and hash of the first. The second is written last, so that a kill at any moment
+leaves the checkpoints before it as they were.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf.errors import RunError
+from ebm_tf.runtime.workspace import replace_file
+
+CHUNK = 1 << 20
+
+
+class _HashingWriter(io.RawIOBase):
+    """Counts and hashes what is written to a file that cannot seek."""
+
+    def __init__(self, file: Any):
+        self.file = file
+        self.size = 0
+        self.hash = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        self.hash.update(view)
+        self.file.write(view.tobytes())
+        self.size += len(view)
+        return len(view)
+
+
+class Checkpoints:
+    """The checkpoints of one worker, the newest few of which are kept."""
+
+    def __init__(self, folder: str, keep: int = 3):
+        """Takes the folder, which need not exist, and how many to keep."""
+        self.folder = folder
+        self.keep = keep
+
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints that were written whole, in rising order."""
+        if not tf.io.gfile.exists(self.folder):
+            return []
+        names = tf.io.gfile.listdir(self.folder)
+        return sorted(int(n[:-5]) for n in names if n.endswith(".json"))
+
+    def save(self, step: int, arrays: Iterable[tuple[str, Any]]) -> None:
+        """Writes a checkpoint, then drops the oldest beyond those to keep.
+
+        Raises:
+          RunError: if the files cannot be written, as on a full disk; earlier
+            checkpoints are as they were.
+        """
+        tf.io.gfile.makedirs(self.folder)
+        partial = self._path(step, "npz.partial")
+        try:
+            with tf.io.gfile.GFile(partial, "wb") as file:
+                writer = _HashingWriter(file)
+                _write_arrays(writer, arrays)
+            tf.io.gfile.rename(partial, self._path(step, "npz"), overwrite=True)
+            manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
+            replace_file(self._path(step, "json"), json.dumps(manifest))
+        except (tf.errors.OpError, OSError) as error:
+            with contextlib.suppress(tf.errors.OpError, OSError):
+                tf.io.gfile.remove(partial)
+            reason = getattr(error, "message", None) or str(error)
+            raise RunError(
+                f"Cannot save the checkpoint of step {step} in {self.folder}: "
+                f"{reason} Earlier checkpoints are whole: make room, then --resume."
+            ) from error
+        for old in self.steps()[: -self.keep]:
+            self.remove(old)
+
+    def remove(self, step: int) -> None:
+        """Deletes a checkpoint, its manifest first."""
+        tf.io.gfile.remove(self._path(step, "json"))
+        tf.io.gfile.remove(self._path(step, "npz"))
+
+    def load(self, step: int) -> dict[str, np.ndarray]:
+        """The arrays of a checkpoint.
+
+        Raises:
+          RunError: if its files do not have the size and hash that were written.
+        """
+        path = self._path(step, "npz")
+        try:
+            with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
+                manifest = json.loads(file.read())
+            if _digest(path) != (manifest["size"], manifest["sha256"]):
+                raise ValueError("size or hash differ")
+            with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
+                return {name: stored[name] for name in stored.files}
+        except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+            raise RunError(f"The checkpoint {path} is damaged: {error}.") from error
+
+    def _path(self, step: int, suffix: str) -> str:
+        return os.path.join(self.folder, f"{step:08d}.{suffix}")
+
+
+def _write_arrays(writer: io.RawIOBase, arrays: Iterable[tuple[str, Any]]) -> None:
+    """Writes an npz file one array at a time, so that no second copy is held."""
+    with zipfile.ZipFile(writer, "w", allowZip64=True) as archive:
+        for name, value in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(value))
+
+
+def _digest(path: str) -> tuple[int, str]:
+    size, digest = 0, hashlib.sha256()
+    with tf.io.gfile.GFile(path, "rb") as file:
+        for chunk in _chunks(file):
+            size += len(chunk)
+            digest.update(chunk)
+    return size, digest.hexdigest()
+
+
+def _chunks(file: Any) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk

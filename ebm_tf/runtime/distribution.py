@@ -1,0 +1,192 @@
+"""Replicas on whatever devices there are: the only place that knows strategies."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf.errors import ConfigError, DeviceError
+
+
+class Replicas(NamedTuple):
+    """The devices of a run.
+
+    Attributes:
+      strategy: of `tf.distribute`.
+      jit: whether XLA compiles pure functions on these devices.
+    """
+
+    strategy: tf.distribute.Strategy
+    jit: bool
+
+    @property
+    def count(self) -> int:
+        """Replicas over all workers."""
+        return self.strategy.num_replicas_in_sync
+
+    @property
+    def worker(self) -> int:
+        """Index of this process among the workers."""
+        resolver = self.strategy.cluster_resolver
+        if resolver is None or not resolver.cluster_spec().jobs:
+            return 0
+        return _worker_index(resolver.task_type, resolver.task_id)
+
+    @property
+    def num_local(self) -> int:
+        """Replicas of this process."""
+        return len(self.strategy.extended.worker_devices) or 1
+
+    def batch_of_each(self, batch: int) -> int:
+        """The part of a global batch that one replica works on."""
+        if batch % self.count:
+            raise ConfigError(
+                f"Expected batch={batch} to be divisible by {self.count} replicas."
+            )
+        return batch // self.count
+
+
+def _worker_index(task_type: str | None, task_id: int | None) -> int:
+    """Chief first, then the workers in their order."""
+    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
+    offset = cluster.num_tasks("chief") if "chief" in cluster.jobs else 0
+    return (task_id or 0) + (offset if task_type == "worker" else 0)
+
+
+@functools.cache
+def make_replicas(device: str) -> Replicas:
+    """The replicas of a device type: "auto", "cpu", "gpu" or "tpu".
+
+    All visible devices of the type are used; several machines where TF_CONFIG names
+    a cluster. Call it before anything else touches TensorFlow.
+
+    Raises:
+      DeviceError: if there is no such device.
+    """
+    if device == "tpu":
+        return Replicas(_tpu_strategy(), jit=True)
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise DeviceError(
+            "TensorFlow sees no GPU: run with --device cpu, or check nvidia-smi and "
+            "run setup.sh again once a driver is installed."
+        )
+    if device == "cpu" or not gpus:
+        tf.config.set_visible_devices([], "GPU")
+        kind = "CPU"
+    else:
+        kind = "GPU"
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    return Replicas(_local_strategy(kind), jit=kind == "GPU")
+
+
+def _local_strategy(kind: str) -> tf.distribute.Strategy:
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if resolver.cluster_spec().jobs:
+        return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    if len(devices) == 1:
+        return tf.distribute.OneDeviceStrategy(devices[0])
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _tpu_strategy() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu="local")
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (ValueError, RuntimeError, tf.errors.OpError) as error:
+        raise DeviceError(
+            "TensorFlow sees no TPU: run on a TPU VM after setup_tpu.sh, or with "
+            "--device cpu."
+        ) from error
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def replicated(replicas: Replicas, step: Callable) -> Callable:
+    """Compiles a replica's step (state, batch, seed) into one of all replicas.
+
+    Every replica's seed is folded with its index, so no two draw the same noise.
+    Metrics come back as means over replicas, states and outputs as they are.
+    """
+    strategy = replicas.strategy
+    names: list[str] = []
+
+    @tf.function(autograph=False)
+    def run(state: Any, batch: Any, seed: tf.Tensor) -> Any:
+        def replica_step(state: Any, batch: Any) -> Any:
+            state, metrics, outputs = step(state, batch, _folded(seed))
+            names[:] = metrics
+            # One tensor, so that many metrics cost one reduction.
+            return state, tf.stack(list(metrics.values())), outputs
+
+        state, values, outputs = strategy.run(replica_step, args=(state, batch))
+        values = strategy.reduce(tf.distribute.ReduceOp.MEAN, values, axis=None)
+        return state, values, outputs
+
+    def call(state: Any, batch: Any, seed: tf.Tensor) -> Any:
+        state, values, outputs = run(state, batch, seed)
+        return state, dict(zip(names, values.numpy().tolist(), strict=True)), outputs
+
+    return call
+
+
+def local(replicas: Replicas, value: Any) -> list[Any]:
+    """The parts of a distributed structure that lie on this process's replicas."""
+    leaves = [
+        replicas.strategy.experimental_local_results(leaf)
+        for leaf in tf.nest.flatten(value)
+    ]
+    return [
+        tf.nest.pack_sequence_as(value, list(parts))
+        for parts in zip(*leaves, strict=True)
+    ]
+
+
+def distributed(replicas: Replicas, parts: Sequence[Any]) -> Any:
+    """The distributed structure of what this process's replicas shall hold."""
+    if replicas.count == 1:
+        return parts[0]
+    strategy = replicas.strategy
+
+    def spread(*leaves: Any) -> Any:
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.convert_to_tensor(
+                leaves[context.replica_id_in_sync_group % len(leaves)]
+            )
+        )
+
+    return tf.nest.map_structure(spread, *parts)
+
+
+def on_each(replicas: Replicas, function: Callable) -> Callable:
+    """Compiles a replica's function (batch, seed) into one of all replicas."""
+
+    @tf.function(autograph=False)
+    def run(batch: Any, seed: tf.Tensor) -> Any:
+        def part(batch: Any) -> Any:
+            return function(batch, _folded(seed))
+
+        return replicas.strategy.run(part, args=(batch,))
+
+    return run
+
+
+def _folded(seed: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    return tf.random.fold_in(seed, context.replica_id_in_sync_group)
+
+
+def gather(replicas: Replicas, value: int) -> list[int]:
+    """One number of every worker, in the order of workers, on every worker."""
+    if replicas.count == replicas.num_local:
+        return [value]
+    strategy = replicas.strategy
+    spread = strategy.experimental_distribute_values_from_function(
+        lambda _: tf.constant([value], tf.int64)
+    )
+    values = np.asarray(strategy.gather(spread, axis=0))
+    return values[:: replicas.num_local].tolist()

@@ -1,0 +1,96 @@
+"""Pictures and plots as files; the only place that knows matplotlib."""
+
+import io
+import math
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ebm_tf import pixels
+from ebm_tf.evaluation.diagnosis import diagnose
+from ebm_tf.runtime.workspace import replace_file
+
+LEAST_CELL = 48
+GAP = 2
+
+
+def grid(images: np.ndarray) -> np.ndarray:
+    """Tiles the first floor(sqrt(n))^2 images [n, H, W, C] into bytes [H', W', 3].
+
+    Small images are enlarged by a whole factor, so that their pixels stay sharp.
+    """
+    side = max(1, math.isqrt(len(images)))
+    tiles = pixels.to_bytes(images[: side**2])
+    tiles = np.broadcast_to(tiles, (*tiles.shape[:3], 3))
+    factor = -(-LEAST_CELL // tiles.shape[1])
+    tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
+    tiles = np.pad(
+        tiles, ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255
+    )
+    cells = tiles.reshape(side, side, *tiles.shape[1:])
+    rows = cells.swapaxes(1, 2)
+    return rows.reshape(side * tiles.shape[1], side * tiles.shape[2], 3)
+
+
+def save_grid(path: str, images: np.ndarray) -> None:
+    """Writes images [n, H, W, C] in [-1, 1] as one PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(grid(images)).save(buffer, format="PNG")
+    replace_file(path, buffer.getvalue())
+
+
+def save_animation(path: str, frames: np.ndarray, *, milliseconds: int = 100) -> None:
+    """Writes images [time, n, H, W, C] as a GIF of grids that rests on the last one."""
+    pictures = [Image.fromarray(grid(images)) for images in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [20 * milliseconds]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+    )
+    replace_file(path, buffer.getvalue())
+
+
+def save_diagnosis(
+    path: str, energy_differences: np.ndarray, gradient_norms: np.ndarray, last: int
+) -> None:
+    """Plots records [N] of learning, N >= 2, and their correlations.
+
+    Args:
+      path: of the PNG.
+      energy_differences: the contrastive loss of each update.
+      gradient_norms: mean drift at the last Langevin step of each update.
+      last: the update of the last record.
+    """
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(2, 2)
+    updates = np.arange(last - len(energy_differences), last) + 1
+    axes[0, 0].plot(updates, energy_differences, linewidth=0.6)
+    axes[0, 0].axhline(0.0, color="black", linewidth=0.8)
+    axes[0, 0].set(title="Energy difference, data - samples", xlabel="update")
+    axes[0, 1].plot(updates, gradient_norms, linewidth=0.6, color="tab:orange")
+    axes[0, 1].set(title="Drift per Langevin step", xlabel="update")
+    result = diagnose(energy_differences, gradient_norms)
+    axes[1, 0].bar(result.lags, result.cross)
+    axes[1, 0].set(
+        title="Cross-correlation: energy difference after drift", xlabel="lag in updates"
+    )
+    lags = np.arange(len(result.energy))
+    axes[1, 1].bar(lags - 0.2, result.energy, width=0.4, label="energy difference")
+    axes[1, 1].bar(lags + 0.2, result.gradient, width=0.4, label="drift")
+    axes[1, 1].set(title="Autocorrelation", xlabel="lag in updates")
+    axes[1, 1].legend()
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: str) -> None:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    replace_file(path, buffer.getvalue())
+

@@ -1,0 +1,269 @@
+"""The outer loop of learning: updates, guard, actions, checkpoints, resume."""
+
+import collections
+import dataclasses
+import functools
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf.config.parts import Guard
+from ebm_tf.errors import EarlyStopError, RunError
+from ebm_tf.runtime.checkpoints import Checkpoints
+from ebm_tf.runtime.distribution import Replicas, distributed, gather, local
+from ebm_tf.runtime.interrupts import StopRequest, deferred_stop
+from ebm_tf.runtime.workspace import Workspace
+
+HISTORY = 5000
+
+History = collections.deque[dict[str, float]]
+
+
+class Learner(NamedTuple):
+    """Something that learns, as the loop sees it.
+
+    Attributes:
+      step: (state, batch, seed) -> (state, metrics, outputs), of all replicas.
+      initial_state: () -> the distributed state before the first update.
+      state_structure: a nest like one replica's state.
+      batches: update -> iterator of distributed batches from that update on.
+      modules: networks and optimizers by name; their variables are saved.
+      rates: the learning rate schedules, slowed by the guard.
+      num_dimensions: of an image, to which the guard's bound is relative.
+    """
+
+    step: Callable[[Any, Any, tf.Tensor], tuple[Any, dict[str, float], Any]]
+    initial_state: Callable[[], Any]
+    state_structure: Any
+    batches: Callable[[int], Iterator[Any]]
+    modules: Mapping[str, Any]
+    rates: Sequence[Any]
+    num_dimensions: int
+
+
+class Moment(NamedTuple):
+    """What actions see after an update.
+
+    Attributes:
+      step: updates so far.
+      state: of the learner, distributed.
+      metrics: of this update.
+      outputs: of this update, distributed.
+      history: metrics of the last 5,000 updates.
+    """
+
+    step: int
+    state: Any
+    metrics: dict[str, float]
+    outputs: Any
+    history: History
+
+
+class Position(NamedTuple):
+    """Where a run stands: everything but the variables of its modules.
+
+    Attributes:
+      step: updates so far.
+      rollbacks: how often the run went back to a checkpoint.
+      state: of the learner, distributed.
+      history: metrics of the last updates.
+      restored: step of the checkpoint that this process started from.
+    """
+
+    step: int
+    rollbacks: int
+    state: Any
+    history: History
+    restored: int
+
+
+Action = Callable[[Moment], None]
+
+
+def every(period: int, action: Action, *also: int) -> Action:
+    """The action at every multiple of a period, and at the given updates."""
+
+    def periodic(moment: Moment) -> None:
+        if moment.step % period == 0 or moment.step in also:
+            action(moment)
+
+    return periodic
+
+
+def divergence(metrics: Mapping[str, float], guard: Guard, num_dimensions: int) -> str | None:
+    """Why learning counts as diverged, or None."""
+    for name, value in metrics.items():
+        if not math.isfinite(value):
+            return f"{name} is {value}"
+    difference = abs(metrics.get("energy_difference", 0.0))
+    if difference > guard.max_energy_difference * num_dimensions:
+        return f"the energy difference ran away to {difference:.3g}"
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Loop:
+    """Runs a learner from where its run stands to the last update.
+
+    Attributes:
+      learner: what learns.
+      replicas: the devices.
+      workspace: the run's folder.
+      guard: when learning counts as diverged.
+      save_every: updates between checkpoints.
+      seed: of the run.
+    """
+
+    learner: Learner
+    replicas: Replicas
+    workspace: Workspace
+    guard: Guard
+    save_every: int
+    seed: int
+
+    @functools.cached_property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints of this worker."""
+        name = f"worker_{self.workspace.worker}"
+        return Checkpoints(os.path.join(self.workspace.folder, "checkpoints", name))
+
+    @property
+    def num_saved(self) -> int:
+        """Updates that are done and saved."""
+        return max(self.checkpoints.steps(), default=0)
+
+    def run(self, num_updates: int, actions: Sequence[Action]) -> Position:
+        """Learns until `num_updates` updates are done.
+
+        Raises:
+          EarlyStopError: if a signal asked to stop, or learning diverged too often;
+            what was learned is saved.
+        """
+        position = self._restore() if self.checkpoints.steps() else self._start()
+        with deferred_stop() as request:
+            while position.step < num_updates:
+                position = self._stretch(position, num_updates, actions, request)
+        return position
+
+    def _stretch(
+        self,
+        position: Position,
+        num_updates: int,
+        actions: Sequence[Action],
+        request: StopRequest,
+    ) -> Position:
+        """Learns to the end, or to a divergence and back to a checkpoint."""
+        batches = self.learner.batches(position.step)
+        while position.step < num_updates:
+            key = tf.constant([self.seed, position.rollbacks])
+            seed = tf.random.fold_in(key, position.step)
+            state, metrics, outputs = self.learner.step(
+                position.state, next(batches), seed
+            )
+            reason = divergence(metrics, self.guard, self.learner.num_dimensions)
+            if reason:
+                return self._roll_back(position, reason)
+            position.history.append(metrics)
+            position = position._replace(step=position.step + 1, state=state)
+            moment = Moment(position.step, state, metrics, outputs, position.history)
+            for action in actions:
+                action(moment)
+            stopping = any(gather(self.replicas, bool(request)))
+            ended = position.step == num_updates
+            if stopping or ended or position.step % self.save_every == 0:
+                self._save(position)
+            if stopping and not ended:
+                raise EarlyStopError(
+                    f"Stopped by {request.signal_name or 'another worker'} and saved "
+                    f"after {position.step} of {num_updates} updates."
+                )
+        return position
+
+    def _start(self) -> Position:
+        history: History = collections.deque(maxlen=HISTORY)
+        position = Position(0, 0, self.learner.initial_state(), history, restored=0)
+        self._save(position)
+        return position
+
+    def _save(self, position: Position) -> None:
+        self.checkpoints.save(position.step, self._arrays(position))
+
+    def _arrays(self, position: Position) -> Iterator[tuple[str, Any]]:
+        """Names and values of all that must be kept, one at a time."""
+        yield "rollbacks", position.rollbacks
+        names = list(position.history[0]) if position.history else []
+        yield "history_names", np.array(names, np.str_)
+        yield "history", np.array([list(m.values()) for m in position.history])
+        for index, part in enumerate(local(self.replicas, position.state)):
+            for leaf, value in enumerate(tf.nest.flatten(part)):
+                yield f"state/{index}/{leaf}", value
+        for name, module in self.learner.modules.items():
+            for index, variable in enumerate(module.variables):
+                yield f"{name}/{index}", variable.numpy()
+
+    def _restore(self) -> Position:
+        """Puts everything back to the newest whole checkpoint of all workers."""
+        step, arrays = self._newest_whole()
+        agreed = min(gather(self.replicas, step))
+        if agreed != step:
+            step, arrays = agreed, self.checkpoints.load(agreed)
+        for name, module in self.learner.modules.items():
+            for index, variable in enumerate(module.variables):
+                variable.assign(arrays.pop(f"{name}/{index}"))
+        rollbacks = int(arrays["rollbacks"])
+        for rate in self.learner.rates:
+            rate.factor.assign(self.guard.rate_factor**rollbacks)
+        names = arrays["history_names"].tolist()
+        history: History = collections.deque(
+            (dict(zip(names, row, strict=True)) for row in arrays["history"].tolist()),
+            maxlen=HISTORY,
+        )
+        self.workspace.rewind_metrics(step)
+        return Position(step, rollbacks, self._state(arrays), history, restored=step)
+
+    def _state(self, arrays: dict[str, np.ndarray]) -> Any:
+        """The distributed state, without an initial one to take the place of."""
+        parts = []
+        for index in range(self.replicas.num_local):
+            prefix = f"state/{index}/"
+            count = sum(name.startswith(prefix) for name in arrays)
+            leaves = [arrays.pop(f"{prefix}{leaf}") for leaf in range(count)]
+            structure = self.learner.state_structure
+            parts.append(tf.nest.pack_sequence_as(structure, leaves))
+        return distributed(self.replicas, parts)
+
+    def _newest_whole(self) -> tuple[int, dict[str, np.ndarray]]:
+        for step in reversed(self.checkpoints.steps()):
+            try:
+                return step, self.checkpoints.load(step)
+            except RunError as error:
+                self.workspace.log(f"{error} Trying the one before it.")
+        raise RunError(f"No whole checkpoint is left in {self.checkpoints.folder}.")
+
+    def _roll_back(self, position: Position, reason: str) -> Position:
+        """Goes back to the last good checkpoint with a new key and a lower rate."""
+        where = f"Learning diverged at update {position.step + 1}: {reason}."
+        if position.rollbacks >= self.guard.max_rollbacks:
+            raise EarlyStopError(
+                f"{where} It was rolled back {position.rollbacks} times already; the "
+                f"last good checkpoint is kept. Try a lower learning rate."
+            )
+        steps = self.checkpoints.steps()
+        if position.rollbacks and steps[-1] == position.restored and len(steps) > 1:
+            # It led here before: what is wrong is in it already.
+            self.checkpoints.remove(steps[-1])
+        restored = self._restore()
+        rollbacks = position.rollbacks + 1
+        factor = self.guard.rate_factor**rollbacks
+        for rate in self.learner.rates:
+            rate.factor.assign(factor)
+        self.workspace.log(
+            f"{where} Rolled back to update {restored.step} "
+            f"({rollbacks} of {self.guard.max_rollbacks}), new key, "
+            f"learning rates times {factor:g}."
+        )
+        return restored._replace(rollbacks=rollbacks)

@@ -1,0 +1,75 @@
+"""Weight files: where they lie, and how they get into networks."""
+
+import os
+import re
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.errors import WeightsError
+
+SUFFIX = ".weights.h5"
+FOLDER = "weights"
+
+
+def weights_name(role: str, step: int) -> str:
+    """The file name of a network's weights after a number of updates."""
+    return f"{role}_{step:08d}{SUFFIX}"
+
+
+def save_weights(model: keras.Model, path: str) -> None:
+    """Writes a weight file whole, to any file system."""
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, f"model{SUFFIX}")
+        model.save_weights(local)
+        tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
+    tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+
+
+def find_weights(source: str, role: str) -> str:
+    """The weight file that a setting means.
+
+    Args:
+      source: a weight file, or a run folder, whose newest averaged weights of the
+        role are meant.
+      role: "energy" or "generator".
+
+    Raises:
+      WeightsError: if there is none.
+    """
+    if source.endswith(SUFFIX) and tf.io.gfile.exists(source):
+        return source
+    folder = os.path.join(source, FOLDER)
+    if not tf.io.gfile.isdir(folder):
+        raise WeightsError(
+            f"No weights at {source}: expected a file *{SUFFIX} or a run folder."
+        )
+    pattern = re.compile(rf"{role}_average_\d+{re.escape(SUFFIX)}")
+    names = sorted(n for n in tf.io.gfile.listdir(folder) if pattern.fullmatch(n))
+    if not names:
+        raise WeightsError(f"The run {source} holds no weights of its {role} yet.")
+    return os.path.join(folder, names[-1])
+
+
+def load_weights(model: keras.Model, source: str, role: str) -> str:
+    """Loads the weights that a setting means; returns the file that they came from.
+
+    Raises:
+      WeightsError: if they are missing, damaged or made for another network.
+    """
+    path = find_weights(source, role)
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, f"model{SUFFIX}")
+        tf.io.gfile.copy(path, local)
+        try:
+            model.load_weights(local)
+        except OSError as error:
+            raise WeightsError(f"The weight file {path} is damaged.") from error
+        except (ValueError, KeyError) as error:
+            raise WeightsError(
+                f"The weights {path} do not fit the {role} {model.name} of "
+                f"{model.count_params():,} parameters: check its architecture, width "
+                "and image size."
+            ) from error
+    return path

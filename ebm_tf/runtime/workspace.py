@@ -1,0 +1,211 @@
+"""The folder of a run: every file that a run writes is written here."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tqdm
+
+from ebm_tf.config.core import Experiment, from_mapping, to_json
+from ebm_tf.errors import RunError
+
+CONFIG, RESULTS, METRICS, LOG = "config.json", "results.json", "metrics.jsonl", "log.txt"
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """A run's folder, local or in a cloud bucket.
+
+    Attributes:
+      folder: its path.
+      worker: index of this process among the workers; the first one writes.
+    """
+
+    folder: str
+    worker: int = 0
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes what all workers share."""
+        return self.worker == 0
+
+    def path(self, *names: str) -> str:
+        """The path of a file in this run, whose folder then exists."""
+        path = os.path.join(self.folder, *names)
+        tf.io.gfile.makedirs(os.path.dirname(path))
+        return path
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """Writes a whole file, or leaves what was there."""
+        if self.is_chief:
+            path = self.path(name)
+            replace_file(path, content)
+
+    def log(self, message: str) -> None:
+        """Prints a line and adds it to the log."""
+        if not self.is_chief:
+            return
+        tqdm.tqdm.write(message)  # above a progress bar, where there is one
+        sys.stdout.flush()
+        time = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
+        with tf.io.gfile.GFile(self.path(LOG), "a") as file:
+            file.write(f"{time}  {message}\n")
+
+    def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds a line of metrics."""
+        if self.is_chief:
+            with tf.io.gfile.GFile(self.path(METRICS), "a") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def rewind_metrics(self, step: int) -> None:
+        """Drops the metrics of later steps, which will be made again."""
+        path = self.path(METRICS)
+        if not self.is_chief or not tf.io.gfile.exists(path):
+            return
+        with tf.io.gfile.GFile(path, "r") as file:
+            lines = file.read().splitlines(keepends=True)
+        kept = [line for line in lines if _step_of(line) <= step]
+        if len(kept) < len(lines):
+            self.write(METRICS, "".join(kept))
+
+    def write_results(self, results: Mapping[str, Any]) -> None:
+        """Writes the final figures, which make the run a finished one."""
+        self.write(RESULTS, json.dumps(results, indent=2) + "\n")
+
+    def go_on(self, config: Experiment) -> bool:
+        """Whether there is something left to do; a longer config is noted.
+
+        The results of a finished run that is made longer are kept under the number of
+        its updates.
+        """
+        with tf.io.gfile.GFile(self.path(CONFIG), "r") as file:
+            longer = file.read() != to_json(config)
+        results = self.path(RESULTS)
+        finished = tf.io.gfile.exists(results)
+        if longer and self.is_chief:
+            if finished:
+                with tf.io.gfile.GFile(results, "r") as file:
+                    num_updates = json.loads(file.read())["num_updates"]
+                kept = self.path(f"results_{num_updates:08d}.json")
+                tf.io.gfile.rename(results, kept, overwrite=True)
+            self.write(CONFIG, to_json(config))
+        return longer or not finished
+
+    def announce(self) -> None:
+        """Prints the folder, as the last line of a program."""
+        if self.is_chief:
+            print(self.folder, flush=True)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except json.JSONDecodeError:  # a line that a kill cut short
+        return float("inf")
+
+
+def replace_file(path: str, content: str | bytes) -> None:
+    """Writes a file whole: a kill leaves the old one or the new one."""
+    partial = f"{path}.partial"
+    mode = "w" if isinstance(content, str) else "wb"
+    with tf.io.gfile.GFile(partial, mode) as file:
+        file.write(content)
+    tf.io.gfile.rename(partial, path, overwrite=True)
+
+
+def create(output: str, config: Experiment, stamp: int, worker: int = 0) -> Workspace:
+    """Makes the folder ``output/name/time`` of a new run.
+
+    Args:
+      output: folder of all runs.
+      config: what is run; it is written first.
+      stamp: seconds since 1970, the same on all workers.
+      worker: index of this process.
+
+    Raises:
+      RunError: if the folder cannot be written.
+    """
+    time = datetime.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d_%H-%M-%S")
+    folder = os.path.join(output, config.name, time)
+    try:
+        if worker == 0:
+            folder = _unused(folder)
+        workspace = Workspace(folder, worker)
+        workspace.write(CONFIG, to_json(config))
+        workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error)
+        raise RunError(f"Cannot write the output folder {folder}: {reason}") from error
+    return workspace
+
+
+def _unused(folder: str) -> str:
+    count, candidate = 1, folder
+    while tf.io.gfile.exists(candidate):
+        count += 1
+        candidate = f"{folder}_{count}"
+    tf.io.gfile.makedirs(candidate)
+    return candidate
+
+
+def reopen(folder: str, worker: int = 0) -> Workspace:
+    """The workspace of an earlier run.
+
+    Raises:
+      RunError: if the folder is not that of a run.
+    """
+    if not tf.io.gfile.exists(os.path.join(folder, CONFIG)):
+        raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
+    return Workspace(folder.rstrip("/"), worker)
+
+
+def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
+    """The config of an earlier run; `kinds` are the config classes by name.
+
+    Raises:
+      RunError: if the folder is not that of a run, or its config is damaged.
+    """
+    path = os.path.join(reopen(folder).folder, CONFIG)
+    try:
+        with tf.io.gfile.GFile(path, "r") as file:
+            mapping = json.loads(file.read())
+        return from_mapping(kinds[mapping["type"]], mapping)
+    except (json.JSONDecodeError, KeyError) as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
+
+
+def environment() -> dict[str, Any]:
+    """Versions, revision and devices that a run depends on."""
+    packages = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets")
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in packages},
+        "revision": _revision(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+    }
+
+
+def _version(package: str) -> str:
+    if package == "tensorflow":  # its distribution has several names
+        return tf.__version__
+    return importlib.metadata.version(package)
+
+
+def _revision() -> str | None:
+    root = pathlib.Path(__file__).resolve().parents[2]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
