@@ -1,8 +1,8 @@
-"""Mistakes of the user: each is told in one line and ends a program with exit code 2."""
+"""Ends that are no bugs: mistakes of the user, and runs that stop early."""
 
 
 class UserError(Exception):
-    """Something that the user can put right; the message says what and how."""
+    """A mistake that the user can put right: one line on stderr, exit code 2."""
 
 
 class ConfigError(UserError):

@@ -259,4 +259,3 @@ def _near_files(file: pathlib.Path) -> str:
     siblings = sorted(str(other) for other in file.parent.glob("*.py"))
     near = difflib.get_close_matches(str(file), siblings, n=2)
     return f"; did you mean {' or '.join(near)}?" if near else ""
-

@@ -60,11 +60,19 @@ class EbmTraining(Experiment):
     def validate(self) -> None:
         """Checks counts, and that what is needed is there."""
         super().validate()
-        for name in ("batch", "num_updates", "log_every", "picture_every", "save_every"):
+        for name in (
+            "batch",
+            "num_updates",
+            "log_every",
+            "picture_every",
+            "save_every",
+        ):
             value = getattr(self, name)
             require(value > 0, f"Expected {name}={value} > 0.")
         require(self.temperature > 0, f"Expected temperature={self.temperature} > 0.")
-        require(self.data_epsilon >= 0, f"Expected data_epsilon={self.data_epsilon} >= 0.")
+        require(
+            self.data_epsilon >= 0, f"Expected data_epsilon={self.data_epsilon} >= 0."
+        )
         require(
             self.gaussian_stddev is None or self.gaussian_stddev > 0,
             f"Expected gaussian_stddev={self.gaussian_stddev} > 0.",
@@ -94,5 +102,5 @@ class EbmTraining(Experiment):
             )
             require(
                 self.chains.start != "data",
-                "Expected chains that do not start from data where a generator makes it.",
+                "Expected chains.start other than 'data' where a generator makes it.",
             )

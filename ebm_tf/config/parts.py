@@ -74,7 +74,8 @@ class GeneratorNetwork(Settings):
       architecture: "sngan", "biggan" or "biggan_conditional".
       width: channels of the narrowest block; the published ones if None.
       latent_size: length of the normal latent vector.
-      batch_norm_epsilon: 1e-3, or 1e-5 for weights that were learned with PyTorch.
+      batch_norm_epsilon: that of the architecture if None; 1e-5 for SNGAN weights
+        that were learned with PyTorch.
       batch_norm_training: whether learning steps normalise by their own batch.
       weights: a weight file or a run folder to start from.
     """
@@ -82,7 +83,7 @@ class GeneratorNetwork(Settings):
     architecture: str = "sngan"
     width: int | None = None
     latent_size: int = 128
-    batch_norm_epsilon: float = 1e-3
+    batch_norm_epsilon: float | None = None
     batch_norm_training: bool = False
     weights: str | None = None
 
@@ -93,7 +94,7 @@ class GeneratorNetwork(Settings):
         )
         require(self.latent_size > 0, f"Expected latent_size={self.latent_size} > 0.")
         require(
-            self.batch_norm_epsilon > 0,
+            self.batch_norm_epsilon is None or self.batch_norm_epsilon > 0,
             f"Expected batch_norm_epsilon={self.batch_norm_epsilon} > 0.",
         )
 
@@ -116,7 +117,9 @@ class Langevin(Settings):
     def validate(self) -> None:
         """Checks that noise and drifts are not negative."""
         require(self.noise >= 0, f"Expected noise={self.noise} >= 0.")
-        require(self.drift is None or self.drift > 0, f"Expected drift={self.drift} > 0.")
+        require(
+            self.drift is None or self.drift > 0, f"Expected drift={self.drift} > 0."
+        )
         require(
             self.max_drift is None or self.max_drift > 0,
             f"Expected max_drift={self.max_drift} > 0.",
@@ -249,7 +252,8 @@ class Guard(Settings):
             f"Expected max_energy_difference={self.max_energy_difference} > 0.",
         )
         require(
-            self.max_rollbacks >= 0, f"Expected max_rollbacks={self.max_rollbacks} >= 0."
+            self.max_rollbacks >= 0,
+            f"Expected max_rollbacks={self.max_rollbacks} >= 0.",
         )
         require(
             0 < self.rate_factor <= 1,

@@ -43,7 +43,9 @@ def contrastive_update(
     }
 
 
-def cooperative_update(generator: Learned, chains: Chains, *, training: bool) -> Metrics:
+def cooperative_update(
+    generator: Learned, chains: Chains, *, training: bool
+) -> Metrics:
     """Moves the generator's images to where their chains went (Xie et al., 2018).
 
     Args:

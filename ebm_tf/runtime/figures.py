@@ -12,26 +12,30 @@ from ebm_tf import pixels
 from ebm_tf.evaluation.diagnosis import diagnose
 from ebm_tf.runtime.workspace import replace_file
 
-LEAST_CELL = 48
+LEAST_CELL = 64
 GAP = 2
 
 
 def grid(images: np.ndarray) -> np.ndarray:
     """Tiles the first floor(sqrt(n))^2 images [n, H, W, C] into bytes [H', W', 3].
 
-    Small images are enlarged by a whole factor, so that their pixels stay sharp.
+    Small images are enlarged smoothly: eight pixels that stay sharp are hard to read.
     """
     side = max(1, math.isqrt(len(images)))
-    tiles = pixels.to_bytes(images[: side**2])
-    tiles = np.broadcast_to(tiles, (*tiles.shape[:3], 3))
-    factor = -(-LEAST_CELL // tiles.shape[1])
-    tiles = tiles.repeat(factor, axis=1).repeat(factor, axis=2)
-    tiles = np.pad(
-        tiles, ((0, 0), (0, GAP), (0, GAP), (0, 0)), constant_values=255
+    tiles = [_tile(image) for image in pixels.to_bytes(images[: side**2])]
+    rows = [np.hstack(tiles[start : start + side]) for start in range(0, side**2, side)]
+    return np.vstack(rows)
+
+
+def _tile(image: np.ndarray) -> np.ndarray:
+    """An image [H, W, C] in bytes as a cell [H', W', 3] with a gap on two sides."""
+    picture = Image.fromarray(np.broadcast_to(image, (*image.shape[:2], 3)).copy())
+    factor = -(-LEAST_CELL // image.shape[0])
+    picture = picture.resize(
+        (factor * image.shape[1], factor * image.shape[0]), Image.Resampling.BICUBIC
     )
-    cells = tiles.reshape(side, side, *tiles.shape[1:])
-    rows = cells.swapaxes(1, 2)
-    return rows.reshape(side * tiles.shape[1], side * tiles.shape[2], 3)
+    gaps = ((0, GAP), (0, GAP), (0, 0))
+    return np.pad(np.asarray(picture), gaps, constant_values=255)
 
 
 def save_grid(path: str, images: np.ndarray) -> None:
@@ -79,7 +83,8 @@ def save_diagnosis(
     result = diagnose(energy_differences, gradient_norms)
     axes[1, 0].bar(result.lags, result.cross)
     axes[1, 0].set(
-        title="Cross-correlation: energy difference after drift", xlabel="lag in updates"
+        title="Cross-correlation: energy difference after drift",
+        xlabel="lag in updates",
     )
     lags = np.arange(len(result.energy))
     axes[1, 1].bar(lags - 0.2, result.energy, width=0.4, label="energy difference")
@@ -93,4 +98,3 @@ def _save(figure: Figure, path: str) -> None:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     replace_file(path, buffer.getvalue())
-

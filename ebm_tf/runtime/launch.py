@@ -3,12 +3,13 @@
 Nothing heavy is imported before the config is known to be good.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -42,9 +43,7 @@ def main(executable: str | None) -> int:
         return MISTAKE
 
 
-def _launch(
-    executable: str | None, options: flags.FlagValues, paths: list[str]
-) -> int:
+def _launch(executable: str | None, options: flags.FlagValues, paths: list[str]) -> int:
     _prepare_environment(options["verbose"].value)
     resume = options["resume"].value
     config = _resumed(resume, options, paths) if resume else _fresh(options, paths)
@@ -54,7 +53,8 @@ def _launch(
             f"ebm_tf/{config.executable}.py {' '.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
-    module = importlib.import_module(f"ebm_tf.{config.executable}")
+    with _silence(options["verbose"].value):
+        module = importlib.import_module(f"ebm_tf.{config.executable}")
     if options["dry_run"].value:
         print(core.to_json(config), end="")
         for line in module.describe(config):
@@ -85,12 +85,11 @@ def _fresh(options: flags.FlagValues, paths: list[str]) -> Experiment:
     return core.override(core.load(paths[0]), _assignments(options))
 
 
-def _resumed(
-    folder: str, options: flags.FlagValues, paths: list[str]
-) -> Experiment:
+def _resumed(folder: str, options: flags.FlagValues, paths: list[str]) -> Experiment:
     """The config of an earlier run, with what may change of it changed."""
     print(f"ebm_tf: going on with {folder}", flush=True)
-    from ebm_tf.runtime.workspace import read_config
+    with _silence(options["verbose"].value):
+        from ebm_tf.runtime.workspace import read_config
 
     saved = read_config(folder, EXPERIMENTS)
     config = core.override(saved, _assignments(options))
@@ -124,13 +123,27 @@ def _workspace(config: Experiment, resume: str | None, output: str) -> "Workspac
 
 
 def _prepare_environment(verbose: bool) -> None:
-    """Chooses Keras' backend and silences what the libraries say of themselves."""
+    """Chooses Keras' backend and silences what the libraries log of themselves."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["GRPC_VERBOSITY"] = "ERROR"
-        # Its default, but TensorFlow tells of it where it was not said.
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+@contextlib.contextmanager
+def _silence(verbose: bool) -> Iterator[None]:
+    """Hides what TensorFlow writes to stderr before its log level holds."""
+    if verbose:
+        yield
+        return
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _assignments(options: flags.FlagValues) -> list[str]:

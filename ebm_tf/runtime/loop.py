@@ -94,7 +94,9 @@ def every(period: int, action: Action, *also: int) -> Action:
     return periodic
 
 
-def divergence(metrics: Mapping[str, float], guard: Guard, num_dimensions: int) -> str | None:
+def divergence(
+    metrics: Mapping[str, float], guard: Guard, num_dimensions: int
+) -> str | None:
     """Why learning counts as diverged, or None."""
     for name, value in metrics.items():
         if not math.isfinite(value):

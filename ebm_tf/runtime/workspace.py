@@ -18,7 +18,12 @@ import tqdm
 from ebm_tf.config.core import Experiment, from_mapping, to_json
 from ebm_tf.errors import RunError
 
-CONFIG, RESULTS, METRICS, LOG = "config.json", "results.json", "metrics.jsonl", "log.txt"
+CONFIG, RESULTS, METRICS, LOG = (
+    "config.json",
+    "results.json",
+    "metrics.jsonl",
+    "log.txt",
+)
 
 
 @dataclasses.dataclass(frozen=True)
