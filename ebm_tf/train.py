@@ -33,6 +33,7 @@ MOST_MEASURED = 50_000
 def run(config: EbmTraining, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, then measures fresh samples."""
     session = open_session(config)
+    session.load_weights()
     loop = Loop(
         session.learner(chain_source(config.chains)),
         session.replicas,
@@ -78,14 +79,16 @@ def _actions(session: EbmSession, workspace: Workspace) -> list[Action]:
         images = local(session.replicas, moment.state.bank.images)[0]
         return images[:MOST_PICTURED].numpy()
 
-    def generated(moment: Moment) -> np.ndarray:
-        latents = local(session.replicas, moment.outputs.latents)[0]
-        return np.asarray(session.generate(latents))
-
     pictures = {"samples": negatives}
     if session.num_bank_batches:
         pictures["bank"] = bank
     if networks.cooperative is not None:
+        generator = networks.cooperative.model
+
+        def generated(moment: Moment) -> np.ndarray:
+            latents = local(session.replicas, moment.outputs.latents)[0]
+            return generator(latents, training=False).numpy()
+
         pictures["generator"] = generated
     saves = [
         save

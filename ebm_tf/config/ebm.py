@@ -44,7 +44,7 @@ class EbmTraining(Experiment):
     chains: Persistent | Transient
     temperature: float
     data_epsilon: float
-    num_updates: int
+    num_updates: int = 150_000
     batch: int = 128
     gaussian_stddev: float | None = None
     energy: Network = Network()

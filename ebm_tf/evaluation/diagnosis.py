@@ -37,7 +37,7 @@ def diagnose(energy_differences: np.ndarray, gradient_norms: np.ndarray) -> Diag
     gradient = _scaled(gradient - gradient.mean(), gradient.std())
     most = min(MAX_LAG, count - 1)
     lags = np.arange(-most, most + 1)
-    cross = np.array([_correlation(energy, gradient, lag) for lag in lags])
+    cross = np.array([_correlation(energy, gradient, int(lag)) for lag in lags])
     return Diagnosis(
         lags,
         cross,

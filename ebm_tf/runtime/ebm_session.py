@@ -13,6 +13,7 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import batches
 from ebm_tf.data.sources import open_source
+from ebm_tf.errors import WeightsError
 from ebm_tf.kernels import trace
 from ebm_tf.learning import ebm_networks
 from ebm_tf.learning.ebm import EbmBatch, make_step
@@ -66,9 +67,28 @@ class EbmSession:
 
     def bank_bytes(self, num_chains: int) -> int:
         """What a bank holds in memory: images and latents in float32, ages in int32."""
-        latents = self.networks.generator.input_shape[-1] if self._generated else 0
-        size = math.prod(ebm_networks.image_shape(self.config)) + latents + 1
+        size = math.prod(ebm_networks.image_shape(self.config)) + 1
+        generator = self.networks.generator
+        if generator is not None and self.config.chains.start == "generator":
+            size += generator.input_shape[-1]
         return 4 * num_chains * size
+
+    def load_weights(self) -> None:
+        """Loads the weights that the config names.
+
+        Raises:
+          WeightsError: if they do not fit, or a generator that stays as it is has none.
+        """
+        settings = {"energy": self.config.energy, "generator": self.config.generator}
+        for role, model in self.networks.models.items():
+            weights = settings[role].weights
+            if weights:
+                load_weights(model, weights, role)
+            elif role not in self.networks.learned:
+                raise WeightsError(
+                    f"The {role} of {self.config.name} does not learn, so it needs "
+                    f"weights: --set {role}.weights=FILE_OR_RUN."
+                )
 
     def learner(self, chain_source: ChainSource) -> Learner:
         """What the loop runs."""
@@ -155,14 +175,6 @@ class EbmSession:
         frames = on_each(self.replicas, follow)(batch, seed)
         return local(self.replicas, frames)[0].numpy()
 
-    def generate(self, latents: tf.Tensor) -> tf.Tensor:
-        """The images of the generator as it is now."""
-        return self.networks.generator(latents, training=False)
-
-    @property
-    def _generated(self) -> bool:
-        return self.config.chains.start == "generator"
-
     def _begin(self, generator: keras.Model | None):
         """The function (batch, seed) -> chains at their start."""
         initializer = ebm_networks.initializer(self.config, generator)
@@ -204,7 +216,7 @@ def open_session(config: EbmTraining) -> EbmSession:
     """Builds the networks on the devices and opens the data.
 
     Raises:
-      UserError: if a device, a dataset or a weight file is missing.
+      UserError: if a device or a dataset is missing.
     """
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.batch)
@@ -212,8 +224,4 @@ def open_session(config: EbmTraining) -> EbmSession:
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
         networks = ebm_networks.build_networks(config)
-        if config.energy.weights:
-            load_weights(networks.energy.model, config.energy.weights, "energy")
-        if config.generator is not None and config.generator.weights:
-            load_weights(networks.generator, config.generator.weights, "generator")
     return EbmSession(config, replicas, networks, source)

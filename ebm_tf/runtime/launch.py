@@ -9,15 +9,17 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
+from absl import logging
 
 from ebm_tf.config import core
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment
 from ebm_tf.errors import ConfigError, EarlyStopError, RunError, UserError
+from ebm_tf.runtime import command_line
+from ebm_tf.runtime.command_line import Options
 
 if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
@@ -33,35 +35,34 @@ def main(executable: str | None) -> int:
       A bug raises, and Python makes it 1.
     """
     try:
-        options, paths = _parse(sys.argv)
-        if options["help"].value:
-            print(_usage(executable, options))
+        options = command_line.parse(sys.argv)
+        if options.help:
+            program = f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
+            print(command_line.usage(program))
             return DONE
-        return _launch(executable, options, paths)
+        return _launch(executable, options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
 
 
-def _launch(executable: str | None, options: flags.FlagValues, paths: list[str]) -> int:
-    _prepare_environment(options["verbose"].value)
-    resume = options["resume"].value
-    config = _resumed(resume, options, paths) if resume else _fresh(options, paths)
+def _launch(executable: str | None, options: Options) -> int:
+    _prepare_environment(options.verbose)
+    config = _resumed(options) if options.resume else _fresh(options)
     if executable not in (None, config.executable):
         raise ConfigError(
             f"{config.name} is not for {executable}.py: run python3 "
             f"ebm_tf/{config.executable}.py {' '.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
-    with _silence(options["verbose"].value):
+    with _silence(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
-    if options["dry_run"].value:
+    if options.dry_run:
         print(core.to_json(config), end="")
         for line in module.describe(config):
             print(line, flush=True)
         return DONE
-    workspace = _workspace(config, resume, options["output"].value)
-    return _run(module, config, workspace)
+    return _run(module, config, _workspace(config, options))
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
@@ -79,23 +80,24 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
     return DONE
 
 
-def _fresh(options: flags.FlagValues, paths: list[str]) -> Experiment:
-    if len(paths) != 1:
+def _fresh(options: Options) -> Experiment:
+    if len(options.paths) != 1:
         raise ConfigError("Expected one config file: python3 ebm_tf/train.py CONFIG.")
-    return core.override(core.load(paths[0]), _assignments(options))
+    return core.override(core.load(options.paths[0]), options.assignments)
 
 
-def _resumed(folder: str, options: flags.FlagValues, paths: list[str]) -> Experiment:
+def _resumed(options: Options) -> Experiment:
     """The config of an earlier run, with what may change of it changed."""
+    folder = str(options.resume)
     print(f"ebm_tf: going on with {folder}", flush=True)
-    with _silence(options["verbose"].value):
+    with _silence(options.verbose):
         from ebm_tf.runtime.workspace import read_config
 
     saved = read_config(folder, EXPERIMENTS)
-    config = core.override(saved, _assignments(options))
+    config = core.override(saved, options.assignments)
     changed = core.differing_fields(saved, config)
-    if paths:
-        changed += core.differing_fields(core.load(paths[0]), saved)
+    for path in options.paths:
+        changed += core.differing_fields(core.load(path), saved)
     changed = sorted(set(changed) - {"num_updates"})
     if changed:
         raise ConfigError(
@@ -105,21 +107,21 @@ def _resumed(folder: str, options: flags.FlagValues, paths: list[str]) -> Experi
     return config
 
 
-def _workspace(config: Experiment, resume: str | None, output: str) -> "Workspace":
+def _workspace(config: Experiment, options: Options) -> "Workspace":
     from ebm_tf.runtime import workspace
     from ebm_tf.runtime.distribution import gather, make_replicas
 
     replicas = make_replicas(config.device)
-    if resume:
-        opened = workspace.reopen(resume, replicas.worker)
-        if not opened.go_on(config):
-            raise RunError(
-                f"The run {resume} is finished; its results are in results.json. "
-                "To learn on: --set num_updates=MORE."
-            )
-        return opened
-    stamp = gather(replicas, int(time.time()))[0]
-    return workspace.create(output, config, stamp, replicas.worker)
+    if not options.resume:
+        stamp = gather(replicas, int(time.time()))[0]
+        return workspace.create(options.output, config, stamp, replicas.worker)
+    opened = workspace.reopen(options.resume, replicas.worker)
+    if not opened.go_on(config):
+        raise RunError(
+            f"The run {options.resume} is finished; its figures are in results.json. "
+            "To learn on: --set num_updates=MORE."
+        )
+    return opened
 
 
 def _prepare_environment(verbose: bool) -> None:
@@ -128,6 +130,7 @@ def _prepare_environment(verbose: bool) -> None:
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["GRPC_VERBOSITY"] = "ERROR"
+        logging.set_verbosity(logging.ERROR)
 
 
 @contextlib.contextmanager
@@ -144,47 +147,3 @@ def _silence(verbose: bool) -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _assignments(options: flags.FlagValues) -> list[str]:
-    """The flags that stand for settings, and --set."""
-    named: Mapping[str, str] = {"device": "device", "data_dir": "data.directory"}
-    given = [
-        f"{path}={options[flag].value}"
-        for flag, path in named.items()
-        if options[flag].value is not None
-    ]
-    return [*given, *(options["set"].value or [])]
-
-
-def _parse(arguments: list[str]) -> tuple[flags.FlagValues, list[str]]:
-    options = flags.FlagValues()
-    options.set_gnu_getopt(True)
-    _define(options)
-    try:
-        _, *paths = options(arguments)
-    except flags.Error as error:
-        raise ConfigError(f"{error} (--help lists the flags)") from error
-    return options, paths
-
-
-def _define(values: flags.FlagValues) -> None:
-    text, boolean = flags.DEFINE_string, flags.DEFINE_boolean
-    text("resume", None, "Folder of a run to go on with.", values)
-    text("output", "runs", "Folder of all runs.", values)
-    text("data_dir", None, "Folder of the prepared TFDS datasets.", values)
-    text("device", None, "cpu, gpu or tpu; by default GPUs if there are any.", values)
-    flags.DEFINE_multi_string(
-        "set", None, "key.path=value: changes a setting; may be repeated.", values
-    )
-    boolean("dry_run", False, "Shows what would be done; writes nothing.", values)
-    boolean("verbose", False, "Shows what the libraries say too.", values)
-    boolean("help", False, "Shows this.", values)
-
-
-def _usage(executable: str | None, options: flags.FlagValues) -> str:
-    program = f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
-    lines = [f"python3 {program} CONFIG [flags]", ""]
-    for name in sorted(options):
-        lines.append(f"  --{name}: {options[name].help}")
-    return "\n".join(lines)

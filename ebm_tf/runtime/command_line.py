@@ -1,0 +1,92 @@
+"""The flags that every executable takes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from absl import flags
+
+from ebm_tf.errors import ConfigError
+
+# Flags that stand for a setting.
+SHORTHANDS = {"device": "device", "data_dir": "data.directory"}
+
+TEXTS = {
+    "resume": (None, "Folder of a run to go on with."),
+    "output": ("runs", "Folder of all runs."),
+    "data_dir": (None, "Folder of the prepared TFDS datasets."),
+    "device": (None, "cpu, gpu or tpu; by default all GPUs, if there are any."),
+}
+SWITCHES = {
+    "dry_run": "Shows what would be done and writes nothing.",
+    "verbose": "Shows what the libraries say too.",
+    "help": "Shows this.",
+}
+
+
+class Options(NamedTuple):
+    """What was given on the command line.
+
+    Attributes:
+      paths: config files.
+      assignments: ``key.path=value`` of --set and of the flags that stand for settings.
+      resume: folder of a run to go on with.
+      output: folder of all runs.
+      dry_run: whether nothing is written.
+      verbose: whether the libraries are heard.
+      help: whether only the flags are shown.
+    """
+
+    paths: tuple[str, ...]
+    assignments: tuple[str, ...]
+    resume: str | None
+    output: str
+    dry_run: bool
+    verbose: bool
+    help: bool
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Reads a command line, whose first word is the program.
+
+    Raises:
+      ConfigError: if there is an unknown flag or a flag without its value.
+    """
+    values = _flags()
+    try:
+        _, *paths = values(arguments)
+    except flags.Error as error:
+        raise ConfigError(f"{error} (--help lists the flags)") from error
+    given = values.flag_values_dict()
+    assignments = [
+        f"{setting}={given[flag]}"
+        for flag, setting in SHORTHANDS.items()
+        if given[flag] is not None
+    ]
+    return Options(
+        paths=tuple(paths),
+        assignments=(*assignments, *(given["set"] or ())),
+        resume=given["resume"],
+        output=given["output"],
+        dry_run=given["dry_run"],
+        verbose=given["verbose"],
+        help=given["help"],
+    )
+
+
+def usage(program: str) -> str:
+    """All flags, a line each."""
+    values = _flags()
+    lines = [f"  --{name}: {values[name].help}" for name in sorted(values)]
+    return "\n".join([f"python3 {program} CONFIG [flags]", "", *lines])
+
+
+def _flags() -> flags.FlagValues:
+    values = flags.FlagValues()
+    values.set_gnu_getopt(True)
+    for name, (default, text) in TEXTS.items():
+        flags.DEFINE_string(name, default, text, values)
+    for name, text in SWITCHES.items():
+        flags.DEFINE_boolean(name, False, text, values)
+    text = "key.path=value: changes a setting; may be given several times."
+    flags.DEFINE_multi_string("set", None, text, values)
+    return values
