@@ -1,0 +1,69 @@
+"""Bytes of any size to square images in [-1, 1]."""
+
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.config.parts import Data
+
+
+def crops_at_random(data: Data) -> bool:
+    """Whether a config asks for random crops: only the training split gets them."""
+    return data.random_crop and data.split.partition("[")[0] == "train"
+
+
+def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tensor:
+    """An image as a config wants it (specification of EBM Life Cycle, section 6).
+
+    Grey images are repeated over three channels, and coloured ones become their luma
+    where the config asks for one channel.
+
+    Args:
+      image: uint8 [H,W,C], C = 1 or 3; a batch [B,H,W,C] can be cropped centrally.
+      data: image_size S, channels, split, random_crop.
+      seed: a stateless key [2] for the random crop; None crops centrally whatever
+        the config says.
+
+    Returns:
+      float32 [S,S,channels] or [B,S,S,channels] in [-1, 1].
+    """
+    if crops_at_random(data) and seed is not None:
+        square = random_crop(image, data.image_size, seed)
+    else:
+        square = central_crop(image, data.image_size)
+    matched = _match_channels(square, data.channels)
+    # The weights of a resize sum to one only up to rounding.
+    return tf.clip_by_value(pixels.from_bytes(matched), -1.0, 1.0)
+
+
+def central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Cuts the central square of the short side and resizes it to [..,size,size,C]."""
+    height, width = tf.unstack(tf.shape(image)[-3:-1])
+    side = tf.minimum(height, width)
+    square = tf.image.crop_to_bounding_box(
+        image, (height - side) // 2, (width - side) // 2, side, side
+    )
+    return _resize(square, [size, size])
+
+
+def random_crop(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
+    """Resizes the short side to size and cuts a random square [size,size,C]."""
+    shape = tf.shape(image)[:2]
+    # In whole numbers, so that the short side is exactly size.
+    resized = shape * size // tf.reduce_min(shape)
+    image = _resize(image, resized)
+    free = resized - size + 1
+    offset = tf.random.stateless_uniform([2], seed, maxval=tf.int32.max, dtype=tf.int32)
+    top, left = tf.unstack(offset % free)
+    return tf.image.crop_to_bounding_box(image, top, left, size, size)
+
+
+def _resize(image: tf.Tensor, shape: tf.Tensor | list[int]) -> tf.Tensor:
+    return tf.image.resize(image, shape, method="bilinear", antialias=True)
+
+
+def _match_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
+    if image.shape[-1] == channels:
+        return image
+    if channels == 3:
+        return tf.image.grayscale_to_rgb(image)
+    return tf.image.rgb_to_grayscale(image)

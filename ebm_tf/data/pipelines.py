@@ -1,0 +1,194 @@
+"""Batches whose order depends on (seed, epoch) only, so that resuming is exact."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf.config.parts import Data
+from ebm_tf.data.crops import crops_at_random, preprocess
+from ebm_tf.data.ordering import Source, epoch_keys
+from ebm_tf.data.prepared import told_as_data_errors
+from ebm_tf.errors import ConfigError, DataError
+
+_MEASURED_BATCH = 256
+
+
+def num_batches(source: Source, batch: int) -> int:
+    """Whole batches in an epoch; the rest of an epoch is dropped.
+
+    Raises:
+      DataError: if there is none.
+    """
+    if source.num_examples < batch:
+        raise DataError(
+            f"Split {source.split!r} of dataset {source.name} has "
+            f"{source.num_examples} examples, fewer than one batch={batch}."
+        )
+    return source.num_examples // batch
+
+
+def batches(
+    source: Source,
+    data: Data,
+    *,
+    batch: int,
+    seed: int,
+    start: int = 0,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The batches of the steps from start on, spread over the replicas.
+
+    Args:
+      source: as for stream.
+      data: as for stream.
+      batch: as for stream.
+      seed: as for stream.
+      start: as for stream.
+      strategy: the one in scope if None.
+
+    Yields:
+      {"image": .., "label": ..} as stream; per-replica values under a strategy of
+      several replicas.
+
+    Raises:
+      ConfigError: as stream.
+      DataError: as stream, and when damaged files are met.
+    """
+
+    def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        return stream(
+            source,
+            data,
+            batch=batch,
+            seed=seed,
+            start=start,
+            num_replicas=context.num_replicas_in_sync,
+            num_shards=context.num_input_pipelines,
+            shard=context.input_pipeline_id,
+        )
+
+    present: Any = strategy or tf.distribute.get_strategy()
+    iterator = iter(present.distribute_datasets_from_function(dataset))
+    while True:
+        with told_as_data_errors(source):
+            element = next(iterator)
+        yield element
+
+
+def stream(
+    source: Source,
+    data: Data,
+    *,
+    batch: int,
+    seed: int,
+    start: int = 0,
+    num_replicas: int = 1,
+    num_shards: int = 1,
+    shard: int = 0,
+) -> tf.data.Dataset:
+    """An endless dataset of batches for one of the input pipelines (workers).
+
+    Every epoch has its own order, and what is left of it after the last whole batch
+    is dropped. Worker i of n takes every n-th example of the order, so the workers'
+    batches of a step together hold the examples that one process alone would use.
+
+    Args:
+      source: where images come from.
+      data: how they are cropped.
+      batch: examples of a step over all replicas and workers.
+      seed: not negative; with it, the examples of a step are a pure function of the
+        step.
+      start: the first step; nothing before it is decoded.
+      num_replicas: of all workers; a step takes num_replicas / num_shards elements.
+      num_shards: input pipelines.
+      shard: which of them.
+
+    Returns:
+      A dataset of {"image": float32 [b,S,S,C] in [-1, 1], "label": int64 [b], -1 where
+      there is none}, b = batch / num_replicas.
+
+    Raises:
+      ConfigError: if the replicas do not divide the batch.
+      DataError: if the split is smaller than a batch.
+    """
+    if batch % num_replicas or num_replicas % num_shards:
+        raise ConfigError(
+            f"Expected batch={batch} to be divisible by replicas={num_replicas}, "
+            f"and these by workers={num_shards}."
+        )
+    order = _order(source, batch=batch, seed=seed, start=start)
+    order = order.shard(num_shards, shard)
+    replica_batch = batch // num_replicas
+
+    def prepare(encoded: Any, crop_seed: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = source.decode(encoded)
+        image = preprocess(example["image"], data, crop_seed)
+        return {"image": image, "label": example["label"]}
+
+    if source.one_size and not crops_at_random(data):
+        batched = order.batch(replica_batch, drop_remainder=True)
+        batched = batched.map(prepare, tf.data.AUTOTUNE)
+    else:
+        batched = order.map(prepare, tf.data.AUTOTUNE)
+        batched = batched.batch(replica_batch, drop_remainder=True)
+    options = tf.data.Options()
+    options.deterministic = True
+    return batched.with_options(options).prefetch(tf.data.AUTOTUNE)
+
+
+def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Dataset:
+    """(encoded example, key of its crop) from step start on, without end."""
+    steps = num_batches(source, batch)
+    first_epoch, first_step = divmod(start, steps)
+
+    def examples(epoch: tf.Tensor) -> tf.data.Dataset:
+        keys = epoch_keys(seed, epoch)
+        first = tf.where(epoch == first_epoch, first_step * batch, 0)
+        skip = tf.cast(first, tf.int64)
+        encoded = source.shuffled(keys.order, skip).take(steps * batch - skip)
+
+        def with_key(position: tf.Tensor, example: Any) -> tuple[Any, tf.Tensor]:
+            key = tf.random.experimental.stateless_fold_in(keys.crops, position)
+            return example, key
+
+        return encoded.enumerate(skip).map(with_key)
+
+    return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(examples)
+
+
+def load_images(
+    source: Source, data: Data, *, limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The split, or the first limit of it, in file order and centrally cropped.
+
+    Returns:
+      Images float32 [N,S,S,C] in [-1, 1] and labels int64 [N], -1 where there is none.
+
+    Raises:
+      DataError: if damaged files are met.
+    """
+    count = source.num_examples if limit is None else min(limit, source.num_examples)
+
+    def prepare(encoded: Any) -> dict[str, tf.Tensor]:
+        example = source.decode(encoded)
+        return {**example, "image": preprocess(example["image"], data, None)}
+
+    examples = source.in_order().take(count).map(prepare, tf.data.AUTOTUNE)
+    shape = [count, data.image_size, data.image_size, data.channels]
+    images, labels = np.empty(shape, np.float32), np.empty([count], np.int64)
+    filled = 0
+    with told_as_data_errors(source):
+        for part in examples.batch(_MEASURED_BATCH).as_numpy_iterator():
+            end = filled + len(part["label"])
+            images[filled:end], labels[filled:end] = part["image"], part["label"]
+            filled = end
+    return images, labels
+
+
+def _batched(examples: tf.data.Dataset, batch: int) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.deterministic = True
+    examples = examples.batch(batch, drop_remainder=True).with_options(options)
+    return examples.prefetch(tf.data.AUTOTUNE)

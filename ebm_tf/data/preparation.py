@@ -1,0 +1,169 @@
+"""Raw files that a user has, written in TFDS format without a network."""
+
+import io
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants
+from tensorflow_datasets.core.shuffle import DuplicatedKeysError
+from tqdm import tqdm
+
+from ebm_tf.data.plans import PLANS, Examples, Plan
+from ebm_tf.data.raw_arrays import CIFAR_CLASSES
+from ebm_tf.errors import DataError
+
+_STAGE = ".preparing-"
+
+
+class Prepared(NamedTuple):
+    """A dataset that was written.
+
+    Attributes:
+      counts: split -> how many examples it has.
+      directory: the data_dir that finds it.
+      notes: what a user should know about it.
+    """
+
+    counts: dict[str, int]
+    directory: pathlib.Path
+    notes: list[str]
+
+
+def prepare(
+    name: str,
+    raw: str,
+    directory: str | None = None,
+    *,
+    overwrite: bool = False,
+    dry_run: bool = False,
+) -> Prepared:
+    """Writes raw files as the TFDS dataset of the standard name and version.
+
+    It is written beside its place and moved there when it is whole: whatever ends
+    this early leaves no half dataset.
+
+    Args:
+      name: a key of PLANS.
+      raw: a file or a folder.
+      directory: where TFDS datasets lie; TFDS's own choice if None.
+      overwrite: whether a dataset that is there is replaced, once the new one is whole.
+      dry_run: whether only to look at the raw files; counts of ImageNet's tars are
+        then not known.
+
+    Raises:
+      DataError: for raw files that are missing, damaged or of another format, a
+        dataset that is there, or a place that cannot be written.
+    """
+    source = pathlib.Path(raw).expanduser()
+    target = pathlib.Path(directory or constants.DATA_DIR).expanduser().absolute()
+    if name not in PLANS:
+        raise DataError(f"Unknown dataset {name!r}: there are {', '.join(PLANS)}.")
+    if "://" in f"{raw} {directory}":
+        raise DataError(
+            "Prepare on a disk, then copy the dataset's folder to a bucket."
+        )
+    if not source.exists():
+        raise DataError(f"{raw} does not exist.")
+    with _told_as_data_errors(f"{target}"):
+        version = str(tfds.builder_cls(name).VERSION)
+        place = target / name / version
+        if place.exists() and not overwrite:
+            raise DataError(f"{place} is there already: --overwrite replaces it.")
+        plan = PLANS[name](source)
+        counts = plan.counts
+        if not dry_run:
+            with _stage(target) as stage:
+                counts = _write(name, plan, stage)
+                _move(stage / name / version, place)
+    left = [
+        f"{path} is of a preparation that was killed or still runs."
+        for path in sorted(target.glob(f"{_STAGE}*"))
+    ]
+    return Prepared(counts, target, plan.notes + left)
+
+
+def _write(name: str, plan: Plan, stage: pathlib.Path) -> dict[str, int]:
+    standard = tfds.builder(name, data_dir=stage)
+    features = _features(name, standard.info.features)
+    tfds.disable_progress_bar()  # TFDS's own do not know how much there is
+    # TFDS prints that it downloads, which it does not.
+    with redirect_stdout(io.StringIO()):
+        builder = tfds.dataset_builders.store_as_tfds_dataset(
+            name=name,
+            version=str(standard.version),
+            features=features,
+            split_datasets={
+                split: _watched(examples(), split, plan.counts.get(split), features)
+                for split, examples in plan.splits.items()
+            },
+            data_dir=stage,
+            description=f"{name}, prepared from raw files by tools/prepare_data.py.",
+        )
+    counts = {split: info.num_examples for split, info in builder.info.splits.items()}
+    if empty := [split for split, count in counts.items() if not count]:
+        raise DataError(f"The raw files of split {empty[0]} hold no images.")
+    return counts
+
+
+# TFDS annotates its features too loosely for a type checker; hence Any.
+def _features(name: str, standard: Any) -> Any:
+    if name == "cifar10":  # TFDS takes the names from a file that it downloads
+        label = tfds.features.ClassLabel(names=CIFAR_CLASSES)
+        return tfds.features.FeaturesDict({**standard, "label": label})
+    if name == "celeb_a":  # the standard fixes 218x178; portraits have other sizes
+        image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
+        return tfds.features.FeaturesDict({**standard, "image": image})
+    return standard
+
+
+def _watched(
+    examples: Examples, split: str, total: int | None, features: Any
+) -> Examples:
+    """The examples with zeros for what raw files do not tell, and a progress bar."""
+    for key, example in tqdm(examples, split, total, unit=" images", disable=None):
+        unknown = {name: features[name] for name in features if name not in example}
+        zeros = {
+            name: {part: feature.np_dtype(0) for part, feature in group.items()}
+            for name, group in unknown.items()
+        }
+        yield key, {**zeros, **example}
+
+
+@contextmanager
+def _stage(target: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder beside the datasets that goes away, and target too if it is empty."""
+    missing = [path for path in [target, *target.parents] if not path.exists()]
+    target.mkdir(parents=True, exist_ok=True)
+    stage = pathlib.Path(tempfile.mkdtemp(prefix=_STAGE, dir=target))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        for path in missing:
+            if any(path.iterdir()):
+                break
+            path.rmdir()
+
+
+def _move(written: pathlib.Path, place: pathlib.Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rename(written.parent / "replaced")  # goes away with the stage
+    written.rename(place)
+
+
+@contextmanager
+def _told_as_data_errors(target: str) -> Iterator[None]:
+    try:
+        yield
+    except DuplicatedKeysError as error:
+        raise DataError(f"Two images have the same name: {error}") from None
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"Preparing under {target} failed: {reason}") from None

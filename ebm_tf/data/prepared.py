@@ -1,0 +1,201 @@
+"""Datasets that lie prepared in TFDS format, on a disk or in a bucket."""
+
+import os
+import pathlib
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tensorflow_datasets.core import constants, read_only_builder
+
+from ebm_tf.data.arrays import array_source
+from ebm_tf.data.ordering import Source
+from ebm_tf.data.records import Shards, in_order, shuffled
+from ebm_tf.errors import DataError
+
+_SECONDS_TO_ANSWER = 5
+_BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
+
+
+def streamed(name: str, split: str, directory: str | None) -> Source:
+    """A source that reads records as they are needed and decodes them last.
+
+    Args:
+      name: a TFDS dataset with a feature "image", and perhaps "label".
+      split: a split or a part of one in TFDS's notation, such as "train[:10%]".
+      directory: where TFDS datasets lie; TFDS's own choice if None.
+
+    Raises:
+      DataError: if the dataset is not prepared there, has no such split or is cut off.
+    """
+    builder = _find(name, directory)
+    if builder is None:
+        raise DataError(_how_to_prepare(name, directory))
+    return _source(builder, name, split)
+
+
+def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
+    """A source for small images of one size, decoded once and held in memory.
+
+    A dataset that is not prepared is downloaded by TFDS if its host answers.
+
+    Args:
+      name: as for streamed.
+      split: as for streamed.
+      directory: as for streamed.
+      probe: an address that must answer before a download is tried: TFDS itself
+        tries an unreachable one for minutes.
+
+    Raises:
+      DataError: as streamed.
+    """
+    builder = _find(name, directory) or _download(name, directory, probe)
+    source = _source(builder, name, split)
+    examples = source.in_order().map(source.decode, num_parallel_calls=tf.data.AUTOTUNE)
+    with told_as_data_errors(source):
+        batches = list(examples.batch(1024).as_numpy_iterator())
+    images, labels = (
+        np.concatenate([batch[part] for batch in batches])
+        for part in ["image", "label"]
+    )
+    return array_source(images, labels, name=name, split=split, origin=source.origin)
+
+
+@contextmanager
+def told_as_data_errors(source: Source) -> Iterator[None]:
+    """Turns TensorFlow's errors of reading into one line.
+
+    Raises:
+      DataError: where files are missing, cut off or damaged.
+    """
+    try:
+        yield
+    except (
+        tf.errors.DataLossError,
+        tf.errors.FailedPreconditionError,
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+    ) as error:
+        reason = " ".join(error.message.split())[:200]
+        raise DataError(
+            f"Dataset {source.name} in {source.origin} is damaged: prepare it again "
+            f"with tools/prepare_data.py --overwrite ({reason})."
+        ) from None
+
+
+def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
+    origin = os.fspath(builder.data_path)
+    shards = _shards(builder, name, split)
+    # TFDS annotates its features too loosely for a type checker; hence Any.
+    everything: Any = builder.info.features
+    wanted = {"image", "label"} & set(everything)
+    partial = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
+    features: Any = partial.extract_features(everything)
+
+    def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
+        example = features.deserialize_example(record)
+        label = example.get("label", tf.constant(-1, tf.int64))
+        return {"image": example["image"], "label": tf.cast(label, tf.int64)}
+
+    return Source(
+        name=name,
+        split=split,
+        origin=origin,
+        num_examples=sum(shards.take),
+        channels=features["image"].shape[-1],
+        one_size=False,
+        in_order=lambda: in_order(shards),
+        shuffled=lambda key, skip: shuffled(shards, key, skip),
+        decode=decode,
+    )
+
+
+def _shards(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Shards:
+    splits = builder.info.splits
+    try:
+        files = splits[split].file_instructions
+    # TFDS raises one or another for a split that it does not know or cannot slice.
+    except (AssertionError, KeyError, ValueError):
+        known = ", ".join(sorted(splits))
+        raise DataError(
+            f"Dataset {name} in {builder.data_path} has no split {split!r}: it has "
+            f"{known}, and slices of these such as train[:1000]."
+        ) from None
+    if not files:
+        raise DataError(f"Split {split!r} of dataset {name} has no examples.")
+    _check_sizes(builder, name, split.partition("[")[0])
+    return Shards(
+        paths=[os.fspath(file.filename) for file in files],
+        skip=[file.skip for file in files],
+        take=[file.take for file in files],
+    )
+
+
+def _check_sizes(builder: tfds.core.DatasetBuilder, name: str, split: str) -> None:
+    """Tells a half-copied dataset at once, not hours into a run."""
+    info = builder.info.splits.get(split)
+    if info is None or "://" in os.fspath(builder.data_path):
+        return  # a sum of splits, or a bucket, where asking for sizes is slow
+    paths = [pathlib.Path(path) for path in info.filepaths]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise DataError(
+            f"Dataset {name} lacks the file {missing[0]}: prepare it again with "
+            "tools/prepare_data.py --overwrite."
+        )
+    size = sum(path.stat().st_size for path in paths)
+    expected = info.num_bytes + _BYTES_AROUND_RECORD * info.num_examples
+    if size < expected:
+        raise DataError(
+            f"Dataset {name} in {builder.data_path} is cut off: split {split} has "
+            f"{size:,} of {expected:,} bytes. Prepare it again with "
+            "tools/prepare_data.py --overwrite."
+        )
+
+
+def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
+    """Reads what lies there: no dataset code, no network, any version."""
+    if directory is not None:
+        directory = os.path.expanduser(directory)
+    try:
+        return read_only_builder.builder_from_files(name, data_dir=directory)
+    except tfds.core.DatasetNotFoundError:
+        return None
+    # Whatever a damaged description makes of itself: JSON, protocol buffers, keys.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"The description of dataset {name} under {_place(directory)} cannot be "
+            f"read ({reason}). Prepare it again with tools/prepare_data.py --overwrite."
+        ) from None
+
+
+def _download(name: str, directory: str | None, probe: str) -> tfds.core.DatasetBuilder:
+    try:
+        request = urllib.request.Request(probe, method="HEAD")
+        urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
+        builder = tfds.builder(name, data_dir=directory)
+        builder.download_and_prepare()
+    # Networks, disks and checksums fail in too many ways to list.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{_how_to_prepare(name, directory)} (Downloading it failed: {reason})"
+        ) from None
+    return builder
+
+
+def _how_to_prepare(name: str, directory: str | None) -> str:
+    option = "" if directory is None else f" --data_dir {directory}"
+    return (
+        f"Dataset {name} is not prepared under {_place(directory)}: run "
+        f"python3 tools/prepare_data.py {name} RAW_FOLDER{option}"
+    )
+
+
+def _place(directory: str | None) -> str:
+    return constants.DATA_DIR if directory is None else directory

@@ -1,0 +1,188 @@
+"""Batches: order, resuming, sharding; on sources in memory and on streamed ones."""
+
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.config.parts import Data
+from ebm_tf.data import pipelines, raw_images
+from ebm_tf.data.arrays import array_source
+from ebm_tf.data.ordering import Source
+from ebm_tf.data.preparation import prepare
+from ebm_tf.data.sources import open_source
+from ebm_tf.errors import ConfigError, DataError
+from tests.data.raw_files import encoded, picture, write_zip
+
+NUM_IMAGES, BATCH = 22, 4
+
+
+@pytest.fixture(scope="module")
+def streamed(tmp_path_factory) -> tuple[Source, Data]:
+    folder = tmp_path_factory.mktemp("faces")
+    files = {
+        f"{i:02d}.jpg": encoded(picture(20 + i, 30, seed=i)) for i in range(NUM_IMAGES)
+    }
+    prepare("celeb_a", str(write_zip(folder / "faces.zip", files)), str(folder / "out"))
+    data = Data(
+        name="celeb_a", image_size=8, random_crop=True, directory=str(folder / "out")
+    )
+    return open_source(data), data
+
+
+@pytest.fixture
+def held() -> tuple[Source, Data]:
+    images = np.zeros([NUM_IMAGES, 8, 8, 1], np.uint8)
+    images += np.arange(NUM_IMAGES, dtype=np.uint8)[:, None, None, None]
+    source = array_source(
+        images, np.arange(NUM_IMAGES), name="digits", split="train", origin="here"
+    )
+    return source, Data(name="digits", image_size=8, channels=1)
+
+
+@pytest.fixture(params=["held", "streamed"])
+def opened(request) -> tuple[Source, Data]:
+    return request.getfixturevalue(request.param)
+
+
+def draw(source: Source, data: Data, count: int, **settings) -> list[np.ndarray]:
+    iterator = pipelines.batches(source, data, batch=BATCH, **settings)
+    return [batch["image"].numpy() for batch in itertools.islice(iterator, count)]
+
+
+def equal(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
+    return len(left) == len(right) and all(map(np.array_equal, left, right))
+
+
+def test_batches_are_what_the_contract_says(opened):
+    source, data = opened
+    spec = pipelines.stream(source, data, batch=BATCH, seed=1).element_spec
+    assert spec == {
+        "image": tf.TensorSpec([BATCH, 8, 8, data.channels], tf.float32),
+        "label": tf.TensorSpec([BATCH], tf.int64),
+    }
+    images = np.concatenate(draw(source, data, 12, seed=1))
+    assert -1.0 <= images.min() and images.max() <= 1.0
+
+
+def test_order_is_a_pure_function_of_the_seed(opened):
+    tf.random.set_seed(3)
+    first = draw(*opened, 12, seed=1)
+    tf.random.set_seed(4)
+    assert equal(first, draw(*opened, 12, seed=1))
+    assert not equal(first, draw(*opened, 12, seed=2))
+
+
+@pytest.mark.parametrize("start", [1, 4, 5, 7, 10, 11])
+def test_resuming_equals_never_stopping(opened, start):
+    whole = draw(*opened, 14, seed=1)
+    assert equal(whole[start:], draw(*opened, 14 - start, seed=1, start=start))
+
+
+def test_nothing_before_start_is_decoded(streamed):
+    source, data = streamed
+
+    def shuffled(key, skip):
+        records = source.shuffled(key, tf.constant(0, tf.int64)).enumerate()
+        return records.map(lambda i, r: tf.where(i < 16, "damaged", r)).skip(skip)
+
+    damaged = source._replace(shuffled=shuffled)
+    expected = draw(source, data, 1, seed=1, start=4)
+    assert equal(draw(damaged, data, 1, seed=1, start=4), expected)
+
+
+def test_an_epoch_has_no_image_twice_and_its_own_order(held):
+    source, data = held
+    batches = pipelines.batches(source, data, batch=BATCH, seed=1)
+    labels = np.array([next(batches)["label"].numpy() for _ in range(15)])
+    epochs = labels.reshape([3, -1])
+    assert all(len(set(epoch)) == 20 for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    assert len({frozenset(epoch) for epoch in epochs}) > 1  # another rest is dropped
+
+
+def test_a_first_place_is_uniform(held):
+    source, _ = held
+    firsts = []
+    for seed in range(150):
+        keys = tf.constant([seed, 1], tf.int64)
+        dataset = source.shuffled(keys, tf.constant(0, tf.int64))
+        firsts.append(int(next(iter(dataset))))
+    counts = np.bincount(firsts, minlength=NUM_IMAGES)
+    statistic = ((counts - 150 / NUM_IMAGES) ** 2 / (150 / NUM_IMAGES)).sum()
+    assert statistic < 46.8  # chi-squared of 21 degrees, 0.1 %
+
+
+@pytest.mark.parametrize(("shards", "replicas"), [(1, 2), (2, 2), (2, 4), (4, 4)])
+def test_workers_together_use_the_single_process_examples(opened, shards, replicas):
+    source, data = opened
+    single = draw(source, data, 6, seed=1, start=3)
+    per_step = replicas // shards
+    pieces = []
+    for shard in range(shards):
+        dataset = pipelines.stream(
+            source,
+            data,
+            batch=BATCH,
+            seed=1,
+            start=3,
+            num_replicas=replicas,
+            num_shards=shards,
+            shard=shard,
+        )
+        images = [part["image"].numpy() for part in dataset.take(6 * per_step)]
+        assert images[0].shape[0] == BATCH // replicas
+        pieces.append(np.concatenate(images).reshape([6, -1, *images[0].shape[1:]]))
+    for step, expected in enumerate(single):
+        rebuilt = np.stack([piece[step] for piece in pieces], 1)
+        np.testing.assert_array_equal(rebuilt.reshape(expected.shape), expected)
+
+
+def test_a_strategy_gets_per_replica_batches(held):
+    source, data = held
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    batches = pipelines.batches(source, data, batch=BATCH, seed=1, strategy=strategy)
+    (local,) = strategy.experimental_local_results(next(batches))
+    np.testing.assert_array_equal(local["image"], draw(*held, 1, seed=1)[0])
+
+
+def test_load_images_is_in_file_order_and_never_random(opened):
+    source, data = opened
+    images, labels = pipelines.load_images(source, data)
+    again, _ = pipelines.load_images(source, data, limit=5)
+    assert images.shape == (NUM_IMAGES, 8, 8, data.channels)
+    assert images.dtype == np.float32 and labels.dtype == np.int64
+    np.testing.assert_array_equal(images[:5], again)
+    assert set(labels) == ({-1} if source.name == "celeb_a" else set(range(NUM_IMAGES)))
+
+
+def test_fewer_examples_than_a_batch_is_told(held):
+    with pytest.raises(DataError, match="22 examples, fewer than one batch=23"):
+        pipelines.num_batches(held[0], 23)
+
+
+@pytest.mark.parametrize(("replicas", "shards"), [(3, 1), (2, 4)])
+def test_indivisible_batches_are_told(held, replicas, shards):
+    with pytest.raises(ConfigError, match=f"batch=4 .* replicas={replicas}"):
+        pipelines.stream(
+            *held, batch=4, seed=1, num_replicas=replicas, num_shards=shards
+        )
+
+
+def test_a_damaged_image_is_told_in_one_line(tmp_path, monkeypatch):
+    damaged = encoded(picture(20, 30, seed=0))[:-200]
+    path = write_zip(tmp_path / "faces.zip", {"1.jpg": damaged, "2.jpg": damaged})
+    monkeypatch.setattr("ebm_tf.data.plans.check_image", lambda *_: (30, 20))
+    monkeypatch.setattr("ebm_tf.data.plans.shrink", lambda content, _: content)
+    prepare("celeb_a", str(path), str(tmp_path / "out"))
+    data = Data(name="celeb_a", image_size=8, directory=str(tmp_path / "out"))
+    source = open_source(data)
+    assert raw_images.find_images(path).names == ["1.jpg", "2.jpg"]
+    for read in [
+        lambda: pipelines.load_images(source, data),
+        lambda: next(pipelines.batches(source, data, batch=2, seed=0)),
+    ]:
+        with pytest.raises(DataError, match="celeb_a in .* is damaged") as caught:
+            read()
+        assert "\n" not in str(caught.value)

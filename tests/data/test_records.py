@@ -1,0 +1,85 @@
+"""The order of record files, on more files than one group holds."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.data import records
+from ebm_tf.data.ordering import epoch_keys
+
+NUM_FILES, PER_FILE = 37, 5
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> records.Shards:
+    folder = tmp_path_factory.mktemp("records")
+    paths = [str(folder / f"{i:02d}.tfrecord") for i in range(NUM_FILES)]
+    for i, path in enumerate(paths):
+        with tf.io.TFRecordWriter(path) as writer:
+            for j in range(PER_FILE):
+                writer.write(str(i * PER_FILE + j).encode())
+    skip, take = [0] * NUM_FILES, [PER_FILE] * NUM_FILES
+    skip[3], take[3] = 2, 3  # a part of a file, as slices of splits have
+    return records.Shards(paths, skip, take)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(records, "_RECORDS_PER_BLOCK", 20)
+
+
+def read(dataset: tf.data.Dataset) -> list[int]:
+    return [int(record) for record in dataset.as_numpy_iterator()]
+
+
+def epoch(shards: records.Shards, seed: int, number: int, skip: int = 0) -> list[int]:
+    keys = epoch_keys(seed, tf.constant(number, tf.int64))
+    return read(records.shuffled(shards, keys.order, tf.constant(skip, tf.int64)))
+
+
+def everything() -> list[int]:
+    return [i for i in range(NUM_FILES * PER_FILE) if i not in (15, 16)]
+
+
+def test_file_order(shards):
+    assert read(records.in_order(shards)) == everything()
+
+
+def test_an_epoch_is_a_permutation_of_its_own(shards):
+    first, second = epoch(shards, 1, 0), epoch(shards, 1, 1)
+    assert sorted(first) == sorted(second) == everything()
+    assert first != second != everything()
+    assert epoch(shards, 2, 0) != first
+
+
+def test_order_is_pure_whatever_the_global_seed(shards):
+    tf.random.set_seed(1)
+    first = epoch(shards, 1, 0)
+    tf.random.set_seed(2)
+    assert epoch(shards, 1, 0) == first
+
+
+@pytest.mark.parametrize("skip", [0, 1, 19, 79, 80, 81, 158, 160, 182, 183])
+def test_skipping_equals_reading_on(shards, skip):
+    assert epoch(shards, 1, 0, skip) == epoch(shards, 1, 0)[skip:]
+
+
+def test_skipped_groups_are_not_read(shards, tmp_path):
+    whole = epoch(shards, 1, 0)
+    first_group = {shards.paths[record // PER_FILE] for record in whole[:78]}
+    paths = [
+        str(tmp_path / "none") if path in first_group else path for path in shards.paths
+    ]
+    assert len(first_group) == 16
+    assert epoch(shards._replace(paths=paths), 1, 0, 80) == whole[80:]
+
+
+def test_a_file_with_too_few_records_is_told(shards):
+    cut = shards._replace(take=[PER_FILE + 1, *shards.take[1:]])
+    with pytest.raises(tf.errors.FailedPreconditionError):
+        epoch(cut, 1, 0)
+
+
+def test_neighbours_come_from_many_files(shards):
+    files = np.array(epoch(shards, 1, 0)) // PER_FILE
+    assert len(set(files[:20])) >= 4

@@ -1,0 +1,71 @@
+"""The command line of tools/prepare_data.py, run as a user runs it."""
+
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.data.raw_files import encoded, picture, write_mnist, write_zip
+
+TOOL = pathlib.Path(__file__).parents[2] / "tools" / "prepare_data.py"
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(TOOL), *map(str, arguments)]
+
+
+def run(*arguments: object, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_it_prepares_and_says_how_to_use_it(tmp_path):
+    write_mnist(tmp_path / "raw", train=20, test=10)
+    done = run("mnist", "raw", "--data_dir", "out", folder=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "Preparing mnist from raw",
+        f"Wrote mnist: 20 train, 10 test images. Use: --data_dir {tmp_path / 'out'}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mnist"], "expected python3 tools/prepare_data.py DATASET RAW"),
+        (["mnist", "raw", "--nonsense"], "Unknown command line flag 'nonsense'"),
+        (["mnist", "none", "--data_dir", "out"], "none does not exist"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
+    done = run(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ") and message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_sigterm_leaves_nothing(tmp_path):
+    image = encoded(picture(600, 600, seed=0))
+    files = {f"{i:04d}.jpg": image for i in range(3000)}
+    write_zip(tmp_path / "faces.zip", files)
+    process = subprocess.Popen(
+        command("celeb_a", "faces.zip", "--data_dir", "out"),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list(tmp_path.glob("out/.preparing-*/celeb_a/*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors == "Stopped: nothing was written.\n"
+    assert not (tmp_path / "out").exists()
