@@ -1,0 +1,58 @@
+"""The energy algebra on potentials whose values are known."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.energies import gaussian, network, tempered, total
+from ebm_tf.models import sngan
+
+IMAGES = tf.constant([[1.0, -2.0], [0.0, 0.0], [3.0, 4.0]])[:, None, None, :]
+SQUARES = np.array([5.0, 0.0, 25.0])
+
+
+def prior(images):
+    return 1.5 * tf.reduce_sum(images**2, [1, 2, 3])
+
+
+def gradient(energy, images):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        energies = energy(images)
+    return tape.gradient(energies, images)
+
+
+@pytest.mark.parametrize(
+    ("energy", "factor"),
+    [
+        (gaussian(1.0), 0.5),
+        (gaussian(0.5), 2.0),
+        (tempered(gaussian(1.0), 0.5), 1.0),
+        (total(gaussian(1.0)), 0.5),
+        (total(tempered(gaussian(1.0), 0.5), gaussian(0.5)), 3.0),
+        (total(gaussian(1.0), gaussian(1.0), prior), 2.5),
+        (tempered(total(gaussian(1.0), prior), 4.0), 0.5),
+    ],
+)
+def test_energies_of_multiples_of_the_squared_norm(energy, factor):
+    np.testing.assert_allclose(energy(IMAGES), factor * SQUARES, rtol=1e-6)
+    np.testing.assert_allclose(gradient(energy, IMAGES), 2 * factor * IMAGES, rtol=1e-6)
+
+
+def test_a_network_is_called_in_inference_mode_and_loses_its_last_axis():
+    inputs = keras.Input((1, 1, 2))
+    x = keras.layers.Dropout(0.9, seed=1)(inputs)
+    x = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(x)
+    energy = network(keras.Model(inputs, keras.layers.Flatten()(x)))
+    np.testing.assert_array_equal(energy(IMAGES), [-1.0, 0.0, 7.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_energies_and_gradients_are_float32_in_every_compute_dtype(dtype):
+    model = sngan.energy(8, 1, width=4, dtype=dtype)
+    images = tf.random.stateless_uniform([2, 8, 8, 1], [1, 2], -1.0, 1.0)
+    energy = total(tempered(network(model), 1e-6), gaussian(0.15))
+    energies, slopes = energy(images), gradient(energy, images)
+    assert energies.dtype == slopes.dtype == tf.float32
+    assert np.all(np.isfinite(energies)) and np.all(np.isfinite(slopes))

@@ -1,0 +1,89 @@
+"""The loop over kernels: a chain is the same chain however it is run."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.kernels import Kernel, iterate, trace
+
+SEED = tf.constant([5, 6])
+
+
+def random_walk() -> Kernel:
+    """A position with its number of steps; the info is the key of the step."""
+
+    def init(position):
+        return (position, tf.constant(0)), tf.zeros([2], tf.int32)
+
+    def step(state, seed):
+        position, count = state
+        moved = position + tf.random.stateless_normal(position.shape, seed)
+        return (moved, count + 1), seed
+
+    return Kernel(init, step)
+
+
+def walk(num_steps, seed=SEED, *, start=0, state=None, info=None):
+    if state is None:
+        state, info = random_walk().init(tf.zeros([3]))
+    return iterate(random_walk(), state, info, num_steps, seed, start=start)
+
+
+def assert_same(first, second):
+    tf.nest.map_structure(np.testing.assert_array_equal, first, second)
+
+
+def test_every_step_is_run_once():
+    (_, count), _ = walk(7)
+    assert int(count) == 7
+
+
+@pytest.mark.parametrize("cuts", [[4, 6], [1, 1, 8], [0, 10], [9, 0, 1]])
+def test_a_chain_in_pieces_is_the_same_chain(cuts):
+    whole = walk(10)
+    state, info, start = None, None, 0
+    for num_steps in cuts:
+        state, info = walk(num_steps, start=start, state=state, info=info)
+        start += num_steps
+    assert_same((state, info), whole)
+
+
+def test_a_piece_that_forgets_its_place_is_another_chain():
+    state, info = walk(5)
+    (position, _), _ = walk(5, state=state, info=info)
+    assert np.all(position != walk(10)[0][0])
+
+
+@pytest.mark.parametrize("start", [0, 100])
+def test_the_key_of_a_step_is_folded_with_its_absolute_index(start):
+    _, key = walk(3, start=start)
+    np.testing.assert_array_equal(key, tf.random.fold_in(SEED, start + 2))
+
+
+def test_no_steps_change_nothing():
+    state, info = (tf.ones([3]), tf.constant(4)), tf.constant([7, 8])
+    assert_same(walk(0, state=state, info=info), (state, info))
+
+
+def test_the_number_of_steps_may_be_known_late():
+    graph = tf.function(walk, autograph=False)
+    for num_steps in (3, 6):
+        assert_same(graph(tf.constant(num_steps)), walk(num_steps))
+    assert graph.experimental_get_tracing_count() == 1
+
+
+def test_equal_keys_give_equal_bits_and_others_do_not():
+    assert_same(walk(4), walk(4))
+    (position, _), _ = walk(4)
+    (other, _), _ = walk(4, tf.constant([5, 7]))
+    assert np.all(position != other)
+
+
+@pytest.mark.parametrize(("every", "start"), [(1, 0), (3, 0), (2, 11)])
+def test_a_trace_records_what_iterate_gives(every, start):
+    kernel = random_walk()
+    begun = kernel.init(tf.zeros([3]))
+    state, info, records = trace(kernel, *begun, 4, SEED, every=every, start=start)
+    pieces = [walk(every * n, start=start) for n in range(1, 5)]
+    assert_same((state, info), pieces[-1])
+    assert_same(records, tf.nest.map_structure(lambda *parts: tf.stack(parts), *pieces))
