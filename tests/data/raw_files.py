@@ -6,6 +6,7 @@ import pathlib
 import struct
 import tarfile
 import zipfile
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -77,9 +78,9 @@ def write_zip(path: pathlib.Path, files: dict[str, bytes]) -> pathlib.Path:
     return path
 
 
-def tar(files: dict[str, bytes], mode: str = "w") -> bytes:
+def tar(files: dict[str, bytes], mode: Literal["w", "w:gz"] = "w") -> bytes:
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=file, mode=mode) as archive:
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
