@@ -47,7 +47,7 @@ def run(config: EbmTraining, workspace: Workspace) -> dict[str, Any]:
         figures.save_grid(workspace.path("images", "data.png"), shown)
     begun, num_before = time.monotonic(), loop.num_saved
     loop.run(config.num_updates, _actions(session, workspace))
-    pace = (config.num_updates - num_before) / (time.monotonic() - begun)
+    pace = (config.num_updates - num_before) / (time.monotonic() - begun) or None
     results = {"num_updates": config.num_updates, "updates_per_second": pace}
     return results | _measure(session, workspace)
 

@@ -27,6 +27,11 @@ def runtime(default: Any) -> Any:
     return dataclasses.field(default=default, metadata={"runtime": True})
 
 
+def adjustable(default: Any) -> Any:
+    """A field that changes what is computed, but may change within a run."""
+    return dataclasses.field(default=default, metadata={"adjustable": True})
+
+
 def require(condition: bool, message: str) -> None:
     """Raises `ConfigError` with the message unless the condition holds."""
     if not condition:
@@ -214,13 +219,13 @@ def _unknown_key(key: str, known: Iterable[str]) -> str:
 
 
 def differing_fields(first: Any, second: Any, prefix: str = "") -> list[str]:
-    """Dotted paths of the science fields in which two settings differ."""
+    """Dotted paths of the fields that differ and cannot change within a run."""
     if type(first) is not type(second):
         return [prefix.rstrip(".") or "type"]
     paths: list[str] = []
     for field in dataclasses.fields(first):
         before, after = getattr(first, field.name), getattr(second, field.name)
-        if before == after or field.metadata.get("runtime"):
+        if before == after or {"runtime", "adjustable"} & set(field.metadata):
             continue
         if dataclasses.is_dataclass(before):
             paths += differing_fields(before, after, f"{prefix}{field.name}.")

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from ebm_tf.config.core import Experiment, require, runtime
+from ebm_tf.config.core import Experiment, adjustable, require, runtime
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
@@ -44,7 +44,7 @@ class EbmTraining(Experiment):
     chains: Persistent | Transient
     temperature: float
     data_epsilon: float
-    num_updates: int = 150_000
+    num_updates: int = adjustable(150_000)
     batch: int = 128
     gaussian_stddev: float | None = None
     energy: Network = Network()

@@ -7,6 +7,7 @@ from ebm_tf.config.core import (
     CountSchedule,
     Schedule,
     Settings,
+    adjustable,
     require,
     require_schedule,
     runtime,
@@ -213,7 +214,7 @@ class Optimizer(Settings):
     """
 
     name: Literal["adam", "sgd"] = "adam"
-    learning_rate: Schedule = 1e-4
+    learning_rate: Schedule = adjustable(1e-4)
     max_grad_norm: float | None = None
     average_decay: float = 0.9999
 
@@ -241,9 +242,9 @@ class Guard(Settings):
       rate_factor: factor of the learning rates at each rollback.
     """
 
-    max_energy_difference: float = 1000.0
-    max_rollbacks: int = 3
-    rate_factor: float = 0.5
+    max_energy_difference: float = adjustable(1000.0)
+    max_rollbacks: int = adjustable(3)
+    rate_factor: float = adjustable(0.5)
 
     def validate(self) -> None:
         """Checks bounds."""

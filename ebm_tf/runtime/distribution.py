@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import ConfigError, DeviceError
@@ -184,9 +183,20 @@ def gather(replicas: Replicas, value: int) -> list[int]:
     """One number of every worker, in the order of workers, on every worker."""
     if replicas.count == replicas.num_local:
         return [value]
-    strategy = replicas.strategy
-    spread = strategy.experimental_distribute_values_from_function(
-        lambda _: tf.constant([value], tf.int64)
+    spread = replicas.strategy.experimental_distribute_values_from_function(
+        lambda context: tf.one_hot(
+            context.replica_id_in_sync_group, replicas.count, value, 0, dtype=tf.int64
+        )
     )
-    values = np.asarray(strategy.gather(spread, axis=0))
-    return values[:: replicas.num_local].tolist()
+    return _summed(replicas)(spread).numpy()[:: replicas.num_local].tolist()
+
+
+@functools.cache
+def _summed(replicas: Replicas) -> Callable:
+    """Compiled once: outside a function the sum would be traced at every call."""
+
+    @tf.function(autograph=False)
+    def run(spread: Any) -> tf.Tensor:
+        return replicas.strategy.reduce(tf.distribute.ReduceOp.SUM, spread, axis=None)
+
+    return run

@@ -6,13 +6,14 @@ Nothing heavy is imported before the config is known to be good.
 import contextlib
 import importlib
 import json
+import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from absl import logging
+import absl.logging
 
 from ebm_tf.config import core
 from ebm_tf.config.catalogue import EXPERIMENTS
@@ -66,14 +67,20 @@ def _launch(executable: str | None, options: Options) -> int:
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
+    from ebm_tf.runtime.distribution import gather, make_replicas
+
     try:
         results = {"name": config.name, **module.run(config, workspace)}
+        gather(make_replicas(config.device), 0)  # workers leave together
     except (EarlyStopError, KeyboardInterrupt) as stop:
         workspace.log(str(stop) or "Stopped while measuring.")
         command = f"python3 ebm_tf/{config.executable}.py --resume {workspace.folder}"
         workspace.log(f"To go on: {command}")
         workspace.announce()
         return RESUMABLE
+    except UserError:
+        workspace.discard_unlearned()
+        raise
     workspace.write_results(results)
     workspace.log(json.dumps(results))
     workspace.announce()
@@ -98,11 +105,10 @@ def _resumed(options: Options) -> Experiment:
     changed = core.differing_fields(saved, config)
     for path in options.paths:
         changed += core.differing_fields(core.load(path), saved)
-    changed = sorted(set(changed) - {"num_updates"})
     if changed:
         raise ConfigError(
-            f"Expected the settings of the run {folder}, but {', '.join(changed)} "
-            "differ: begin a new run without --resume."
+            f"Expected the settings of the run {folder}, but "
+            f"{', '.join(sorted(set(changed)))} differ: begin a new run instead."
         )
     return config
 
@@ -130,7 +136,8 @@ def _prepare_environment(verbose: bool) -> None:
     if not verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["GRPC_VERBOSITY"] = "ERROR"
-        logging.set_verbosity(logging.ERROR)
+        absl.logging.set_verbosity(absl.logging.ERROR)
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from ebm_tf.errors import EarlyStopError, RunError
 from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.distribution import Replicas, distributed, gather, local
 from ebm_tf.runtime.interrupts import StopRequest, deferred_stop
-from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
 HISTORY = 5000
 
@@ -131,7 +131,7 @@ class Loop:
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this worker."""
         name = f"worker_{self.workspace.worker}"
-        return Checkpoints(os.path.join(self.workspace.folder, "checkpoints", name))
+        return Checkpoints(os.path.join(self.workspace.folder, CHECKPOINTS, name))
 
     @property
     def num_saved(self) -> int:
@@ -252,7 +252,8 @@ class Loop:
         if position.rollbacks >= self.guard.max_rollbacks:
             raise EarlyStopError(
                 f"{where} It was rolled back {position.rollbacks} times already; the "
-                f"last good checkpoint is kept. Try a lower learning rate."
+                f"last good checkpoint is kept. Try a lower learning rate: --resume "
+                f"takes --set energy_optimizer.learning_rate=RATE."
             )
         steps = self.checkpoints.steps()
         if position.rollbacks and steps[-1] == position.restored and len(steps) > 1:

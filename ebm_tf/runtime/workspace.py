@@ -18,12 +18,11 @@ import tqdm
 from ebm_tf.config.core import Experiment, from_mapping, to_json
 from ebm_tf.errors import RunError
 
-CONFIG, RESULTS, METRICS, LOG = (
-    "config.json",
-    "results.json",
-    "metrics.jsonl",
-    "log.txt",
-)
+CONFIG = "config.json"
+RESULTS = "results.json"
+METRICS = "metrics.jsonl"
+LOG = "log.txt"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +103,12 @@ class Workspace:
                 tf.io.gfile.rename(results, kept, overwrite=True)
             self.write(CONFIG, to_json(config))
         return longer or not finished
+
+    def discard_unlearned(self) -> None:
+        """Deletes the folder of a run that never came to its first checkpoint."""
+        begun = tf.io.gfile.exists(os.path.join(self.folder, CHECKPOINTS))
+        if self.is_chief and not begun:
+            tf.io.gfile.rmtree(self.folder)
 
     def announce(self) -> None:
         """Prints the folder, as the last line of a program."""
