@@ -1,0 +1,121 @@
+"""Updates of weights: the mean over replicas, clipping, rates and averages."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.config.parts import Optimizer
+from ebm_tf.learning.optimization import averaged, descend, learned
+from tests.learning.small_networks import (
+    descending,
+    quadratic,
+    run_updates,
+    scalars,
+    weights_of,
+)
+
+
+def descend_by(network, gradients):
+    return {"norm": descend(network, tf.unstack(gradients))}
+
+
+def gradients_of_replicas(*pairs):
+    """One batch that holds the gradients [2] of both weights, per replica."""
+    return [[tf.constant(pair)[:, None] for pair in pairs]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "max_grad_norm", "change"),
+    [
+        ([10.0, 0.0], [-9.5, 0.0], 1.0, [0.25, 0.0]),
+        ([10.0, 0.0], [-9.5, 0.0], None, [0.25, 0.0]),
+        ([10.0, 0.1], [6.0, 0.3], 1.0, [1.0, 0.2]),
+        ([10.0, 2.0], [6.0, 4.0], None, [8.0, 3.0]),
+        ([0.0, 0.0], [0.0, 0.0], 1.0, [0.0, 0.0]),
+    ],
+)
+def test_the_mean_over_replicas_is_clipped(
+    two_replicas, first, second, max_grad_norm, change
+):
+    network, (metrics,) = run_updates(
+        two_replicas,
+        lambda: descending(lambda: quadratic(0.0), max_grad_norm=max_grad_norm),
+        descend_by,
+        gradients_of_replicas(first, second),
+    )
+    np.testing.assert_allclose(scalars(network.model), np.negative(change), atol=1e-6)
+    mean = np.mean([first, second], axis=0)
+    assert metrics["norm"] == pytest.approx(np.linalg.norm(mean), rel=1e-6)
+
+
+def test_one_replica_is_its_own_mean(one_replica):
+    network, _ = run_updates(
+        one_replica,
+        lambda: descending(lambda: quadratic(0.0), max_grad_norm=4.0),
+        descend_by,
+        gradients_of_replicas([3.0, -8.0]),
+    )
+    np.testing.assert_allclose(scalars(network.model), [-3.0, 4.0], rtol=1e-6)
+
+
+def test_adam_takes_steps_of_its_rate():
+    network = learned(Optimizer(learning_rate=0.01), lambda: quadratic(0.0))
+    descend(network, [tf.constant([5.0]), tf.constant([-300.0])])
+    np.testing.assert_allclose(scalars(network.model), [-0.01, 0.01], rtol=1e-5)
+
+
+def test_the_rate_follows_its_schedule_and_its_factor():
+    network = descending(lambda: quadratic(0.0), ((1.0, 0), (0.1, 2)))
+    changes = []
+    for update in range(4):
+        network.rate.factor.assign(0.5 if update in (1, 3) else 1.0)
+        before = scalars(network.model)[0]
+        descend(network, [tf.ones([1]), tf.zeros([1])])
+        changes.append(before - scalars(network.model)[0])
+    np.testing.assert_allclose(changes, [1.0, 0.5, 0.1, 0.05], rtol=1e-4)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
+def test_averages_are_a_moving_mean_that_begins_at_the_first_update(decay):
+    network = descending(quadratic, 0.1, average_decay=decay)
+    expected = None
+    for update in range(6):
+        descend(network, [tf.constant([update - 2.0]), tf.ones([1])])
+        latest = np.array(scalars(network.model))
+        expected = (
+            latest if expected is None else decay * expected + (1 - decay) * latest
+        )
+        np.testing.assert_allclose(scalars(averaged(network)), expected, rtol=1e-5)
+    if decay:
+        assert not np.allclose(expected, latest, rtol=1e-3)
+
+
+def test_taking_averages_leaves_the_learning_alone():
+    parts = {"name": "adam", "average_decay": 0.9}
+    looked_at, left = (descending(quadratic, 0.1, **parts) for _ in range(2))
+    gradients = [tf.constant([0.3]), tf.constant([-2.0])]
+    for _ in range(3):
+        before = weights_of(looked_at.model)
+        model = averaged(looked_at)
+        assert model is looked_at.average and model is not looked_at.model
+        np.testing.assert_array_equal(weights_of(looked_at.model), before)
+        for network in (looked_at, left):
+            descend(network, gradients)
+    np.testing.assert_array_equal(scalars(looked_at.model), scalars(left.model))
+
+
+def test_averages_of_replicas_are_those_of_one(one_replica, two_replicas):
+    def average(strategy, batches):
+        network, _ = run_updates(
+            strategy,
+            lambda: descending(quadratic, 0.1, average_decay=0.9),
+            descend_by,
+            batches * 4,
+        )
+        return scalars(averaged(network))
+
+    np.testing.assert_allclose(
+        average(two_replicas, gradients_of_replicas([1.0, 2.0], [3.0, -2.0])),
+        average(one_replica, gradients_of_replicas([2.0, 0.0])),
+        rtol=1e-6,
+    )
