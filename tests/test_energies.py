@@ -48,6 +48,14 @@ def test_a_network_is_called_in_inference_mode_and_loses_its_last_axis():
     np.testing.assert_array_equal(energy(IMAGES), [-1.0, 0.0, 7.0])
 
 
+def test_energies_are_float32_even_of_a_network_that_ends_in_bfloat16():
+    inputs = keras.Input((1, 1, 2))
+    x = keras.layers.Flatten(dtype="mixed_bfloat16")(inputs)
+    x = keras.layers.Dense(1, dtype="mixed_bfloat16")(x)
+    assert x.dtype == "bfloat16"
+    assert network(keras.Model(inputs, x))(IMAGES).dtype == tf.float32
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_energies_and_gradients_are_float32_in_every_compute_dtype(dtype):
     model = sngan.energy(8, 1, width=4, dtype=dtype)

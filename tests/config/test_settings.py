@@ -58,69 +58,59 @@ TRANSIENT = experiment(chains=Transient(start="data"))
 def test_integers_become_floats_and_lists_tuples():
     langevin = Langevin(noise=1)
     assert langevin.noise == 1.0 and type(langevin.noise) is float
-    optimizer = Optimizer(learning_rate=[[1, 0], (0.5, 2)])
+    rates = [[1, 0], (0.5, 2)]
+    optimizer = from_mapping(Optimizer, {"learning_rate": rates})
     assert optimizer.learning_rate == ((1.0, 0), (0.5, 2))
     assert type(optimizer.learning_rate[0][0]) is float
 
 
 @pytest.mark.parametrize(
-    ("build", "message"),
+    ("build", "settings", "message"),
     [
+        (experiment, {"batch": 4.0}, "batch=4.0 to be of type int."),
+        (experiment, {"batch": True}, "batch=True to be of type int."),
+        (experiment, {"name": None}, "name=None to be of type str."),
+        (experiment, {"temperature": "hot"}, "temperature='hot' to be of type float."),
+        (experiment, {"temperature": False}, "temperature=False to be of type float."),
         (
-            lambda: experiment(batch=4.0),
-            "Expected batch=4.0 to be of type int.",
+            experiment,
+            {"device": "abacus"},
+            "device='abacus' to be of type Literal['auto', 'cpu', 'gpu', 'tpu'].",
         ),
         (
-            lambda: experiment(batch=True),
-            "Expected batch=True to be of type int.",
+            experiment,
+            {"chains": Langevin(noise=1.0)},
+            "chains=Langevin(noise=1.0, drift=None, max_drift=None) to be of type "
+            "Persistent | Transient.",
         ),
         (
-            lambda: experiment(name=None),
-            "Expected name=None to be of type str.",
+            Persistent,
+            {"start": "noise", "num_steps": ((2.5, 0),)},
+            "num_steps=((2.5, 0),) to be of type int | tuple[tuple[int, int], ...].",
         ),
         (
-            lambda: experiment(temperature="hot"),
-            "Expected temperature='hot' to be of type float.",
-        ),
-        (
-            lambda: experiment(temperature=False),
-            "Expected temperature=False to be of type float.",
-        ),
-        (
-            lambda: experiment(device="abacus"),
-            "Expected device='abacus' to be of type "
-            "Literal['auto', 'cpu', 'gpu', 'tpu'].",
-        ),
-        (
-            lambda: experiment(chains=Langevin(noise=1.0)),
-            "Expected chains=Langevin(noise=1.0, drift=None, max_drift=None) to be of "
-            "type Persistent | Transient.",
-        ),
-        (
-            lambda: Persistent(start="noise", num_steps=((2.5, 0),)),
-            "Expected num_steps=((2.5, 0),) to be of type "
-            "int | tuple[tuple[int, int], ...].",
-        ),
-        (
-            lambda: Optimizer(learning_rate=((0.1, 0, 3),)),
-            "Expected learning_rate=((0.1, 0, 3),) to be of type "
+            Optimizer,
+            {"learning_rate": ((0.1, 0, 3),)},
+            "learning_rate=((0.1, 0, 3),) to be of type "
             "float | tuple[tuple[float, int], ...].",
         ),
         (
-            lambda: Data(name="digits", image_size=8, random_crop=1),
-            "Expected random_crop=1 to be of type bool.",
+            Data,
+            {"name": "digits", "image_size": 8, "random_crop": 1},
+            "random_crop=1 to be of type bool.",
         ),
     ],
 )
-def test_values_of_another_type(build, message):
+def test_values_of_another_type(build, settings, message):
     with pytest.raises(ConfigError) as error:
-        build()
-    assert str(error.value) == message
+        build(**settings)
+    assert str(error.value) == f"Expected {message}"
 
 
-def test_settings_cannot_be_changed():
+@pytest.mark.parametrize("name", ["batch", "chains", "width"])
+def test_settings_cannot_be_changed(name):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        experiment().batch = 8
+        setattr(experiment(), name, 8)
 
 
 @pytest.mark.parametrize("config", [experiment(), COOPERATIVE, TRANSIENT])

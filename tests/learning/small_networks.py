@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ebm_tf.config.core import Schedule
 from ebm_tf.config.parts import Optimizer
 from ebm_tf.learning.optimization import Learned, learned
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
@@ -45,7 +46,9 @@ def affine_generator() -> keras.Model:
     return keras.Model(inputs, keras.layers.Reshape((4, 4, 3))(x))
 
 
-def descending(build: Callable[[], keras.Model], rate: float = 1.0, **settings):
+def descending(
+    build: Callable[[], keras.Model], rate: Schedule = 1.0, **settings: Any
+) -> Learned:
     """A network that follows plain gradients."""
     settings = {"name": "sgd", "learning_rate": rate} | settings
     return learned(Optimizer(**settings), build)

@@ -112,6 +112,7 @@ def test_generated_starts_are_the_generators_images_of_their_latents():
     generator = ebm_networks.build_networks(GENERATED).generator
     chains = ebm_networks.initializer(GENERATED, generator)(BATCH)(4, SEED)
     assert chains.latents.shape == (4, 5)
+    assert generator is not None
     images = generator(chains.latents, training=False)
     np.testing.assert_allclose(chains.images, images, rtol=1e-6)
 

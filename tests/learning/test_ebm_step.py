@@ -31,11 +31,12 @@ from tests.learning.small_networks import (
 )
 
 NOISE, TEMPERATURE = 0.3, 0.5
+Settings = Persistent | Transient
 TRANSIENT = Transient(start="noise", num_steps=3)
 NOTHING = tf.zeros([0])
 
 
-def quadratic_step(learner, settings=TRANSIENT, *, tau=None, **parts):
+def quadratic_step(learner, settings: Settings = TRANSIENT, *, tau=None, **parts):
     """A step of an energy of 2x2 pixels whose chains start from noise."""
     energy = tempered(network(learner.model), TEMPERATURE)
     energy = energy if tau is None else total(energy, gaussian(tau))
@@ -65,7 +66,15 @@ def begin(size=0):
     return ChainState(bank, tf.constant(0, tf.int64))
 
 
-def learn(strategy, num_updates, *, seed=SEED, settings=TRANSIENT, size=64, rate=0.1):
+def learn(
+    strategy,
+    num_updates,
+    *,
+    seed=SEED,
+    settings: Settings = TRANSIENT,
+    size=64,
+    rate=0.1,
+):
     """Learns from normal data on all replicas; (learner, metrics, last chains)."""
     replicas = Replicas(strategy, jit=False)
     with strategy.scope():
@@ -140,6 +149,7 @@ def test_noise_of_its_deviation_is_added_to_data_alone():
     _, without, clean_chains = clean(begin(), EbmBatch(data, NOTHING), SEED)
     assert float(without["energy_data"]) == 0.0
     np.testing.assert_array_equal(chains.images, clean_chains.images)
+    assert float(metrics["energy_samples"]) == float(without["energy_samples"])
 
 
 def test_data_can_be_made_with_a_key_of_its_own():

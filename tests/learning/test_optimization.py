@@ -78,13 +78,11 @@ def test_the_rate_follows_its_schedule_and_its_factor():
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
 def test_averages_are_a_moving_mean_that_begins_at_the_first_update(decay):
     network = descending(quadratic, 0.1, average_decay=decay)
-    expected = None
+    expected = latest = np.zeros(2)
     for update in range(6):
         descend(network, [tf.constant([update - 2.0]), tf.ones([1])])
         latest = np.array(scalars(network.model))
-        expected = (
-            latest if expected is None else decay * expected + (1 - decay) * latest
-        )
+        expected = latest if update == 0 else decay * expected + (1 - decay) * latest
         np.testing.assert_allclose(scalars(averaged(network)), expected, rtol=1e-5)
     if decay:
         assert not np.allclose(expected, latest, rtol=1e-3)

@@ -66,7 +66,7 @@ def test_energies(one_replica, two_replicas, optimizer):
     assert_same_learning(
         (one_replica, two_replicas),
         lambda: learned(optimizer, lambda: sngan.energy(8, 1, width=4)),
-        lambda network, batch: contrastive_update(network, *batch, 0.05),
+        lambda network, batch: contrastive_update(network, batch[0], batch[1], 0.05),
         # The halves differ, so that clipping each by itself would show.
         (images(-1.0, 1.0, SEED), images(-0.5, 1.0, SEED + 1)),
     )

@@ -7,11 +7,9 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.parts import Persistent, Transient
-from ebm_tf.energies import gaussian
 from ebm_tf.protocols import Chains
 from ebm_tf.sampling.chains import ChainState, chain_source
-from ebm_tf.sampling.initialization import noise_start
-from ebm_tf.sampling.langevin import LangevinInfo, langevin, sampler
+from ebm_tf.sampling.langevin import LangevinInfo
 
 SEED = tf.constant([6, 7])
 
@@ -168,21 +166,17 @@ def test_transient_chains_are_begun_anew_and_leave_no_trace():
         assert advance.state.bank.images.shape == (0,)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        persistent(num_steps=2, rejuvenation=0.5, burn_in=2),
-        Transient(start="noise", num_steps=2),
-    ],
-)
-def test_the_key_decides(settings):
-    sample = sampler(langevin(gaussian(1.0), drift=0.02, noise=0.2), jit=False)
-    initialize = noise_start((2, 2, 1))
-    state = ChainState(initialize(6, SEED), tf.constant(0, tf.int64))
-    first, again, other = (
-        chain_source(settings)(state, sample, initialize, 4, key).chains.images
-        for key in (SEED, SEED, SEED + 1)
-    )
-    np.testing.assert_array_equal(first, again)
-    assert not np.intersect1d(first, other).size
-    assert np.unique(first).size == first.numpy().size
+def test_every_consumer_has_a_key_of_its_own():
+    used = [SEED]
+
+    def sample(images, num_steps, seed):
+        used.append(seed)
+        return count_steps(images, num_steps, seed)
+
+    def initialize(n, seed):
+        used.append(seed)
+        return zeros(n, seed)
+
+    source = chain_source(persistent(rejuvenation=0.5, burn_in=1))
+    source(ChainState(zeros(4, SEED), tf.constant(0)), sample, initialize, 4, SEED)
+    assert len({tuple(key.numpy()) for key in used}) == 4

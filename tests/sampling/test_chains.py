@@ -5,8 +5,19 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.parts import Persistent, Transient
+from ebm_tf.energies import gaussian
 from ebm_tf.protocols import Chains
-from ebm_tf.sampling.chains import choose, draw, is_due, num_bank_batches, put
+from ebm_tf.sampling.chains import (
+    ChainState,
+    chain_source,
+    choose,
+    draw,
+    is_due,
+    num_bank_batches,
+    put,
+)
+from ebm_tf.sampling.initialization import noise_start
+from ebm_tf.sampling.langevin import langevin, sampler
 
 SEED = tf.constant([4, 5])
 
@@ -118,3 +129,23 @@ def test_bank_sizes_of_a_replica(bank_size, replicas, batch, slots):
 
 def test_transient_chains_have_no_bank():
     assert num_bank_batches(Transient(start="noise"), 2, 8) == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Persistent(start="noise", num_steps=2, rejuvenation=0.5, burn_in=2),
+        Transient(start="noise", num_steps=2),
+    ],
+)
+def test_the_key_decides(settings):
+    sample = sampler(langevin(gaussian(1.0), drift=0.02, noise=0.2), jit=False)
+    initialize = noise_start((2, 2, 1))
+    state = ChainState(initialize(6, SEED), tf.constant(0, tf.int64))
+    first, again, other = (
+        chain_source(settings)(state, sample, initialize, 4, key).chains.images
+        for key in (SEED, SEED, SEED + 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.intersect1d(first, other).size
+    assert np.unique(first).size == first.numpy().size
