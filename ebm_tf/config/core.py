@@ -6,6 +6,7 @@ import difflib
 import functools
 import importlib.util
 import json
+import math
 import pathlib
 import types
 import typing
@@ -87,7 +88,9 @@ class Experiment(Settings):
     def validate(self) -> None:
         """Checks that the name can be that of a folder."""
         require(
-            bool(self.name) and not set(self.name) & set("/\\ \t\n"),
+            self.name.isprintable()
+            and not set(self.name) & set("/\\ ")
+            and self.name.strip(".") != "",
             f"Expected name={self.name!r} to be a word that can name a folder.",
         )
         require(0 <= self.seed < 2**31, f"Expected seed={self.seed} in [0, 2^31).")
@@ -129,8 +132,9 @@ def convert(value: Any, hint: Any, name: str) -> Any:
     elif dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         if value.get("type") == typing.cast(type, hint).__name__:
             return from_mapping(typing.cast(type, hint), value)
-    elif hint is float and type(value) in (int, float):
-        return float(value)
+    elif hint is float:
+        if type(value) in (int, float) and math.isfinite(value):
+            return float(value)
     elif origin is None and isinstance(hint, type):
         # bool is an int to Python, not to a reader of a config.
         if isinstance(value, hint) and (type(value) is not bool or hint is bool):
@@ -150,10 +154,17 @@ def from_mapping(cls: type, mapping: Mapping[str, Any]) -> Any:
     given = {key: value for key, value in mapping.items() if key != "type"}
     for key in given:
         require(key in names, _unknown_key(key, names))
+    missing = [f.name for f in dataclasses.fields(cls) if _is_required(f)]
+    missing = [name for name in missing if name not in given]
+    require(not missing, f"{cls.__name__} needs {', '.join(missing)}.")
     try:
         return cls(**{key: convert(v, names[key], key) for key, v in given.items()})
     except _TypeMismatchError as error:  # of a field, not of the settings as a whole
         raise ConfigError(str(error)) from error
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def to_mapping(settings: Any) -> dict[str, Any]:
@@ -197,7 +208,8 @@ def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> N
         )
         _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
     else:
-        mapping[key] = convert(_literal(text), hints[key], key)
+        value = _parsed(text, hints[key], key)
+        mapping[key] = to_mapping(value) if dataclasses.is_dataclass(value) else value
 
 
 def _settings_class(hint: Any, name: str) -> type:
@@ -205,10 +217,20 @@ def _settings_class(hint: Any, name: str) -> type:
     return next(option for option in options if option.__name__ == name)
 
 
+def _parsed(text: str, hint: Any, key: str) -> Any:
+    try:
+        return convert(_literal(text), hint, key)
+    except _TypeMismatchError as error:
+        try:
+            return convert(text, hint, key)  # a name of digits only, say
+        except _TypeMismatchError:
+            raise error from None
+
+
 def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
 
 
@@ -242,7 +264,7 @@ def load(path: str) -> Experiment:
     """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ConfigError(f"No config file {path}{_near_files(file)}.")
+        raise ConfigError(f"No config file {path}{_near_files(file)}")
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"Expected {path} to be a Python file (*.py).")
@@ -263,4 +285,4 @@ def load(path: str) -> Experiment:
 def _near_files(file: pathlib.Path) -> str:
     siblings = sorted(str(other) for other in file.parent.glob("*.py"))
     near = difflib.get_close_matches(str(file), siblings, n=2)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"; did you mean {' or '.join(near)}?" if near else "."

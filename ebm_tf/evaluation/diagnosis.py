@@ -34,7 +34,8 @@ def diagnose(energy_differences: np.ndarray, gradient_norms: np.ndarray) -> Diag
     energy = np.asarray(energy_differences, np.float64)
     gradient = np.asarray(gradient_norms, np.float64)
     energy = _scaled(energy, np.sqrt(np.sum(energy**2) / (count - 1)))
-    gradient = _scaled(gradient - gradient.mean(), gradient.std())
+    spread = gradient.std() if np.ptp(gradient) > 0 else 0.0
+    gradient = _scaled(gradient - gradient.mean(), spread)
     most = min(MAX_LAG, count - 1)
     lags = np.arange(-most, most + 1)
     cross = np.array([_correlation(energy, gradient, int(lag)) for lag in lags])

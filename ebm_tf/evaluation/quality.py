@@ -34,16 +34,23 @@ def measure_pixels(
 
     Returns:
       `frechet_pixel`, and for labelled images of at most 1,024 dimensions the
-      `class_shares` of the samples.
+      `class_shares` of the samples. Where samples are not finite nothing is measured
+      and `num_not_finite` tells how many.
     """
-    samples = np.clip(samples, -1.0, 1.0)
+    finite = np.isfinite(samples).all(axis=(1, 2, 3))
     figures: dict[str, Any] = {
-        "frechet_pixel": frechet_distance(
-            pixel_moments(samples), pixel_moments(images)
-        ),
+        "frechet_pixel": None,
         "num_samples": len(samples),
         "num_images": len(images),
     }
-    if samples[0].size <= MOST_CLASS_DIMENSIONS and labels.min() >= 0:
+    if not finite.all():
+        return figures | {"num_not_finite": int(np.sum(~finite))}
+    samples = np.clip(samples, -1.0, 1.0)
+    figures["frechet_pixel"] = frechet_distance(
+        pixel_moments(samples), pixel_moments(images)
+    )
+    classes = np.unique(labels)
+    labelled = classes.min() >= 0 and len(classes) > 1
+    if samples[0].size <= MOST_CLASS_DIMENSIONS and labelled:
         figures["class_shares"] = class_shares(samples, images, labels)
     return figures

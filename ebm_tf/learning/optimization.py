@@ -73,6 +73,8 @@ def averaged(network: Learned) -> keras.Model:
     model, average = network.model, network.average
     for target, variable in zip(average.variables, model.variables, strict=True):
         target.assign(variable.numpy())
+    if network.optimizer.iterations.numpy() == 0:  # Keras begins the averages at 0
+        return average
     means = network.optimizer._model_variables_moving_average
     for target, mean in zip(average.trainable_variables, means, strict=True):
         target.assign(mean.numpy())

@@ -35,8 +35,8 @@ class ChainInfo(NamedTuple):
 
 def draw(bank: Chains, n: int, seed: tf.Tensor) -> tuple[Chains, tf.Tensor]:
     """Draws n distinct chains, uniformly; returns them and their slots int32 [n]."""
-    num_slots = bank.ages.shape[0]
-    slots = tf.random.experimental.stateless_shuffle(tf.range(num_slots), seed)[:n]
+    # The places of the n largest of random numbers; XLA has no shuffle.
+    _, slots = tf.math.top_k(tf.random.stateless_uniform(bank.ages.shape, seed), n)
     return Chains(*(tf.gather(field, slots) for field in bank)), slots
 
 

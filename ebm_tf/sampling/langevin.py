@@ -49,7 +49,7 @@ def langevin(
         displacement = drift * tape.gradient(energies, images)
         axes = list(range(1, images.shape.rank))
         if max_drift is not None:
-            displacement = tf.clip_by_norm(displacement, max_drift, axes)
+            displacement = _limited(displacement, max_drift, axes)
         moved = images - displacement
         if noise:
             moved += noise * tf.random.stateless_normal(tf.shape(images), seed)
@@ -57,6 +57,15 @@ def langevin(
         return moved, LangevinInfo(energies, norms)
 
     return Kernel(init, step)
+
+
+def _limited(displacement: tf.Tensor, most: float, axes: list[int]) -> tf.Tensor:
+    """The displacement [n, ...], shortened where its norm is above `most`."""
+    # Divided by the largest entry, so that the square of a huge one does not overflow.
+    largest = tf.reduce_max(tf.abs(displacement), axes, keepdims=True)
+    unit = tf.math.divide_no_nan(displacement, largest)
+    norm = largest * tf.sqrt(tf.reduce_sum(tf.square(unit), axes, keepdims=True))
+    return tf.where(norm > most, displacement * (most / norm), displacement)
 
 
 def sampler(kernel: Kernel, *, jit: bool) -> SampleFn:

@@ -27,7 +27,7 @@ MISTAKES = [
     (GeneratorNetwork, {"latent_size": 0}, "latent_size=0 > 0."),
     (GeneratorNetwork, {"batch_norm_epsilon": 0}, "batch_norm_epsilon=0.0 > 0."),
     (Langevin, {"noise": -0.5}, "noise=-0.5 >= 0."),
-    (Langevin, {"noise": float("nan")}, "noise=nan >= 0."),
+    (Langevin, {"noise": float("nan")}, "noise=nan to be of type float."),
     (Langevin, {"noise": 0.0}, "a drift where noise=0.0."),
     (Langevin, {"noise": 0.1, "drift": -1}, "drift=-1.0 > 0."),
     (Langevin, {"noise": 0.1, "drift": 0.0}, "drift=0.0 > 0."),
