@@ -1,6 +1,5 @@
 """The outer loop of learning: updates, guard, actions, checkpoints, resume."""
 
-import collections
 import dataclasses
 import functools
 import math
@@ -13,14 +12,19 @@ import tensorflow as tf
 
 from ebm_tf.config.parts import Guard
 from ebm_tf.errors import EarlyStopError, RunError
+from ebm_tf.runtime import seeds
 from ebm_tf.runtime.checkpoints import Checkpoints
-from ebm_tf.runtime.distribution import Replicas, distributed, gather, local
+from ebm_tf.runtime.distribution import Replicas, gather
 from ebm_tf.runtime.interrupts import StopRequest, deferred_stop
+from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.snapshots import (
+    History,
+    Position,
+    beginning,
+    from_arrays,
+    to_arrays,
+)
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
-
-HISTORY = 5000
-
-History = collections.deque[dict[str, float]]
 
 
 class Learner(NamedTuple):
@@ -61,24 +65,6 @@ class Moment(NamedTuple):
     metrics: dict[str, float]
     outputs: Any
     history: History
-
-
-class Position(NamedTuple):
-    """Where a run stands: everything but the variables of its modules.
-
-    Attributes:
-      step: updates so far.
-      rollbacks: how often the run went back to a checkpoint.
-      state: of the learner, distributed.
-      history: metrics of the last updates.
-      restored: step of the checkpoint that this process started from.
-    """
-
-    step: int
-    rollbacks: int
-    state: Any
-    history: History
-    restored: int
 
 
 Action = Callable[[Moment], None]
@@ -160,8 +146,9 @@ class Loop:
     ) -> Position:
         """Learns to the end, or to a divergence and back to a checkpoint."""
         batches = self.learner.batches(position.step)
+        key = seeds.key(self.seed, Purpose.LEARNING)
+        key = tf.random.fold_in(key, position.rollbacks)
         while position.step < num_updates:
-            key = tf.constant([self.seed, position.rollbacks])
             seed = tf.random.fold_in(key, position.step)
             state, metrics, outputs = self.learner.step(
                 position.state, next(batches), seed
@@ -186,26 +173,13 @@ class Loop:
         return position
 
     def _start(self) -> Position:
-        history: History = collections.deque(maxlen=HISTORY)
-        position = Position(0, 0, self.learner.initial_state(), history, restored=0)
+        position = beginning(self.learner.initial_state())
         self._save(position)
         return position
 
     def _save(self, position: Position) -> None:
-        self.checkpoints.save(position.step, self._arrays(position))
-
-    def _arrays(self, position: Position) -> Iterator[tuple[str, Any]]:
-        """Names and values of all that must be kept, one at a time."""
-        yield "rollbacks", position.rollbacks
-        names = list(position.history[0]) if position.history else []
-        yield "history_names", np.array(names, np.str_)
-        yield "history", np.array([list(m.values()) for m in position.history])
-        for index, part in enumerate(local(self.replicas, position.state)):
-            for leaf, value in enumerate(tf.nest.flatten(part)):
-                yield f"state/{index}/{leaf}", value
-        for name, module in self.learner.modules.items():
-            for index, variable in enumerate(module.variables):
-                yield f"{name}/{index}", variable.numpy()
+        arrays = to_arrays(position, self.learner.modules, self.replicas)
+        self.checkpoints.save(position.step, arrays)
 
     def _restore(self) -> Position:
         """Puts everything back to the newest whole checkpoint of all workers."""
@@ -213,30 +187,19 @@ class Loop:
         agreed = min(gather(self.replicas, step))
         if agreed != step:
             step, arrays = agreed, self.checkpoints.load(agreed)
-        for name, module in self.learner.modules.items():
-            for index, variable in enumerate(module.variables):
-                variable.assign(arrays.pop(f"{name}/{index}"))
-        rollbacks = int(arrays["rollbacks"])
-        for rate in self.learner.rates:
-            rate.factor.assign(self.guard.rate_factor**rollbacks)
-        names = arrays["history_names"].tolist()
-        history: History = collections.deque(
-            (dict(zip(names, row, strict=True)) for row in arrays["history"].tolist()),
-            maxlen=HISTORY,
+        learner = self.learner
+        position = from_arrays(
+            step, arrays, learner.modules, learner.state_structure, self.replicas
         )
+        self._slow_down(position.rollbacks)
         self.workspace.rewind_metrics(step)
-        return Position(step, rollbacks, self._state(arrays), history, restored=step)
+        return position
 
-    def _state(self, arrays: dict[str, np.ndarray]) -> Any:
-        """The distributed state, without an initial one to take the place of."""
-        parts = []
-        for index in range(self.replicas.num_local):
-            prefix = f"state/{index}/"
-            count = sum(name.startswith(prefix) for name in arrays)
-            leaves = [arrays.pop(f"{prefix}{leaf}") for leaf in range(count)]
-            structure = self.learner.state_structure
-            parts.append(tf.nest.pack_sequence_as(structure, leaves))
-        return distributed(self.replicas, parts)
+    def _slow_down(self, rollbacks: int) -> float:
+        factor = self.guard.rate_factor**rollbacks
+        for rate in self.learner.rates:
+            rate.factor.assign(factor)
+        return factor
 
     def _newest_whole(self) -> tuple[int, dict[str, np.ndarray]]:
         for step in reversed(self.checkpoints.steps()):
@@ -261,9 +224,7 @@ class Loop:
             self.checkpoints.remove(steps[-1])
         restored = self._restore()
         rollbacks = position.rollbacks + 1
-        factor = self.guard.rate_factor**rollbacks
-        for rate in self.learner.rates:
-            rate.factor.assign(factor)
+        factor = self._slow_down(rollbacks)
         self.workspace.log(
             f"{where} Rolled back to update {restored.step} "
             f"({rollbacks} of {self.guard.max_rollbacks}), new key, "
