@@ -1,0 +1,122 @@
+"""Times one Langevin step of an SNGAN energy: here, in plain TensorFlow, in PyTorch.
+
+python3 benchmarks/langevin.py [--image_size 32] [--width 128] [--batch 64]
+                               [--steps 5] [--rounds 7] [--json]
+
+PyTorch takes part where it is importable; it is not a dependency of this project.
+Milliseconds are medians per step, beside them the machine's matrix products. All take
+turns, each framework in a process of its own.
+
+"Folded" work counts a 3x3 convolution with its 2x2 mean pool as the one 4x4
+convolution of stride 2 that they equal, 4/9 of the multiplications of the two in turn;
+"executed" work counts what this project does instead, which is 1/4.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import pathlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from benchmarks.workers import Worker, in_turns, medians, positive, report  # noqa: E402
+
+TENSORFLOW = (
+    "project_float32",
+    "project_bfloat16",
+    "plain_tensorflow_float32",
+    "matmul_float32",
+    "matmul_bfloat16",
+)
+PYTORCH = "pytorch_float32"
+WORK = ("folded_gflop_per_step", "executed_gflop_per_step")
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Everything that --json prints."""
+    settings = vars(options)
+    with contextlib.ExitStack() as stack:
+        tensorflow = stack.enter_context(
+            Worker("benchmarks.langevin_tensorflow", settings)
+        )
+        asked: dict[str, Worker] = dict.fromkeys(TENSORFLOW, tensorflow)
+        if importlib.util.find_spec("torch"):
+            asked[PYTORCH] = stack.enter_context(
+                Worker(
+                    "benchmarks.langevin_pytorch",
+                    settings | {"layout": tensorflow.ask("layout")},
+                )
+            )
+        work = {name: tensorflow.ask(name) for name in WORK}
+        rounds = in_turns(asked, options.rounds)
+    results = {PYTORCH: None} | medians(rounds) | work
+    details = settings | {"cpus": os.cpu_count(), "every_round": rounds}
+    return results | _compared(results) | details
+
+
+def _compared(results: dict[str, Any]) -> dict[str, float | None]:
+    """Speeds relative to the rivals and to the ceilings."""
+    compared: dict[str, float | None] = {}
+    for dtype in ("float32", "bfloat16"):
+        mine = results[f"project_{dtype}"]
+        for rival in ("plain_tensorflow_float32", PYTORCH):
+            other = results[rival]
+            compared[f"{dtype}_over_{rival}"] = other and other / mine
+        for work in WORK:
+            # GFLOP / ms is TFLOP/s.
+            pace = 1e3 * results[work] / mine
+            share = pace / results[f"matmul_{dtype}"]
+            compared[f"{dtype}_{work.split('_')[0]}_share_of_ceiling"] = share
+    return compared
+
+
+def lines(results: dict[str, Any]) -> Iterator[str]:
+    """What a person reads."""
+    size = results["image_size"]
+    yield (
+        f"One Langevin step, SNGAN energy of {size}x{size} images, width "
+        f"{results['width']}, batch {results['batch']}, {results['cpus']} CPUs:"
+    )
+    for name in (*TENSORFLOW[:3], PYTORCH):
+        time = results[name]
+        yield f"  {name:26}" + (f"{time:9.1f} ms" if time else "  not installed")
+    for dtype in ("float32", "bfloat16"):
+        name = f"matmul_{dtype}"
+        yield f"  {name:26}{results[name]:9.0f} GFLOP/s"
+    folded, executed = (results[name] for name in WORK)
+    yield f"Work of a step: {folded:.1f} GFLOP folded, {executed:.1f} executed."
+    for dtype in ("float32", "bfloat16"):
+        yield f"{dtype}: " + "; ".join(_verdicts(results, dtype))
+
+
+def _verdicts(results: dict[str, Any], dtype: str) -> Iterator[str]:
+    yield f"{results[f'{dtype}_over_plain_tensorflow_float32']:.2f}x the plain loop"
+    if pytorch := results[f"{dtype}_over_{PYTORCH}"]:
+        yield f"{pytorch:.2f}x PyTorch"
+    for work in WORK:
+        kind = work.split("_")[0]
+        share = results[f"{dtype}_{kind}_share_of_ceiling"]
+        yield f"{share:.0%} of the {dtype} ceiling by {kind} work"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Times one Langevin step of an SNGAN energy."
+    )
+    add = parser.add_argument
+    add("--image_size", type=positive, default=32, help="8, 16, 32, 64 or 128")
+    add("--width", type=positive, default=128, help="channels of the first block")
+    add("--batch", type=positive, default=64, help="chains")
+    add("--steps", type=positive, default=5, help="steps timed together")
+    add("--rounds", type=positive, default=7, help="of which medians are taken")
+    add("--matmul_size", type=positive, default=2048, help="side of the products")
+    add("--json", action="store_true", help="print one JSON object")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(report(measure, lines, _options()))

@@ -1,0 +1,83 @@
+"""The learning step that is measured. Runs in a process of its own."""
+
+import resource
+import sys
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.workers import Measurements, milliseconds
+from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.data.arrays import array_source
+from ebm_tf.learning import ebm_networks
+from ebm_tf.protocols import Chains
+from ebm_tf.runtime.distribution import local, make_replicas, on_each
+from ebm_tf.runtime.ebm_session import EbmSession
+from ebm_tf.sampling.chains import chain_source
+from ebm_tf.sampling.langevin import sampler
+
+NUM_IMAGES = 10_000
+
+
+def measurements(config: EbmTraining) -> Measurements:
+    """Milliseconds of a step and of its chains, bytes of the bank and at the peak."""
+    session = _session(config)
+    updates = _updates(session)
+    langevin = _langevin(session)
+    chains = next(updates)
+    num_chains = session.num_bank_batches * session.replica_batch
+    return {
+        "step_ms": lambda: milliseconds(lambda: next(updates)),
+        "langevin_ms": lambda: milliseconds(lambda: langevin(chains)),
+        "bank_bytes": lambda: session.bank_bytes(num_chains),
+        "peak_bytes": _peak_bytes,
+    }
+
+
+def _session(config: EbmTraining) -> EbmSession:
+    """As for training, with images of noise."""
+    replicas = make_replicas(config.device)
+    with replicas.strategy.scope():
+        networks = ebm_networks.build_networks(config)
+    shape = (max(NUM_IMAGES, config.batch), *ebm_networks.image_shape(config))
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    labels = np.zeros(len(images), np.int64)
+    source = array_source(images, labels, name="noise", split="train", origin="memory")
+    return EbmSession(config, replicas, networks, source)
+
+
+def _updates(session: EbmSession) -> Iterator[Chains]:
+    """Makes updates as the loop of training does; yields the chains of each."""
+    learner = session.learner(chain_source(session.config.chains))
+    state, batches = learner.initial_state(), learner.batches(0)
+    seed = tf.constant([0, 0])
+    for step in range(sys.maxsize):
+        state, _, chains = learner.step(
+            state, next(batches), tf.random.fold_in(seed, step)
+        )
+        yield chains
+
+
+def _langevin(session: EbmSession) -> Callable[[Chains], None]:
+    """The Langevin steps of an update, without the rest of it."""
+    config, replicas = session.config, session.replicas
+    kernel = ebm_networks.langevin_kernel(config, session.networks.energy.model)
+    sample = sampler(kernel, jit=replicas.jit)
+
+    def move(chains: Chains, seed: tf.Tensor) -> tf.Tensor:
+        images, _ = sample(chains.images, config.chains.num_steps, seed)
+        return images
+
+    run, seed = on_each(replicas, move), tf.constant([0, 1])
+
+    def wait(chains: Chains) -> None:
+        for images in local(replicas, run(chains, seed)):
+            images.numpy()
+
+    return wait
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

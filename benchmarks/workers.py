@@ -1,0 +1,148 @@
+"""Processes that measure when asked, so that what is compared takes turns."""
+
+import argparse
+import contextlib
+import importlib
+import json
+import multiprocessing
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ebm_tf.errors import UserError
+
+MISTAKE = 2
+
+# What can be asked of a worker, by name.
+Measurements = Mapping[str, Callable[[], Any]]
+
+
+class Worker:
+    """A process of its own, with its own framework and its own threads.
+
+    Its module has a function `measurements(settings)`, which is called once, in the
+    process. Use it in a `with` statement, at whose end the process ends too.
+    """
+
+    def __init__(
+        self, module: str, settings: Any, environment: Mapping[str, str] | None = None
+    ):
+        """Starts the process; the settings must be picklable."""
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_serve,
+            args=(theirs, module, settings, environment or {}),
+            daemon=True,
+        )
+        self.process.start()
+        theirs.close()
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+        self.process.join()
+
+    def ask(self, name: str) -> Any:
+        """The named measurement, made now.
+
+        Raises:
+          UserError: as the worker did.
+          RuntimeError: if the worker failed; it has told why on stderr.
+        """
+        with contextlib.suppress(BrokenPipeError):  # its error can still be read
+            self.connection.send(name)
+        try:
+            answer = self.connection.recv()
+        except EOFError:
+            raise RuntimeError(f"The process for {name} failed.") from None
+        if isinstance(answer, UserError):
+            raise answer
+        return answer
+
+
+def _serve(
+    connection: Connection, module: str, settings: Any, environment: Mapping[str, str]
+) -> None:
+    os.environ |= environment
+    try:
+        with _without_startup_noise():
+            measurements = importlib.import_module(module).measurements
+        answers: Measurements = measurements(settings)
+        with contextlib.suppress(EOFError):  # raised when nobody asks any more
+            while True:
+                connection.send(answers[connection.recv()]())
+    except UserError as error:
+        connection.send(error)
+
+
+@contextlib.contextmanager
+def _without_startup_noise() -> Iterator[None]:
+    """Hides what TensorFlow writes to stderr before its log level holds."""
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def in_turns(asked: Mapping[str, Worker], rounds: int) -> dict[str, list[float]]:
+    """Asks in turns, so that a busy moment hits all; the first round does not count.
+
+    Args:
+      asked: measurements and the workers that make them.
+      rounds: how many times each counts.
+
+    Returns:
+      Every round of every measurement.
+    """
+    answers: dict[str, list[float]] = {name: [] for name in asked}
+    for _ in range(1 + rounds):
+        for name, worker in asked.items():
+            answers[name].append(worker.ask(name))
+    return {name: values[1:] for name, values in answers.items()}
+
+
+def medians(answers: Mapping[str, list[float]]) -> dict[str, float]:
+    """The median of every measurement."""
+    return {name: statistics.median(values) for name, values in answers.items()}
+
+
+def milliseconds(call: Callable[[], Any], count: int = 1) -> float:
+    """The time of a call that waits for its result, over the count of what it does."""
+    start = time.perf_counter()
+    call()
+    return 1e3 * (time.perf_counter() - start) / count
+
+
+def positive(text: str) -> int:
+    """An option that counts something."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected {value} to be at least 1")
+    return value
+
+
+def report(
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    lines: Callable[[dict[str, Any]], Iterator[str]],
+    options: argparse.Namespace,
+) -> int:
+    """Measures and prints one JSON object or lines for people; the exit code."""
+    try:
+        results = measure(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+    print(json.dumps(results) if options.json else "\n".join(lines(results)))
+    return 0

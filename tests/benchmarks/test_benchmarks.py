@@ -1,0 +1,114 @@
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks.langevin_tensorflow import multiplications, plain_energy
+from benchmarks.workers import Worker, in_turns, medians
+from ebm_tf.config.parts import Network
+from ebm_tf.errors import ConfigError
+from ebm_tf.models.catalogue import build_energy
+from ebm_tf.models.sngan import ENERGY_LAYOUTS
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {
+    "langevin": "--image_size 8 --width 4 --batch 2 --steps 2 --matmul_size 32",
+    "learning_step": "--width 4 --batch 4 --bank_size 40 --num_steps 2",
+}
+NUMBERS = {
+    "langevin": {
+        "project_float32",
+        "project_bfloat16",
+        "plain_tensorflow_float32",
+        "matmul_float32",
+        "matmul_bfloat16",
+        "folded_gflop_per_step",
+        "executed_gflop_per_step",
+    },
+    "learning_step": {"step_ms", "langevin_ms", "bank_bytes", "peak_bytes"},
+}
+HAS_PYTORCH = importlib.util.find_spec("torch") is not None
+
+
+def run(name: str, arguments: str) -> subprocess.CompletedProcess:
+    script = str(ROOT / "benchmarks" / f"{name}.py")
+    command = [sys.executable, script, *arguments.split()]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_prints_one_json_object(name):
+    done = run(name, f"{TINY[name]} --rounds 1 --json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    for key in NUMBERS[name]:
+        assert math.isfinite(results[key]) and results[key] > 0, key
+    if name == "langevin":
+        assert (results["pytorch_float32"] is not None) == HAS_PYTORCH
+    else:
+        assert math.isfinite(results["outside_share"])
+        assert math.isfinite(results["banks_held"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [("no_such.py", "no_such.py"), ("--batch 8 --bank_size 4", "bank_size=4")],
+)
+def test_names_what_cannot_be_measured(arguments, named):
+    done = run("learning_step", arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert named in done.stderr and not done.stdout
+
+
+def test_workers_take_turns_and_tell_mistakes():
+    with Worker("tests.benchmarks.counting", 3) as three:
+        with Worker("tests.benchmarks.counting", 5, {"PARTS": "2"}) as five:
+            answers = in_turns({"sum": three, "half": five}, rounds=3)
+            assert answers == {"sum": [6, 9, 12], "half": [5.0, 7.5, 10.0]}
+            assert medians(answers) == {"sum": 9, "half": 7.5}
+            with pytest.raises(ConfigError, match="Expected less"):
+                five.ask("mistake")
+        with pytest.raises(RuntimeError, match="process for bug failed"):
+            three.ask("bug")
+
+
+@pytest.mark.parametrize("image_size", [8, 32, 64])
+def test_plain_energy_is_the_energy(image_size):
+    model = build_energy(Network(width=3), image_size, 3, "float32")
+    plain = plain_energy(image_size, 3)
+    plain.set_weights(model.get_weights())
+    images = tf.random.stateless_normal([2, image_size, image_size, 3], [1, 2])
+    np.testing.assert_allclose(plain(images), model(images), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("image_size", [8, 32, 64])
+def test_pytorch_energy_is_the_energy(image_size):
+    torch = pytest.importorskip("torch")
+    from benchmarks.langevin_pytorch import SnganEnergy
+
+    model = build_energy(Network(width=3), image_size, 3, "float32")
+    layout = ENERGY_LAYOUTS[image_size]
+    rival = SnganEnergy(3, layout.multiples, layout.num_pools)
+    for parameter, weight in zip(rival.parameters(), model.get_weights(), strict=True):
+        # Both frameworks order the same axes, each in its way.
+        axes = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[weight.ndim]
+        parameter.data = torch.tensor(weight.transpose(axes))
+    images = np.random.default_rng(0).normal(size=[2, image_size, image_size, 3])
+    energies = rival(torch.tensor(images.transpose(0, 3, 1, 2), dtype=torch.float32))
+    np.testing.assert_allclose(
+        energies.detach(), model(images.astype(np.float32)), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_counts_multiplications():
+    model = build_energy(Network(width=3), 8, 3, "float32")
+    pooled = 4 * 4 * 3 * 3
+    flat = 8 * 8 * 9 * 3 * 3 + pooled + 16 * (9 * 3 * 6 + 3 * 9 * 6 * 6 + 3 * 6) + 6
+    assert multiplications(model) == (flat + 16 * pooled, flat + 9 * pooled)
