@@ -49,17 +49,17 @@ def energy(
     No class and no spectral normalisation: in the reference the latter never acted.
 
     Args:
-        image_size: side of the images: 64, 128, 224 or 256.
-        channels: must be 3.
-        width: channels of the first convolution, at least 4.
-        activation: name of a Keras activation.
-        dtype: "float32" or "bfloat16", in which the blocks compute.
+      image_size: side of the images: 64, 128, 224 or 256.
+      channels: must be 3.
+      width: channels of the first convolution, at least 4.
+      activation: name of a Keras activation.
+      dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-        A model from images [B,H,W,3] to float32 energies [B,1].
+      A model from images [B,H,W,3] to float32 energies [B,1].
 
     Raises:
-        ConfigError: if a size, the channels, the width or `dtype` is not supported.
+      ConfigError: if a size, the channels, the width or `dtype` is not supported.
     """
     layout = layout_for(ENERGY_LAYOUTS, image_size, "biggan energy")
     require_plausible(channels, width, "biggan energy")
@@ -79,7 +79,7 @@ def require_plausible(channels: int, width: int, network: str) -> None:
     """Checks the channels of the images and the width of a BigGAN.
 
     Raises:
-        ConfigError: if `channels` is not 3, or `width` leaves a bottleneck empty.
+      ConfigError: if `channels` is not 3, or `width` leaves a bottleneck empty.
     """
     if channels != 3:
         raise ConfigError(f"Expected channels={channels} to be 3 for the {network}.")

@@ -60,22 +60,22 @@ def conditional_generator(
     from 256, images of 64 pixels are 2x2 means of 128.
 
     Args:
-        image_size: side of the images: 64, 128, 224, 256 or 512.
-        channels: must be 3.
-        width: channels of the last block, at least 4.
-        latent_size: length of a latent without its class.
-        batch_norm_epsilon: added to the tabulated variances.
-        truncation: in [0, 1]; the truncation whose tabulated statistics are used.
-        dtype: "float32" or "bfloat16", in which the blocks compute.
+      image_size: side of the images: 64, 128, 224, 256 or 512.
+      channels: must be 3.
+      width: channels of the last block, at least 4.
+      latent_size: length of a latent without its class.
+      batch_norm_epsilon: added to the tabulated variances.
+      truncation: in [0, 1]; the truncation whose tabulated statistics are used.
+      dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-        A model from latents [B,latent_size+1], whose last column holds the class as a
-        whole number, to float32 images [B,H,W,3] in [-1,1]; `with_classes` and
-        `truncated_normal_with_class` of `ebm_tf.models.latents` make such latents.
+      A model from latents [B,latent_size+1], whose last column holds the class as a
+      whole number, to float32 images [B,H,W,3] in [-1,1]; `with_classes` and
+      `truncated_normal_with_class` of `ebm_tf.models.latents` make such latents.
 
     Raises:
-        ConfigError: if a size, the channels, the width, the truncation or `dtype`
-            is not supported.
+      ConfigError: if a size, the channels, the width, the truncation or `dtype`
+        is not supported.
     """
     layout = layout_for(CONDITIONAL_LAYOUTS, image_size, "conditional biggan generator")
     require_plausible(channels, width, "conditional biggan generator")
@@ -136,20 +136,20 @@ def generator(
     """The BigGAN-deep generator without classes (Hill et al., 2022).
 
     Args:
-        image_size: side of the images: 64 or 128.
-        channels: must be 3.
-        width: channels of the last block at 128 pixels, at least 4.
-        latent_size: length of a latent.
-        batch_norm_epsilon: added to the variances of the batch normalisation.
-        dtype: "float32" or "bfloat16", in which the blocks compute.
+      image_size: side of the images: 64 or 128.
+      channels: must be 3.
+      width: channels of the last block at 128 pixels, at least 4.
+      latent_size: length of a latent.
+      batch_norm_epsilon: added to the variances of the batch normalisation.
+      dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-        A model from latents [B,latent_size] to float32 images [B,H,W,3] in [-1,1]. Its
-        batch normalisation is synchronised over replicas and obeys the `training` of
-        the call.
+      A model from latents [B,latent_size] to float32 images [B,H,W,3] in [-1,1]. Its
+      batch normalisation is synchronised over replicas and obeys the `training` of
+      the call.
 
     Raises:
-        ConfigError: if a size, the channels, the width or `dtype` is not supported.
+      ConfigError: if a size, the channels, the width or `dtype` is not supported.
     """
     layout = layout_for(UNCONDITIONAL_LAYOUTS, image_size, "biggan generator")
     require_plausible(channels, width, "biggan generator")

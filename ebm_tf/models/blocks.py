@@ -20,7 +20,7 @@ def layout_for(layouts: Mapping[int, Layout], image_size: int, network: str) -> 
     """Looks up the layout of a network by image size.
 
     Raises:
-        ConfigError: if `network` has no layout for `image_size`.
+      ConfigError: if `network` has no layout for `image_size`.
     """
     if image_size not in layouts:
         sizes = ", ".join(str(size) for size in sorted(layouts))
@@ -88,8 +88,8 @@ def layer_kit(dtype: str, activation: str = "relu") -> LayerKit:
     """A kit whose layers compute in `dtype` and hold float32 weights.
 
     Raises:
-        ConfigError: if `dtype` is neither "float32" nor "bfloat16", or Keras knows no
-            such activation.
+      ConfigError: if `dtype` is neither "float32" nor "bfloat16", or Keras knows no
+        such activation.
     """
     if dtype not in _POLICIES:
         raise ConfigError(f"Expected dtype={dtype!r} to be one of float32, bfloat16.")
@@ -133,7 +133,7 @@ class ConvMeanPool(layers.Layer):
         """Creates the 3x3 kernel and the bias.
 
         Raises:
-            ValueError: if a side of the images is odd.
+          ValueError: if a side of the images is odd.
         """
         _, height, width, channels = input_shape
         if any(side is not None and side % 2 for side in (height, width)):

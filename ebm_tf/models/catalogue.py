@@ -81,7 +81,7 @@ def build_energy(
     """Builds the energy that `settings` name: images [B,H,W,C] -> energies [B,1].
 
     Raises:
-        ConfigError: if the architecture is unknown or cannot have these images.
+      ConfigError: if the architecture is unknown or cannot have these images.
     """
     model = _entry(ENERGIES, settings.architecture, "an energy")
     choices = _given(width=settings.width, activation=settings.activation)
@@ -94,7 +94,7 @@ def build_generator(
     """Builds the generator that `settings` name: latents [B,z] -> images [B,H,W,C].
 
     Raises:
-        ConfigError: if the architecture is unknown or cannot have these images.
+      ConfigError: if the architecture is unknown or cannot have these images.
     """
     entry = _entry(GENERATORS, settings.architecture, "a generator")
     choices = _given(
@@ -111,7 +111,7 @@ def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:
     For a conditional generator z is the latent size plus one column for the class.
 
     Raises:
-        ConfigError: if the architecture is unknown.
+      ConfigError: if the architecture is unknown.
     """
     entry = _entry(GENERATORS, settings.architecture, "a generator")
     return entry.latent_prior(**_given(latent_size=settings.latent_size))

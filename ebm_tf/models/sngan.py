@@ -54,17 +54,17 @@ def energy(
     """The SNGAN discriminator as an energy (Hill et al., 2022).
 
     Args:
-        image_size: side of the images: 8, 16, 32, 64 or 128.
-        channels: channels of the images.
-        width: channels of the first block; None is the published width.
-        activation: name of a Keras activation.
-        dtype: "float32" or "bfloat16", in which the blocks compute.
+      image_size: side of the images: 8, 16, 32, 64 or 128.
+      channels: channels of the images.
+      width: channels of the first block; None is the published width.
+      activation: name of a Keras activation.
+      dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-        A model from images [B,H,W,C] to float32 energies [B,1].
+      A model from images [B,H,W,C] to float32 energies [B,1].
 
     Raises:
-        ConfigError: if `image_size` or `dtype` is not supported.
+      ConfigError: if `image_size` or `dtype` is not supported.
     """
     layout = layout_for(ENERGY_LAYOUTS, image_size, "sngan energy")
     kit = layer_kit(dtype, activation)
@@ -123,20 +123,20 @@ def generator(
     """The SNGAN generator (Miyato et al., 2018).
 
     Args:
-        image_size: side of the images: 8, 16, 32, 64 or 128.
-        channels: channels of the images.
-        width: channels of the last up-sampling block; None is the published width.
-        latent_size: length of a latent.
-        batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
-        dtype: "float32" or "bfloat16", in which the blocks compute.
+      image_size: side of the images: 8, 16, 32, 64 or 128.
+      channels: channels of the images.
+      width: channels of the last up-sampling block; None is the published width.
+      latent_size: length of a latent.
+      batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
+      dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-        A model from latents [B,latent_size] to float32 images [B,H,W,C] in [-1,1]. Its
-        batch normalisation is synchronised over replicas and obeys the `training` of
-        the call.
+      A model from latents [B,latent_size] to float32 images [B,H,W,C] in [-1,1]. Its
+      batch normalisation is synchronised over replicas and obeys the `training` of
+      the call.
 
     Raises:
-        ConfigError: if `image_size` or `dtype` is not supported.
+      ConfigError: if `image_size` or `dtype` is not supported.
     """
     layout = layout_for(GENERATOR_LAYOUTS, image_size, "sngan generator")
     kit = layer_kit(dtype)

@@ -26,7 +26,7 @@ def interpolation(truncation: float) -> Interpolation:
     """Finds the rows of a table with steps of 0.02 that enclose `truncation`.
 
     Raises:
-        ConfigError: if `truncation` is not in [0, 1].
+      ConfigError: if `truncation` is not in [0, 1].
     """
     if not 0.0 <= truncation <= 1.0:
         raise ConfigError(f"Expected truncation={truncation} in [0, 1].")
