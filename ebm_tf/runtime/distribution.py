@@ -1,7 +1,7 @@
 """Replicas on whatever devices there are: the only place that knows strategies."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -148,7 +148,7 @@ def local(replicas: Replicas, value: Any) -> list[Any]:
 def distributed(replicas: Replicas, parts: Sequence[Any]) -> Any:
     """The distributed structure of what this process's replicas shall hold."""
     if replicas.count == 1:
-        return parts[0]
+        return tf.nest.map_structure(tf.convert_to_tensor, parts[0])
     strategy = replicas.strategy
 
     def spread(*leaves: Any) -> Any:
@@ -159,6 +159,30 @@ def distributed(replicas: Replicas, parts: Sequence[Any]) -> Any:
         )
 
     return tf.nest.map_structure(spread, *parts)
+
+
+def joined(pieces: Iterable[list[Any]], count: int) -> list[Any]:
+    """Joins `count` pieces of this process's replicas along their first dimension.
+
+    Every piece is written to its place as it comes, so that no second copy is held.
+    """
+    wholes: list[tf.Variable] = []
+    piece: list[Any] = []
+    for index, piece in enumerate(pieces):
+        leaves = tf.nest.flatten(piece)
+        wholes = wholes or [_room_for(leaf, count) for leaf in leaves]
+        for whole, leaf in zip(wholes, leaves, strict=True):
+            if leaf.shape.num_elements():  # TensorFlow cannot write nothing
+                size = leaf.shape[0]
+                whole[index * size : (index + 1) * size].assign(leaf)
+    return tf.nest.pack_sequence_as(piece, [tf.convert_to_tensor(w) for w in wholes])
+
+
+def _room_for(leaf: tf.Tensor, count: int) -> tf.Variable:
+    with tf.device(leaf.device):
+        return tf.Variable(
+            tf.zeros([count * leaf.shape[0], *leaf.shape[1:]], leaf.dtype)
+        )
 
 
 def on_each(replicas: Replicas, function: Callable) -> Callable:

@@ -24,6 +24,7 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import (
     Replicas,
     distributed,
+    joined,
     local,
     make_replicas,
     on_each,
@@ -119,19 +120,15 @@ class EbmSession:
     def initial_state(self) -> ChainState:
         """The bank before the first update, begun in pieces of one batch."""
         begin = on_each(self.replicas, self._begin(self.networks.generator))
-        pieces = [
+        pieces = (
             local(self.replicas, begin(batch, seed))
             for batch, seed in self._draws(Purpose.BANK, self.num_bank_batches)
-        ]
-        count = tf.constant(0, tf.int64)
-        if not pieces:
+        )
+        banks = joined(pieces, self.num_bank_batches)
+        if not banks:
             empty = Chains(tf.zeros([0]), tf.zeros([0]), tf.zeros([0], tf.int32))
             banks = [empty] * self.replicas.num_local
-        else:
-            banks = [
-                tf.nest.map_structure(lambda *parts: tf.concat(parts, 0), *of_replica)
-                for of_replica in zip(*pieces, strict=True)
-            ]
+        count = tf.constant(0, tf.int64)
         return distributed(self.replicas, [ChainState(bank, count) for bank in banks])
 
     def fresh_samples(self) -> np.ndarray:

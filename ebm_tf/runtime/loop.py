@@ -132,45 +132,57 @@ class Loop:
             what was learned is saved.
         """
         position = self._restore() if self.checkpoints.steps() else self._start()
+        batches, key = self._streams(position)
         with deferred_stop() as request:
+            # One frame holds the state: a bank must not be kept by a caller besides.
             while position.step < num_updates:
-                position = self._stretch(position, num_updates, actions, request)
+                seed = tf.random.fold_in(key, position.step)
+                state, metrics, outputs = self.learner.step(
+                    position.state, next(batches), seed
+                )
+                reason = divergence(metrics, self.guard, self.learner.num_dimensions)
+                if reason:
+                    position, state, outputs = position._replace(state=None), None, None
+                    position = self._roll_back(position, reason)
+                    batches, key = self._streams(position)
+                    continue
+                position.history.append(metrics)
+                position = position._replace(step=position.step + 1, state=state)
+                self._act(position, metrics, outputs, actions)
+                self._save_if_due(position, num_updates, request)
         return position
 
-    def _stretch(
-        self,
-        position: Position,
-        num_updates: int,
-        actions: Sequence[Action],
-        request: StopRequest,
-    ) -> Position:
-        """Learns to the end, or to a divergence and back to a checkpoint."""
-        batches = self.learner.batches(position.step)
+    def _streams(self, position: Position) -> tuple[Iterator[Any], tf.Tensor]:
+        """Data and key from a position on."""
         key = seeds.key(self.seed, Purpose.LEARNING)
         key = tf.random.fold_in(key, position.rollbacks)
-        while position.step < num_updates:
-            seed = tf.random.fold_in(key, position.step)
-            state, metrics, outputs = self.learner.step(
-                position.state, next(batches), seed
+        return self.learner.batches(position.step), key
+
+    def _act(
+        self,
+        position: Position,
+        metrics: dict[str, float],
+        outputs: Any,
+        actions: Sequence[Action],
+    ) -> None:
+        moment = Moment(
+            position.step, position.state, metrics, outputs, position.history
+        )
+        for action in actions:
+            action(moment)
+
+    def _save_if_due(
+        self, position: Position, num_updates: int, request: StopRequest
+    ) -> None:
+        stopping = any(gather(self.replicas, bool(request)))
+        ended = position.step == num_updates
+        if stopping or ended or position.step % self.save_every == 0:
+            self._save(position)
+        if stopping and not ended:
+            raise EarlyStopError(
+                f"Stopped by {request.signal_name or 'another worker'} and saved "
+                f"after {position.step} of {num_updates} updates."
             )
-            reason = divergence(metrics, self.guard, self.learner.num_dimensions)
-            if reason:
-                return self._roll_back(position, reason)
-            position.history.append(metrics)
-            position = position._replace(step=position.step + 1, state=state)
-            moment = Moment(position.step, state, metrics, outputs, position.history)
-            for action in actions:
-                action(moment)
-            stopping = any(gather(self.replicas, bool(request)))
-            ended = position.step == num_updates
-            if stopping or ended or position.step % self.save_every == 0:
-                self._save(position)
-            if stopping and not ended:
-                raise EarlyStopError(
-                    f"Stopped by {request.signal_name or 'another worker'} and saved "
-                    f"after {position.step} of {num_updates} updates."
-                )
-        return position
 
     def _start(self) -> Position:
         position = beginning(self.learner.initial_state())
@@ -219,7 +231,7 @@ class Loop:
                 f"takes --set energy_optimizer.learning_rate=RATE."
             )
         steps = self.checkpoints.steps()
-        if position.rollbacks and steps[-1] == position.restored and len(steps) > 1:
+        if steps[-1] == position.returned_to and len(steps) > 1:
             # It led here before: what is wrong is in it already.
             self.checkpoints.remove(steps[-1])
         restored = self._restore()
@@ -230,4 +242,4 @@ class Loop:
             f"({rollbacks} of {self.guard.max_rollbacks}), new key, "
             f"learning rates times {factor:g}."
         )
-        return restored._replace(rollbacks=rollbacks)
+        return restored._replace(rollbacks=rollbacks, returned_to=restored.step)

@@ -23,19 +23,19 @@ class Position(NamedTuple):
       rollbacks: how often the run went back to a checkpoint.
       state: of the learner, distributed.
       history: metrics of the last updates.
-      restored: step of the checkpoint that this process started from.
+      returned_to: step of the checkpoint of the last rollback in this process.
     """
 
     step: int
     rollbacks: int
     state: Any
     history: History
-    restored: int
+    returned_to: int | None
 
 
 def beginning(state: Any) -> Position:
     """The position before the first update."""
-    return Position(0, 0, state, collections.deque(maxlen=HISTORY), restored=0)
+    return Position(0, 0, state, collections.deque(maxlen=HISTORY), returned_to=None)
 
 
 def to_arrays(
@@ -100,4 +100,4 @@ def from_arrays(
         maxlen=HISTORY,
     )
     state = distributed(replicas, parts)
-    return Position(step, int(arrays["rollbacks"]), state, history, restored=step)
+    return Position(step, int(arrays["rollbacks"]), state, history, returned_to=None)
