@@ -6,18 +6,18 @@ python3 ebm_tf/train.py configs/mnist_nonconv.py
 import dataclasses
 
 from configs.digits_nonconv import config as digits
-from ebm_tf.config.parts import Data, Langevin, Network, Optimizer, Persistent
+from ebm_tf.config.parts import Data, Network, Optimizer, Persistent, Samples
 
 config = dataclasses.replace(
     digits,
     name="mnist_nonconv",
     data=Data(name="mnist", image_size=32, channels=1),
     energy=Network(width=32, activation="silu"),
-    langevin=Langevin(noise=0.03),
     chains=Persistent(start="noise", bank_size=5000, num_steps=20, rejuvenation=0.05),
     energy_optimizer=Optimizer(
-        learning_rate=((3e-4, 0), (1e-4, 2000), (3e-5, 3000)), average_decay=0.99
+        learning_rate=((2e-4, 0), (1e-4, 1200), (3e-5, 2000)), average_decay=0.99
     ),
-    num_updates=3500,
+    num_updates=2500,
     batch=64,
+    samples=Samples(num_samples=1000, num_steps=400),
 )

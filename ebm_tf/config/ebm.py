@@ -52,7 +52,7 @@ class EbmTraining(Experiment):
     generator: GeneratorNetwork | None = None
     generator_optimizer: Optimizer | None = None
     guard: Guard = Guard()
-    samples: Samples = Samples()
+    samples: Samples = adjustable(Samples())
     log_every: int = runtime(500)
     picture_every: int = runtime(5000)
     save_every: int = runtime(5000)
