@@ -1,0 +1,115 @@
+"""Pictures: what is in the files."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ebm_tf.runtime import figures
+from ebm_tf.runtime.figures import GAP, LEAST_CELL
+
+
+def flat(*values: float, size: int = 64, channels: int = 3) -> np.ndarray:
+    """Images of one value each."""
+    return np.stack([np.full([size, size, channels], v, np.float32) for v in values])
+
+
+def cells(picture: np.ndarray, size: int) -> np.ndarray:
+    """The pixel in the middle of every cell, [rows, columns, 3]."""
+    pitch = size + GAP
+    return picture[size // 2 :: pitch, size // 2 :: pitch]
+
+
+@pytest.mark.parametrize(
+    ("count", "side"), [(1, 1), (3, 1), (4, 2), (8, 2), (9, 3), (99, 9), (100, 10)]
+)
+def test_the_first_square_number_of_images_is_shown(count, side):
+    values = np.linspace(-1, 1, count)
+    picture = figures.grid(flat(*values))
+    pitch = 64 + GAP
+    assert picture.shape == (side * pitch, side * pitch, 3)
+    assert picture.dtype == np.uint8
+    expected = np.rint((values[: side**2] + 1) * 127.5).reshape([side, side])
+    np.testing.assert_allclose(cells(picture, 64)[..., 0], expected, atol=1)
+
+
+def test_values_are_clipped():
+    picture = cells(figures.grid(flat(-9.0, -1.0, 1.0, 9.0)), 64)
+    assert picture[..., 0].tolist() == [[0, 0], [255, 255]]
+
+
+def test_channels():
+    coloured = flat(0.0)
+    coloured[..., 0], coloured[..., 2] = 1.0, -1.0
+    assert cells(figures.grid(coloured), 64)[0, 0].tolist() == [255, 128, 0]
+    grey = figures.grid(flat(1.0, channels=1))
+    assert grey.shape[-1] == 3
+    assert cells(grey, 64)[0, 0].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(("size", "cell"), [(8, 64), (28, 84), (64, 64), (128, 128)])
+def test_small_images_are_enlarged(size, cell):
+    picture = figures.grid(flat(0.5, size=size, channels=1))
+    assert picture.shape == (cell + GAP, cell + GAP, 3) and cell >= LEAST_CELL
+
+
+def test_rows_are_not_columns():
+    image = flat(-1.0, size=8)
+    image[0, :4] = 1.0  # the upper half
+    picture = figures.grid(image)
+    assert picture[10, 32].tolist() == [255] * 3 and picture[54, 32].tolist() == [0] * 3
+
+
+def test_a_grid_is_a_png_of_the_same_pixels(tmp_path):
+    path = tmp_path / "grid.png"
+    images = np.random.default_rng(0).normal(size=[5, 8, 8, 1])
+    figures.save_grid(str(path), images)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        np.testing.assert_array_equal(np.asarray(picture), figures.grid(images))
+
+
+def test_an_animation_has_every_frame_and_rests_on_the_last(tmp_path):
+    path = tmp_path / "chains.gif"
+    frames = np.random.default_rng(0).uniform(-1, 1, [7, 4, 8, 8, 1])
+    figures.save_animation(str(path), frames, milliseconds=50)
+    with Image.open(path) as picture:
+        assert picture.format == "GIF" and picture.n_frames == 7  # pyright: ignore
+        assert picture.size == (2 * (64 + GAP), 2 * (64 + GAP))
+        assert picture.info["loop"] == 0
+        durations = []
+        for index in range(7):
+            picture.seek(index)
+            durations.append(picture.info["duration"])
+        last = np.asarray(picture.convert("RGB"), np.float32)
+    assert durations == [50] * 6 + [1000]
+    assert np.abs(last - figures.grid(frames[-1])).mean() < 10
+    assert np.abs(last - figures.grid(frames[0])).mean() > 20
+
+
+@pytest.mark.parametrize("count", [2, 3, 40])
+def test_a_diagnosis_is_drawn(tmp_path, count):
+    path = tmp_path / "diagnosis.png"
+    random = np.random.default_rng(count)
+    differences, norms = random.normal(size=[2, count])
+    figures.save_diagnosis(str(path), differences, norms, last=count + 100)
+    with Image.open(path) as picture:
+        values = np.asarray(picture.convert("RGB"))
+    height, width = values.shape[:2]
+    quarters = [
+        values[y : y + height // 2, x : x + width // 2]
+        for y in (0, height // 2)
+        for x in (0, width // 2)
+    ]
+    for quarter in quarters:  # each of the four plots has lines or bars in colour
+        coloured = np.ptp(quarter.astype(int), axis=-1) > 40
+        assert coloured.sum() > 20
+    assert [p.name for p in tmp_path.iterdir()] == ["diagnosis.png"]
+
+
+def test_another_record_is_another_plot(tmp_path):
+    random = np.random.default_rng(0)
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    for path in (first, second):
+        differences, norms = random.normal(size=[2, 20])
+        figures.save_diagnosis(str(path), differences, norms, last=20)
+    assert first.read_bytes() != second.read_bytes()

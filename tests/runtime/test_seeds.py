@@ -1,0 +1,35 @@
+"""One key per consumer."""
+
+import itertools
+
+import pytest
+
+from ebm_tf.runtime import seeds
+from ebm_tf.runtime.seeds import Purpose
+
+SEEDS = (0, 1, 2**31 - 1)
+
+
+def test_no_two_consumers_share_a_key():
+    keys = {
+        tuple(seeds.key(seed, purpose).numpy().tolist())
+        for seed, purpose in itertools.product(SEEDS, Purpose)
+    }
+    assert len(keys) == len(SEEDS) * len(Purpose)
+
+
+def test_no_two_consumers_share_an_integer():
+    integers = {
+        seeds.integer(seed, purpose)
+        for seed, purpose in itertools.product(SEEDS, Purpose)
+    }
+    assert len(integers) == len(SEEDS) * len(Purpose)
+    assert all(0 <= integer < 2**32 for integer in integers)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_same_seed_gives_the_same_keys(seed):
+    first, second = (seeds.key(seed, Purpose.BANK) for _ in range(2))
+    assert first.dtype == "int32" and first.shape == [2]
+    assert first.numpy().tolist() == second.numpy().tolist()
+    assert seeds.integer(seed, Purpose.DATA) == seeds.integer(seed, Purpose.DATA)

@@ -1,0 +1,132 @@
+"""Weight files get into networks, or it is told why not."""
+
+import contextlib
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+from ebm_tf.errors import WeightsError
+from ebm_tf.models import sngan
+from ebm_tf.runtime.weights import find_weights, load_weights, save_weights
+from tests.runs import weights
+
+
+def network(seed: int, width: int = 4, image_size: int = 8) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    return sngan.energy(image_size, 1, width=width)
+
+
+@pytest.fixture
+def run(tmp_path) -> pathlib.Path:
+    """A run folder with weights of two roles and steps."""
+    folder = tmp_path / "run"
+    (folder / "weights").mkdir(parents=True)
+    for step in (9, 10_000):
+        for index, role in enumerate(("energy", "energy_average", "generator_average")):
+            path = folder / "weights" / f"{role}_{step:08d}.weights.h5"
+            save_weights(network(seed=step + index), str(path))
+    return folder
+
+
+def same(first: keras.Model, second: keras.Model) -> bool:
+    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_a_file_brings_the_same_weights(tmp_path):
+    path = tmp_path / "some.weights.h5"
+    save_weights(network(0), str(path))
+    model = network(1)
+    assert not same(model, network(0))
+    assert load_weights(model, str(path), "energy") == str(path)
+    assert same(model, network(0))
+    assert [p.name for p in tmp_path.iterdir()] == ["some.weights.h5"]
+
+
+def test_a_run_folder_means_its_newest_averages(run):
+    model = network(0)
+    path = load_weights(model, str(run), "energy")
+    assert path == str(run / "weights" / "energy_average_00010000.weights.h5")
+    assert same(model, network(10_001))
+    assert find_weights(str(run), "generator").endswith(
+        "generator_average_00010000.weights.h5"
+    )
+
+
+def test_files_reach_a_bucket_and_come_back():
+    path = "ram://bucket/run/weights/energy_average_00000001.weights.h5"
+    save_weights(network(3), path)
+    model = network(0)
+    load_weights(model, "ram://bucket/run", "energy")
+    assert same(model, network(3))
+
+
+@pytest.mark.parametrize("name", ["none", "none.weights.h5", "run/config.json"])
+def test_missing_weights_are_told(run, name):
+    source = str(run.parent / name)
+    with pytest.raises(WeightsError, match=f"No weights at {source}: expected a file"):
+        load_weights(network(0), source, "energy")
+
+
+def test_a_run_without_weights_of_the_role_is_told(run):
+    for path in (run / "weights").glob("energy_average_*"):
+        path.unlink()
+    with pytest.raises(WeightsError, match="holds no weights of its energy yet"):
+        find_weights(str(run), "energy")
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.parametrize(
+    "other", [{"width": 6}, {"width": 3}, {"image_size": 16}, {"image_size": 32}]
+)
+def test_weights_of_another_network_are_told(run, other):
+    model = network(0, **other)
+    with pytest.raises(WeightsError) as error:
+        load_weights(model, str(run), "energy")
+    told = str(error.value)
+    assert f"do not fit the energy {model.name} of {model.count_params():,}" in told
+    assert str(run) in told and "\n" not in told
+
+
+@pytest.mark.parametrize("part", [0, 0.02, 0.5, 0.9, 0.9999])
+def test_truncated_files_are_told(run, part):
+    path = run / "weights" / "energy_average_00010000.weights.h5"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(part * len(content))])
+    with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
+        load_weights(network(0), str(run), "energy")
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+@pytest.mark.xfail(
+    raises=RuntimeError, strict=True, reason="weights.py: h5py's error is not caught"
+)
+def test_a_file_with_a_hole_is_told_or_loads(run):
+    """HDF5 has no checksum of the values; of what it does notice a line is told."""
+    path = run / "weights" / "energy_average_00010000.weights.h5"
+    content = path.read_bytes()
+    size = len(content) // 20
+    model = network(0)
+    for start in range(0, len(content), size):
+        hole = bytes(len(content[start : start + size]))
+        path.write_bytes(content[:start] + hole + content[start + size :])
+        with contextlib.suppress(WeightsError):
+            load_weights(model, str(run), "energy")
+
+
+def test_a_file_of_something_else_is_told(tmp_path):
+    path = tmp_path / "text.weights.h5"
+    path.write_text("not weights")
+    with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
+        load_weights(network(0), str(path), "energy")
+
+
+def test_the_test_compares_all_datasets(run):
+    """What other tests rely on: a weight file as arrays."""
+    values = weights(run / "weights" / "energy_00000009.weights.h5")
+    expected = network(9).get_weights()
+    assert sum(v.size for v in values.values() if v.dtype == np.float32) == sum(
+        value.size for value in expected
+    )

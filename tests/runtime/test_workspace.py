@@ -1,0 +1,175 @@
+"""The folder of a run."""
+
+import json
+import pathlib
+
+import pytest
+
+from ebm_tf.config.catalogue import EXPERIMENTS
+from ebm_tf.config.core import to_json
+from ebm_tf.errors import RunError
+from ebm_tf.runtime import workspace
+from ebm_tf.runtime.workspace import Workspace, replace_file
+from tests.config.test_settings import COOPERATIVE, experiment
+
+STAMP = 1_700_000_000
+
+
+@pytest.fixture
+def run(tmp_path) -> Workspace:
+    return workspace.create(str(tmp_path), experiment(), STAMP)
+
+
+def text(run: Workspace, name: str) -> str:
+    return (pathlib.Path(run.folder) / name).read_text()
+
+
+def files(folder) -> list[str]:
+    return sorted(p.name for p in pathlib.Path(folder).rglob("*") if p.is_file())
+
+
+def test_a_new_run_has_its_config_and_its_environment(tmp_path, run):
+    path = pathlib.Path(run.folder)
+    assert path.parent == tmp_path / "small" and path.name.startswith("2023-11-1")
+    assert files(run.folder) == ["config.json", "environment.json"]
+    assert text(run, "config.json") == to_json(experiment())
+    environment = json.loads(text(run, "environment.json"))
+    assert environment["packages"].keys() >= {"tensorflow", "keras", "numpy"}
+    assert environment["packages"]["tensorflow"] == "2.21.0"
+    assert all(environment["packages"].values()) and environment["python"]
+    assert [name for name in environment["devices"] if "CPU" in name]
+
+
+def test_two_runs_of_one_second_do_not_share_a_folder(tmp_path, run):
+    again = workspace.create(str(tmp_path), experiment(), STAMP)
+    third = workspace.create(str(tmp_path), experiment(), STAMP)
+    assert [again.folder, third.folder] == [f"{run.folder}_2", f"{run.folder}_3"]
+
+
+def test_other_workers_write_nothing(tmp_path):
+    run = workspace.create(str(tmp_path), experiment(), STAMP, worker=1)
+    run.log("a line")
+    run.append_metrics(1, {"loss": 1.0})
+    run.write_results({"num_updates": 1})
+    run.rewind_metrics(0)
+    assert not run.is_chief and files(tmp_path) == []
+
+
+def test_an_output_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="Cannot write the output folder .*file") as e:
+        workspace.create(str(tmp_path / "file"), experiment(), STAMP)
+    assert "\n" not in str(e.value)
+
+
+def test_a_folder_in_memory_as_in_a_bucket():
+    run = workspace.create("ram://bucket/runs", experiment(), STAMP)
+    run.append_metrics(1, {"loss": 0.5})
+    run.append_metrics(2, {"loss": 0.25})
+    run.rewind_metrics(1)
+    again = workspace.read_config(run.folder, EXPERIMENTS)
+    assert again == experiment()
+    with open_file(run.path("metrics.jsonl")) as file:
+        assert file.read() == '{"step": 1, "loss": 0.5}\n'
+
+
+def open_file(path: str):
+    import tensorflow as tf
+
+    return tf.io.gfile.GFile(path)
+
+
+def test_log_lines_are_printed_and_kept(run, capsys):
+    run.log("first")
+    run.log("second")
+    assert capsys.readouterr().out == "first\nsecond\n"
+    kept = text(run, "log.txt").splitlines()
+    assert [line.split("  ", 1)[1] for line in kept] == ["first", "second"]
+
+
+def test_metrics_are_rewound_past_a_line_that_was_cut(run):
+    for step in (10, 20, 30):
+        run.append_metrics(step, {"loss": step / 7})
+    whole = text(run, "metrics.jsonl")
+    run.rewind_metrics(30)
+    assert text(run, "metrics.jsonl") == whole
+    path = pathlib.Path(run.folder) / "metrics.jsonl"
+    path.write_text(whole + '{"step": 40, "lo')
+    run.rewind_metrics(20)
+    assert text(run, "metrics.jsonl") == "".join(whole.splitlines(True)[:2])
+    run.append_metrics(30, {"loss": 30 / 7})
+    assert text(run, "metrics.jsonl") == whole
+
+
+def test_nothing_to_rewind(run):
+    run.rewind_metrics(0)
+    assert "metrics.jsonl" not in files(run.folder)
+
+
+def test_a_run_is_opened_again(run):
+    assert workspace.reopen(run.folder + "/").folder == run.folder
+    assert workspace.read_config(run.folder, EXPERIMENTS) == experiment()
+
+
+def test_every_kind_of_settings_survives(tmp_path):
+    run = workspace.create(str(tmp_path), COOPERATIVE, STAMP)
+    assert workspace.read_config(run.folder, EXPERIMENTS) == COOPERATIVE
+
+
+@pytest.mark.parametrize("name", ["nowhere", "."])
+def test_other_folders_are_no_runs(tmp_path, name):
+    with pytest.raises(RunError, match="is not the folder of a run: it has no config"):
+        workspace.reopen(str(tmp_path / name))
+
+
+NOT_CAUGHT = pytest.mark.xfail(strict=True, reason="ends in a traceback")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"{", b"{}", b'{"type": "Nonsense"}', b"\0"),
+        pytest.param(b"\xff", marks=NOT_CAUGHT),
+        pytest.param(b"[]", marks=NOT_CAUGHT),
+        pytest.param(b"3", marks=NOT_CAUGHT),
+    ],
+)
+def test_a_damaged_config_is_told(run, content):
+    (pathlib.Path(run.folder) / "config.json").write_bytes(content)
+    with pytest.raises(RunError, match="config.json is damaged"):
+        workspace.read_config(run.folder, EXPERIMENTS)
+
+
+def test_a_finished_run_goes_on_only_where_it_is_made_longer(run):
+    config = experiment()
+    assert run.go_on(config)
+    run.write_results({"num_updates": 3})
+    assert not run.go_on(config)
+    longer = experiment(num_updates=9)
+    assert run.go_on(longer)
+    assert text(run, "config.json") == to_json(longer)
+    assert json.loads(text(run, "results_00000003.json")) == {"num_updates": 3}
+    assert "results.json" not in files(run.folder)
+    assert run.go_on(longer)
+
+
+def test_only_a_run_without_a_checkpoint_is_discarded(run):
+    run.path("checkpoints", "worker_0", "00000000.npz")
+    run.discard_unlearned()
+    assert files(run.folder)
+    other = workspace.create(run.folder, experiment(), STAMP)
+    other.discard_unlearned()
+    assert not pathlib.Path(other.folder).exists()
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    replace_file(str(path), "first")
+    replace_file(str(path), b"\x00second")
+    assert path.read_bytes() == b"\x00second"
+    assert files(tmp_path) == ["file"]
+
+
+def test_the_folder_is_the_last_line(run, capsys):
+    run.announce()
+    assert capsys.readouterr().out == f"{run.folder}\n"

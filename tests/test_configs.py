@@ -1,0 +1,153 @@
+"""Every config names its command, builds its networks and learns."""
+
+import dataclasses
+import pathlib
+import re
+
+import keras
+import numpy as np
+import pytest
+
+from ebm_tf import train
+from ebm_tf.config import core
+from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.data.preparation import prepare
+from ebm_tf.models.catalogue import build_energy, build_generator
+from ebm_tf.runtime import workspace
+from tests.data.raw_files import write_cifar, write_mnist
+from tests.runs import ROOT, assert_same_arrays, saved_arrays
+
+CONFIGS = sorted(ROOT.glob("configs*/*.py"))
+HUGE = ("imagenet_medconv", "imagenet_prior")
+
+
+def load(name: str) -> EbmTraining:
+    config = core.load(str(ROOT / "configs" / f"{name}.py"))
+    assert isinstance(config, EbmTraining)
+    return config
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_docstring_says_the_command(path):
+    text = path.read_text()
+    commands = re.findall(r"^python3 (ebm_tf/\w+\.py) (\S+)", text, re.MULTILINE)
+    program, file = commands[0]
+    assert file == str(path.relative_to(ROOT))
+    assert program == f"ebm_tf/{core.load(str(path)).executable}.py"
+    config = core.load(str(path))
+    if isinstance(config, EbmTraining) and config.generator is not None:
+        if config.generator_optimizer is None:
+            assert "--set generator.weights=FILE" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(path.stem, marks=[pytest.mark.slow] * (path.stem in HUGE))
+        for path in CONFIGS
+    ],
+)
+def test_networks_are_built(name):
+    config = load(name)
+    size = (config.data.image_size, config.data.channels, config.compute_dtype)
+    shape = (None, config.data.image_size, config.data.image_size, size[1])
+    energy = build_energy(config.energy, *size)
+    assert energy.input_shape == shape and energy.output_shape == (None, 1)
+    assert energy.count_params() > 1000
+    if config.generator is not None:
+        generator = build_generator(config.generator, *size)
+        assert generator.output_shape == shape
+        conditional = config.generator.architecture == "biggan_conditional"
+        assert generator.input_shape == (None, 128 + conditional)
+    keras.utils.clear_session()
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory) -> str:
+    """CIFAR-10 and MNIST of a few made-up images, in TFDS format."""
+    folder = tmp_path_factory.mktemp("data")
+    write_cifar(folder / "cifar", {"data_batch_1.bin": 12, "test_batch.bin": 4})
+    write_mnist(folder / "mnist", train=12, test=4)
+    for name, raw in [("cifar10", "cifar"), ("mnist", "mnist")]:
+        prepare(name, str(folder / raw), str(folder / "tfds"))
+    return str(folder / "tfds")
+
+
+def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmTraining:
+    """The experiment with everything small that makes it slow."""
+    config = load(name)
+    generator = config.generator
+    if generator is not None:
+        generator = dataclasses.replace(generator, width=4)
+        if config.generator_optimizer is None:
+            weights = str(pathlib.Path(data_dir) / f"{name}.weights.h5")
+            build_generator(generator, 32, 3, "float32").save_weights(weights)
+            generator = dataclasses.replace(generator, weights=weights)
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, directory=data_dir),
+        energy=dataclasses.replace(config.energy, width=4),
+        chains=dataclasses.replace(config.chains, num_steps=2, bank_size=8),
+        generator=generator,
+        samples=dataclasses.replace(config.samples, num_samples=4, num_steps=2),
+        batch=4,
+        num_updates=num_updates,
+        log_every=1,
+    )
+
+
+@pytest.fixture
+def unmeasured(monkeypatch) -> None:
+    """Without the distance in 3,072 dimensions, which takes seconds."""
+    monkeypatch.setattr(train, "MOST_DIMENSIONS", 64)
+
+
+def learn(config: EbmTraining, run: workspace.Workspace) -> dict:
+    results = train.run(config, run)
+    assert results["num_updates"] == config.num_updates
+    return saved_arrays(pathlib.Path(run.folder), config.num_updates)
+
+
+def create(folder, config: EbmTraining) -> workspace.Workspace:
+    return workspace.create(str(folder), config, 1_700_000_000)
+
+
+@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.parametrize(
+    "name",
+    ["cifar10_medconv", "cifar10_medconv_data", "cifar10_prior", "mnist_nonconv"],
+)
+def test_two_steps_at_32_pixels(name, data_dir, tmp_path):
+    config = tiny(name, data_dir)
+    run = create(tmp_path, config)
+    arrays = learn(config, run)
+    begun = saved_arrays(pathlib.Path(run.folder), 0)
+    shape = (4, 32, 32, config.data.channels)
+    for replica in (0, 1):
+        images = arrays[f"state/{replica}/0"]
+        assert images.shape == shape and np.isfinite(images).all()
+        assert not np.array_equal(images, begun[f"state/{replica}/0"])
+    assert np.isfinite(arrays["history"]).all() and len(arrays["history"]) == 2
+    assert not np.array_equal(arrays["energy/0"], begun["energy/0"])
+    assert not any(key.startswith("generator") for key in arrays)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_cooperative_run_in_two_pieces_is_one_run(data_dir, tmp_path):
+    config = tiny("cifar10_nonconv", data_dir, num_updates=4)
+    config = dataclasses.replace(config, save_every=2)
+    run = create(tmp_path, config)
+    folder = pathlib.Path(run.folder)
+    expected, metrics = learn(config, run), (folder / "metrics.jsonl").read_text()
+    begun, half = saved_arrays(folder, 0), saved_arrays(folder, 2)
+    for path in folder.glob("checkpoints/*/00000004.*"):
+        path.unlink()
+    arrays = learn(config, run)
+    assert_same_arrays(arrays, expected)
+    assert (folder / "metrics.jsonl").read_text() == metrics
+    names = [key for key in arrays if key.startswith("generator/")]
+    moved = [key for key in names if not np.array_equal(arrays[key], begun[key])]
+    assert len(moved) >= len(names) - 2
+    assert not np.array_equal(half["generator/0"], arrays["generator/0"])
+    # Each chain keeps its latent: the bank holds one for every image.
+    assert arrays["state/0/1"].shape == (4, 128)
