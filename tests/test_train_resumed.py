@@ -122,20 +122,7 @@ def least_checkpoint(folder: pathlib.Path) -> int:
     return min(path.stat().st_size for path in folder.glob("checkpoints/*/*.npz"))
 
 
-@pytest.mark.parametrize(
-    "full_for",
-    [
-        "checkpoints",
-        pytest.param(
-            "everything",
-            marks=pytest.mark.xfail(
-                strict=True,
-                reason="a full disk while weights, pictures or metrics are written "
-                "is a traceback",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize("full_for", ["checkpoints", "everything"])
 def test_a_full_disk_is_told_and_costs_nothing(copy, longer, limit_files, full_for):
     resume = ["--resume", copy, "--set", "num_updates=12"]
     arrays = saved_arrays(copy)

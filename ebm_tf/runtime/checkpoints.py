@@ -5,7 +5,6 @@ size and hash of the first. The second is written last, so that a kill at any mo
 leaves the checkpoints before it as they were.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -18,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.workspace import replace_file
+from ebm_tf.runtime.workspace import replace_file, told_as_run_error
 
 CHUNK = 1 << 20
 
@@ -64,23 +63,15 @@ class Checkpoints:
           RunError: if the files cannot be written, as on a full disk; earlier
             checkpoints are as they were.
         """
-        tf.io.gfile.makedirs(self.folder)
-        partial = self._path(step, "npz.partial")
-        try:
-            with tf.io.gfile.GFile(partial, "wb") as file:
+        path = self._path(step, "npz")
+        with told_as_run_error(path):
+            tf.io.gfile.makedirs(self.folder)
+            with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
                 writer = _HashingWriter(file)
                 _write_arrays(writer, arrays)
-            tf.io.gfile.rename(partial, self._path(step, "npz"), overwrite=True)
+            tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
             manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
             replace_file(self._path(step, "json"), json.dumps(manifest))
-        except (tf.errors.OpError, OSError) as error:
-            with contextlib.suppress(tf.errors.OpError, OSError):
-                tf.io.gfile.remove(partial)
-            reason = getattr(error, "message", None) or str(error)
-            raise RunError(
-                f"Cannot save the checkpoint of step {step} in {self.folder}: "
-                f"{reason} Earlier checkpoints are whole: make room, then --resume."
-            ) from error
         for old in self.steps()[: -self.keep]:
             self.remove(old)
 
@@ -103,7 +94,7 @@ class Checkpoints:
                 raise ValueError("size or hash differ")
             with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
                 return {name: stored[name] for name in stored.files}
-        except (tf.errors.OpError, OSError, ValueError, KeyError) as error:
+        except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"The checkpoint {path} is damaged: {error}.") from error
 
     def _path(self, step: int, suffix: str) -> str:

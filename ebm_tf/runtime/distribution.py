@@ -8,6 +8,9 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError, DeviceError
 
+# What TensorFlow raises in the workers that are left when one of them dies.
+LostWorkerError = tf.errors.UnavailableError
+
 
 class Replicas(NamedTuple):
     """The devices of a run.

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.ordering import Source
-from ebm_tf.data.pipelines import batches
+from ebm_tf.data.pipelines import batches, num_batches
 from ebm_tf.data.sources import open_source
 from ebm_tf.errors import WeightsError
 from ebm_tf.kernels import trace
@@ -218,6 +218,8 @@ def open_session(config: EbmTraining) -> EbmSession:
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.batch)
     source = None if config.data.name == "generator" else open_source(config.data)
+    if source is not None:
+        num_batches(source, config.batch)  # raises where there is none
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
         networks = ebm_networks.build_networks(config)

@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from ebm_tf.runtime.command_line import Options
 if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
 
-DONE, MISTAKE, RESUMABLE = 0, 2, 3
+DONE, MISTAKE, RESUMABLE, INTERRUPTED = 0, 2, 3, 130
 
 
 def main(executable: str | None) -> int:
@@ -42,6 +43,9 @@ def main(executable: str | None) -> int:
             print(command_line.usage(program))
             return DONE
         return _launch(executable, options)
+    except KeyboardInterrupt:
+        print("Stopped before anything was learned.", file=sys.stderr)
+        return INTERRUPTED
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
@@ -67,13 +71,18 @@ def _launch(executable: str | None, options: Options) -> int:
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
-    from ebm_tf.runtime.distribution import gather, make_replicas
+    from ebm_tf.runtime.distribution import LostWorkerError, gather, make_replicas
 
+    # Outside the loop, which saves first, SIGTERM is answered as Ctrl-C is.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = {"name": config.name, **module.run(config, workspace)}
         gather(make_replicas(config.device), 0)  # workers leave together
-    except (EarlyStopError, KeyboardInterrupt) as stop:
-        workspace.log(str(stop) or "Stopped while measuring.")
+    except (EarlyStopError, KeyboardInterrupt, LostWorkerError) as stop:
+        if not workspace.is_begun:
+            workspace.discard_unlearned()
+            raise KeyboardInterrupt from stop
+        workspace.log(_why(stop))
         command = f"python3 ebm_tf/{config.executable}.py --resume {workspace.folder}"
         workspace.log(f"To go on: {command}")
         workspace.announce()
@@ -85,6 +94,14 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
     workspace.log(json.dumps(results))
     workspace.announce()
     return DONE
+
+
+def _why(stop: BaseException) -> str:
+    if isinstance(stop, EarlyStopError):
+        return str(stop)
+    if isinstance(stop, KeyboardInterrupt):
+        return "Stopped outside of learning; all that was learned is saved."
+    return "Another worker is gone; go on with all of them."
 
 
 def _fresh(options: Options) -> Experiment:

@@ -131,7 +131,7 @@ class Loop:
           EarlyStopError: if a signal asked to stop, or learning diverged too often;
             what was learned is saved.
         """
-        position = self._restore() if self.checkpoints.steps() else self._start()
+        position = self._restore() if self._is_saved() else self._start()
         batches, key = self._streams(position)
         with deferred_stop() as request:
             # One frame holds the state: a bank must not be kept by a caller besides.
@@ -183,6 +183,17 @@ class Loop:
                 f"Stopped by {request.signal_name or 'another worker'} and saved "
                 f"after {position.step} of {num_updates} updates."
             )
+
+    def _is_saved(self) -> bool:
+        """Whether all workers have checkpoints."""
+        newest = gather(self.replicas, max(self.checkpoints.steps(), default=-1))
+        if min(newest) < 0 < max(newest):
+            missing = [index for index, step in enumerate(newest) if step < 0]
+            raise RunError(
+                f"The run in {self.workspace.folder} has no checkpoints of workers "
+                f"{missing}: go on with the workers that began it."
+            )
+        return min(newest) >= 0
 
     def _start(self) -> Position:
         position = beginning(self.learner.initial_state())

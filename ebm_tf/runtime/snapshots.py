@@ -42,6 +42,7 @@ def to_arrays(
     position: Position, modules: Mapping[str, Any], replicas: Replicas
 ) -> Iterator[tuple[str, Any]]:
     """Names and values of all that must be kept, one at a time."""
+    yield "num_replicas", replicas.count
     yield "rollbacks", position.rollbacks
     names = list(position.history[0]) if position.history else []
     yield "history_names", np.array(names, np.str_)
@@ -73,11 +74,11 @@ def from_arrays(
     Raises:
       RunError: if the arrays are of other networks or of other replicas.
     """
-    saved = sum(name.startswith("state/") and name.endswith("/0") for name in arrays)
-    if saved != replicas.num_local:
+    saved = int(arrays["num_replicas"])
+    if saved != replicas.count:
         raise RunError(
-            f"The run was saved with {saved} replicas in this process and cannot go on "
-            f"with {replicas.num_local}."
+            f"The run was saved with {saved} replicas and cannot go on with "
+            f"{replicas.count}."
         )
     try:
         for name, module in modules.items():
@@ -92,7 +93,7 @@ def from_arrays(
         tf.nest.pack_sequence_as(
             state_structure, [arrays[f"state/{index}/{leaf}"] for leaf in leaves]
         )
-        for index in range(saved)
+        for index in range(replicas.num_local)
     ]
     names = arrays["history_names"].tolist()
     history: History = collections.deque(

@@ -3,11 +3,13 @@
 import os
 import re
 import tempfile
+import warnings
 
 import keras
 import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.workspace import told_as_run_error
 
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
@@ -23,8 +25,9 @@ def save_weights(model: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, f"model{SUFFIX}")
         model.save_weights(local)
-        tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
-    tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+        with told_as_run_error(path):
+            tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
+            tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
 
 
 def find_weights(source: str, role: str) -> str:
@@ -63,8 +66,9 @@ def load_weights(model: keras.Model, source: str, role: str) -> str:
         local = os.path.join(folder, f"model{SUFFIX}")
         tf.io.gfile.copy(path, local)
         try:
-            model.load_weights(local)
-        except OSError as error:
+            with warnings.catch_warnings(action="ignore"):
+                model.load_weights(local)
+        except (OSError, RuntimeError) as error:
             raise WeightsError(f"The weight file {path} is damaged.") from error
         except (ValueError, KeyError) as error:
             raise WeightsError(

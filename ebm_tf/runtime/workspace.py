@@ -1,5 +1,6 @@
 """The folder of a run: every file that a run writes is written here."""
 
+import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
@@ -9,7 +10,7 @@ import pathlib
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -61,14 +62,17 @@ class Workspace:
         tqdm.tqdm.write(message)  # above a progress bar, where there is one
         sys.stdout.flush()
         time = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
-        with tf.io.gfile.GFile(self.path(LOG), "a") as file:
-            file.write(f"{time}  {message}\n")
+        self._append(LOG, f"{time}  {message}\n")
 
     def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
         """Adds a line of metrics."""
         if self.is_chief:
-            with tf.io.gfile.GFile(self.path(METRICS), "a") as file:
-                file.write(json.dumps({"step": step, **values}) + "\n")
+            self._append(METRICS, json.dumps({"step": step, **values}) + "\n")
+
+    def _append(self, name: str, line: str) -> None:
+        path = self.path(name)
+        with told_as_run_error(path), tf.io.gfile.GFile(path, "a") as file:
+            file.write(line)
 
     def rewind_metrics(self, step: int) -> None:
         """Drops the metrics of later steps, which will be made again."""
@@ -106,9 +110,17 @@ class Workspace:
 
     def discard_unlearned(self) -> None:
         """Deletes the folder of a run that never came to its first checkpoint."""
-        begun = tf.io.gfile.exists(os.path.join(self.folder, CHECKPOINTS))
-        if self.is_chief and not begun:
-            tf.io.gfile.rmtree(self.folder)
+        if not self.is_chief or self.is_begun:
+            return
+        tf.io.gfile.rmtree(self.folder)
+        parent = os.path.dirname(self.folder)
+        if not tf.io.gfile.listdir(parent):
+            tf.io.gfile.rmtree(parent)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return tf.io.gfile.exists(os.path.join(self.folder, CHECKPOINTS))
 
     def announce(self) -> None:
         """Prints the folder, as the last line of a program."""
@@ -127,9 +139,29 @@ def replace_file(path: str, content: str | bytes) -> None:
     """Writes a file whole: a kill leaves the old one or the new one."""
     partial = f"{path}.partial"
     mode = "w" if isinstance(content, str) else "wb"
-    with tf.io.gfile.GFile(partial, mode) as file:
-        file.write(content)
-    tf.io.gfile.rename(partial, path, overwrite=True)
+    with told_as_run_error(path):
+        with tf.io.gfile.GFile(partial, mode) as file:
+            file.write(content)
+        tf.io.gfile.rename(partial, path, overwrite=True)
+
+
+@contextlib.contextmanager
+def told_as_run_error(path: str) -> Iterator[None]:
+    """Turns the errors of writing a file, as on a full disk, into one line.
+
+    Raises:
+      RunError: if the file cannot be written.
+    """
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error)
+        with contextlib.suppress(tf.errors.OpError, OSError):
+            tf.io.gfile.remove(f"{path}.partial")
+        raise RunError(
+            f"Cannot write {path}: {reason}. Earlier checkpoints are whole: make room, "
+            "then --resume."
+        ) from error
 
 
 def create(output: str, config: Experiment, stamp: int, worker: int = 0) -> Workspace:
@@ -152,7 +184,7 @@ def create(output: str, config: Experiment, stamp: int, worker: int = 0) -> Work
         workspace = Workspace(folder, worker)
         workspace.write(CONFIG, to_json(config))
         workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
-    except (tf.errors.OpError, OSError) as error:
+    except (tf.errors.OpError, OSError, RunError) as error:
         reason = getattr(error, "message", None) or str(error)
         raise RunError(f"Cannot write the output folder {folder}: {reason}") from error
     return workspace
@@ -189,7 +221,7 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
         with tf.io.gfile.GFile(path, "r") as file:
             mapping = json.loads(file.read())
         return from_mapping(kinds[mapping["type"]], mapping)
-    except (json.JSONDecodeError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {error}.") from error
 
 

@@ -125,7 +125,7 @@ def test_another_number_of_replicas_is_told(tmp_path, request, before, after):
     loop = make_loop(Walk(), tmp_path, strategies[0])
     learner = loop.learner._replace(initial_state=lambda: distributed(replicas, parts))
     dataclasses.replace(loop, learner=learner).run(0, [])
-    with pytest.raises(RunError, match="saved with . replicas in this process"):
+    with pytest.raises(RunError, match="saved with . replicas and cannot go on"):
         make_loop(Walk(), tmp_path, strategies[1]).run(0, [])
 
 

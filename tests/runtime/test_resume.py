@@ -132,9 +132,6 @@ def test_damaged_checkpoints_are_named_and_the_one_before_is_used(tmp_path, whol
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="SIGTERM after the last update kills without a word"
-)
 def test_sigterm_while_samples_are_drawn_says_how_to_resume(tmp_path):
     settings = runs.assignments(num_updates=3, samples__num_steps=100_000)
     process = runs.start(runs.DIGITS, "--output", tmp_path, *settings)

@@ -100,9 +100,6 @@ def test_truncated_files_are_told(run, part):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-@pytest.mark.xfail(
-    raises=RuntimeError, strict=True, reason="weights.py: h5py's error is not caught"
-)
 def test_a_file_with_a_hole_is_told_or_loads(run):
     """HDF5 has no checksum of the values; of what it does notice a line is told."""
     path = run / "weights" / "energy_average_00010000.weights.h5"

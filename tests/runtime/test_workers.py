@@ -130,9 +130,6 @@ def test_a_mistake_ends_both_workers(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True, reason="the chains of workers that are gone are lost without a word"
-)
 def test_a_run_of_two_workers_does_not_go_on_with_one(whole):
     done = runs.run_program("--resume", whole[0].folder, "--set", "num_updates=8")
     assert done.code == 2 and done.err.startswith("error: ")
