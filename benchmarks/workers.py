@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ebm_tf.errors import UserError
+from ebm_tf.runtime.quiet import hidden_stderr
 
 MISTAKE = 2
 
@@ -72,7 +73,8 @@ def _serve(
 ) -> None:
     os.environ |= environment
     try:
-        with _without_startup_noise():
+        os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        with hidden_stderr():
             measurements = importlib.import_module(module).measurements
         answers: Measurements = measurements(settings)
         with contextlib.suppress(EOFError):  # raised when nobody asks any more
@@ -80,20 +82,6 @@ def _serve(
                 connection.send(answers[connection.recv()]())
     except UserError as error:
         connection.send(error)
-
-
-@contextlib.contextmanager
-def _without_startup_noise() -> Iterator[None]:
-    """Hides what TensorFlow writes to stderr before its log level holds."""
-    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def in_turns(asked: Mapping[str, Worker], rounds: int) -> dict[str, list[float]]:

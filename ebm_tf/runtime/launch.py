@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import absl.logging
@@ -22,6 +21,7 @@ from ebm_tf.config.core import Experiment
 from ebm_tf.errors import ConfigError, EarlyStopError, RunError, UserError
 from ebm_tf.runtime import command_line
 from ebm_tf.runtime.command_line import Options
+from ebm_tf.runtime.quiet import hidden_stderr
 
 if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
@@ -60,7 +60,7 @@ def _launch(executable: str | None, options: Options) -> int:
             f"ebm_tf/{config.executable}.py {' '.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
-    with _silence(options.verbose):
+    with _quiet(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
     if options.dry_run:
         print(core.to_json(config), end="")
@@ -114,7 +114,7 @@ def _resumed(options: Options) -> Experiment:
     """The config of an earlier run, with what may change of it changed."""
     folder = str(options.resume)
     print(f"ebm_tf: going on with {folder}", flush=True)
-    with _silence(options.verbose):
+    with _quiet(options.verbose):
         from ebm_tf.runtime.workspace import read_config
 
     saved = read_config(folder, EXPERIMENTS)
@@ -147,6 +147,10 @@ def _workspace(config: Experiment, options: Options) -> "Workspace":
     return opened
 
 
+def _quiet(verbose: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if verbose else hidden_stderr()
+
+
 def _prepare_environment(verbose: bool) -> None:
     """Chooses Keras' backend and silences what the libraries log of themselves."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -155,19 +159,3 @@ def _prepare_environment(verbose: bool) -> None:
         os.environ["GRPC_VERBOSITY"] = "ERROR"
         absl.logging.set_verbosity(absl.logging.ERROR)
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-@contextlib.contextmanager
-def _silence(verbose: bool) -> Iterator[None]:
-    """Hides what TensorFlow writes to stderr before its log level holds."""
-    if verbose:
-        yield
-        return
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
