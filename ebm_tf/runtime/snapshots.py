@@ -74,20 +74,20 @@ def from_arrays(
     Raises:
       RunError: if the arrays are of other networks or of other replicas.
     """
-    saved = int(arrays["num_replicas"])
-    if saved != replicas.count:
-        raise RunError(
-            f"The run was saved with {saved} replicas and cannot go on with "
-            f"{replicas.count}."
-        )
     try:
+        saved, rollbacks = int(arrays["num_replicas"]), int(arrays["rollbacks"])
         for name, module in modules.items():
             for index, variable in enumerate(module.variables):
                 variable.assign(arrays[f"{name}/{index}"])
     except (KeyError, ValueError) as error:
         raise RunError(
-            f"The checkpoint of step {step} is of other networks."
+            f"The checkpoint of step {step} is of other networks or another version."
         ) from error
+    if saved != replicas.count:
+        raise RunError(
+            f"The run was saved with {saved} replicas and cannot go on with "
+            f"{replicas.count}."
+        )
     leaves = range(len(tf.nest.flatten(state_structure)))
     parts = [
         tf.nest.pack_sequence_as(
@@ -101,4 +101,4 @@ def from_arrays(
         maxlen=HISTORY,
     )
     state = distributed(replicas, parts)
-    return Position(step, int(arrays["rollbacks"]), state, history, returned_to=None)
+    return Position(step, rollbacks, state, history, returned_to=None)
