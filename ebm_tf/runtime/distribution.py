@@ -10,6 +10,7 @@ from ebm_tf.errors import ConfigError, DeviceError
 
 # What TensorFlow raises in the workers that are left when one of them dies.
 LostWorkerError = tf.errors.UnavailableError
+OutOfMemoryError = tf.errors.ResourceExhaustedError
 
 
 class Replicas(NamedTuple):

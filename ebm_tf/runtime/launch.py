@@ -18,7 +18,13 @@ import absl.logging
 from ebm_tf.config import core
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment
-from ebm_tf.errors import ConfigError, EarlyStopError, RunError, UserError
+from ebm_tf.errors import (
+    ConfigError,
+    DeviceError,
+    EarlyStopError,
+    RunError,
+    UserError,
+)
 from ebm_tf.runtime import command_line
 from ebm_tf.runtime.command_line import Options
 from ebm_tf.runtime.quiet import hidden_stderr
@@ -71,14 +77,21 @@ def _launch(executable: str | None, options: Options) -> int:
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
-    from ebm_tf.runtime.distribution import LostWorkerError, gather, make_replicas
+    from ebm_tf.runtime import distribution
 
     # Outside the loop, which saves first, SIGTERM is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = {"name": config.name, **module.run(config, workspace)}
-        gather(make_replicas(config.device), 0)  # workers leave together
-    except (EarlyStopError, KeyboardInterrupt, LostWorkerError) as stop:
+        replicas = distribution.make_replicas(config.device)
+        distribution.gather(replicas, 0)  # workers leave together
+    except distribution.OutOfMemoryError as error:
+        workspace.discard_unlearned()
+        raise DeviceError(
+            "The device is out of memory: lower batch or chains.bank_size, use more "
+            "devices, or --set compute_dtype=bfloat16."
+        ) from error
+    except (EarlyStopError, KeyboardInterrupt, distribution.LostWorkerError) as stop:
         if not workspace.is_begun:
             workspace.discard_unlearned()
             raise KeyboardInterrupt from stop
