@@ -1,6 +1,9 @@
 """Short-run EBM of handwritten digits (8x8), on a laptop and without a download.
 
 python3 ebm_tf/train.py configs/digits_nonconv.py
+
+Expected: two and a half minutes on two cores; `frechet_pixel` 0.45 with 1,000 samples,
+all ten classes among them.
 """
 
 from ebm_tf.config.ebm import EbmTraining
