@@ -11,6 +11,7 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
+    Guard,
     Langevin,
     Optimizer,
     Persistent,
@@ -25,6 +26,8 @@ config = EbmTraining(
     temperature=1e-6,
     chains=Persistent(start="generator", num_steps=75, rejuvenation=0.5, max_updates=2),
     generator=GeneratorNetwork(),
+    # Energies are divided by so low a temperature that their differences are huge.
+    guard=Guard(max_energy_difference=1e5),
     generator_optimizer=Optimizer(),
     num_updates=200_000,
     samples=Samples(num_steps=300),

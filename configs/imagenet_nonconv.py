@@ -11,6 +11,7 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
+    Guard,
     Langevin,
     Optimizer,
     Persistent,
@@ -26,6 +27,8 @@ config = EbmTraining(
     chains=Persistent(start="generator", num_steps=50, rejuvenation=0.5, max_updates=2),
     energy_optimizer=Optimizer(max_grad_norm=50.0),
     generator=GeneratorNetwork(),
+    # Energies are divided by so low a temperature that their differences are huge.
+    guard=Guard(max_energy_difference=1e5),
     generator_optimizer=Optimizer(learning_rate=5e-5, max_grad_norm=50.0),
     num_updates=300_000,
     samples=Samples(num_steps=320),

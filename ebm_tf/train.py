@@ -17,6 +17,7 @@ import numpy as np
 
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.pipelines import load_images
+from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation.quality import MOST_DIMENSIONS, measure_pixels
 from ebm_tf.learning.optimization import averaged
 from ebm_tf.runtime import actions, figures
@@ -33,7 +34,6 @@ MOST_MEASURED = 50_000
 def run(config: EbmTraining, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, then measures fresh samples."""
     session = open_session(config)
-    session.load_weights()
     loop = Loop(
         session.learner(chain_source(config.chains)),
         session.replicas,
@@ -42,11 +42,18 @@ def run(config: EbmTraining, workspace: Workspace) -> dict[str, Any]:
         save_every=config.save_every,
         seed=config.seed,
     )
+    if not loop.is_saved:
+        for line in session.load_weights():
+            workspace.log(line)
     if session.source is not None and workspace.is_chief:
         shown, _ = load_images(session.source, config.data, limit=MOST_PICTURED)
         figures.save_grid(workspace.path("images", "data.png"), shown)
     begun, num_before = time.monotonic(), loop.num_saved
-    loop.run(config.num_updates, _actions(session, workspace))
+    loop.run(
+        config.num_updates,
+        _actions(session, workspace),
+        before_save=_weight_files(session, workspace),
+    )
     pace = (config.num_updates - num_before) / (time.monotonic() - begun) or None
     results = {"num_updates": config.num_updates, "updates_per_second": pace}
     return results | _measure(session, workspace)
@@ -61,6 +68,10 @@ def describe(config: EbmTraining) -> Iterator[str]:
     yield f"replicas: {replicas}, each a batch of {batch}"
     num_chains = session.num_bank_batches * batch * replicas
     yield f"bank: {num_chains:,} chains, {session.bank_bytes(num_chains):,} bytes"
+    try:
+        yield from session.load_weights()
+    except WeightsError as error:
+        yield f"missing: {error}"
     source = session.source
     if source is not None:
         yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
@@ -90,23 +101,27 @@ def _actions(session: EbmSession, workspace: Workspace) -> list[Action]:
             return generator(latents, training=False).numpy()
 
         pictures["generator"] = generated
-    saves = [
-        save
-        for role, network in networks.learned.items()
-        for save in (
-            actions.save_network(workspace, role, lambda n=network: n.model),
-            actions.save_network(
-                workspace, f"{role}_average", lambda n=network: averaged(n)
-            ),
-        )
-    ]
     return [
         actions.show_progress(config.num_updates),
         actions.log_metrics(workspace, config.num_updates, config.log_every),
         every(config.log_every, actions.save_diagnosis(workspace)),
         every(config.picture_every, actions.save_pictures(workspace, pictures), 1),
-        *(every(config.save_every, save, config.num_updates) for save in saves),
     ]
+
+
+def _weight_files(session: EbmSession, workspace: Workspace) -> list[Action]:
+    """Writes the weights of what learns, raw and averaged."""
+    if not workspace.is_chief:
+        return []
+    saves = []
+    for role, network in session.networks.learned.items():
+        saves += [
+            actions.save_network(workspace, role, lambda n=network: n.model),
+            actions.save_network(
+                workspace, f"{role}_average", lambda n=network: averaged(n)
+            ),
+        ]
+    return saves
 
 
 def _measure(session: EbmSession, workspace: Workspace) -> dict[str, Any]:
@@ -116,7 +131,7 @@ def _measure(session: EbmSession, workspace: Workspace) -> dict[str, Any]:
     if not workspace.is_chief:
         return {}
     figures.save_grid(workspace.path("images", "samples.png"), samples[:MOST_PICTURED])
-    figures.save_animation(workspace.path("images", "chains.gif"), frames[:, :36])
+    figures.save_animation(workspace.path("images", "chains.gif"), frames)
     if session.source is None or samples[0].size > MOST_DIMENSIONS:
         return {"frechet_pixel": None, "num_samples": len(samples)}
     reference = load_images(session.source, session.config.data, limit=MOST_MEASURED)

@@ -15,10 +15,15 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
+from ebm_tf.runtime.distribution import make_replicas  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def two_replicas() -> tf.distribute.Strategy:
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    """The very strategy of whole runs: a second one would mix up the collectives."""
+    strategy = make_replicas("cpu").strategy
+    assert strategy.num_replicas_in_sync == 2
+    return strategy
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,7 @@ def test_two_steps_at_32_pixels(name, data_dir, tmp_path):
         assert not np.array_equal(images, begun[f"state/{replica}/0"])
     assert np.isfinite(arrays["history"]).all() and len(arrays["history"]) == 2
     assert not np.array_equal(arrays["energy/0"], begun["energy/0"])
-    assert not any(key.startswith("generator") for key in arrays)
+    assert not any(key.startswith("generator_optimizer") for key in arrays)
 
 
 @pytest.mark.usefixtures("unmeasured")

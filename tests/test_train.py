@@ -144,4 +144,6 @@ def test_chains_of_every_start_learn(learned):
     other, results = learn_here(config, folder)
     assert results["frechet_pixel"] is None
     assert not (other / "images" / "data.png").exists()
-    assert "generator/0" not in saved_arrays(other)
+    arrays = saved_arrays(other)
+    assert "generator/0" in arrays, "its file may be gone when the run goes on"
+    assert not any(name.startswith("generator_optimizer/") for name in arrays)

@@ -240,17 +240,25 @@ def _unknown_key(key: str, known: Iterable[str]) -> str:
     return f"Unknown setting {key!r}; the nearest are {', '.join(near)}."
 
 
-def differing_fields(first: Any, second: Any, prefix: str = "") -> list[str]:
-    """Dotted paths of the fields that differ and cannot change within a run."""
+def differing_fields(
+    first: Any, second: Any, prefix: str = "", *, fixed_only: bool = True
+) -> list[str]:
+    """Dotted paths of the fields that differ.
+
+    Runtime fields never count, and those that may change within a run only if
+    `fixed_only` is False.
+    """
+    ignored = {"runtime", "adjustable"} if fixed_only else {"runtime"}
     if type(first) is not type(second):
         return [prefix.rstrip(".") or "type"]
     paths: list[str] = []
     for field in dataclasses.fields(first):
         before, after = getattr(first, field.name), getattr(second, field.name)
-        if before == after or {"runtime", "adjustable"} & set(field.metadata):
+        if before == after or ignored & set(field.metadata):
             continue
         if dataclasses.is_dataclass(before):
-            paths += differing_fields(before, after, f"{prefix}{field.name}.")
+            inner = f"{prefix}{field.name}."
+            paths += differing_fields(before, after, inner, fixed_only=fixed_only)
         else:
             paths.append(f"{prefix}{field.name}")
     return paths

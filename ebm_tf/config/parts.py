@@ -269,12 +269,18 @@ class Samples(Settings):
     Attributes:
       num_samples: how many.
       num_steps: Langevin steps from start to sample.
+      denoising_steps: further steps without noise.
     """
 
     num_samples: int = 1000
     num_steps: int = 100
+    denoising_steps: int = 0
 
     def validate(self) -> None:
         """Checks counts."""
+        require(
+            self.denoising_steps >= 0,
+            f"Expected denoising_steps={self.denoising_steps} >= 0.",
+        )
         require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
         require(self.num_steps >= 1, f"Expected num_steps={self.num_steps} >= 1.")

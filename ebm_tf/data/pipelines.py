@@ -185,10 +185,3 @@ def load_images(
             images[filled:end], labels[filled:end] = part["image"], part["label"]
             filled = end
     return images, labels
-
-
-def _batched(examples: tf.data.Dataset, batch: int) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.deterministic = True
-    examples = examples.batch(batch, drop_remainder=True).with_options(options)
-    return examples.prefetch(tf.data.AUTOTUNE)

@@ -44,11 +44,16 @@ class EbmNetworks(NamedTuple):
 
     @property
     def modules(self) -> dict[str, keras.Model | keras.Optimizer]:
-        """Everything with variables that change, by name."""
-        modules = {}
-        for role, network in self.learned.items():
-            modules |= {role: network.model, f"{role}_optimizer": network.optimizer}
-        return modules
+        """Everything with variables, by name.
+
+        A generator that stays as it is counts too: its file may change or go while a
+        run is stopped.
+        """
+        optimizers = {
+            f"{role}_optimizer": network.optimizer
+            for role, network in self.learned.items()
+        }
+        return self.models | optimizers
 
 
 def build_networks(config: EbmTraining) -> EbmNetworks:
@@ -70,8 +75,16 @@ def build_networks(config: EbmTraining) -> EbmNetworks:
     return EbmNetworks(energy, cooperative.model, cooperative)
 
 
-def langevin_kernel(config: EbmTraining, model: keras.Model) -> Kernel:
-    """The Langevin kernel of U / T, times a Gaussian where the config has one."""
+def langevin_kernel(
+    config: EbmTraining, model: keras.Model, *, noise: float | None = None
+) -> Kernel:
+    """The Langevin kernel of U / T, times a Gaussian where the config has one.
+
+    Args:
+      config: the experiment.
+      model: the energy network.
+      noise: of the steps, if not that of the config; 0 denoises.
+    """
     energy = energies.tempered(energies.network(model), config.temperature)
     if config.gaussian_stddev is not None:
         energy = energies.total(energy, energies.gaussian(config.gaussian_stddev))
@@ -79,7 +92,7 @@ def langevin_kernel(config: EbmTraining, model: keras.Model) -> Kernel:
     return langevin(
         energy,
         drift=settings.drift_factor,
-        noise=settings.noise,
+        noise=settings.noise if noise is None else noise,
         max_drift=settings.max_drift,
     )
 

@@ -50,9 +50,9 @@ def log_metrics(workspace: Workspace, total: int, period: int) -> Action:
 
     def log(moment: Moment) -> None:
         pace = clock.tell(moment.step)
-        if moment.step % period:
+        if moment.step % period and moment.step != total:
             return
-        window = list(moment.history)[-period:]
+        window = list(moment.history)[-((moment.step - 1) % period + 1) :]
         means = {
             name: statistics.fmean(metrics[name] for metrics in window)
             for name in moment.metrics
@@ -128,11 +128,6 @@ def save_network(
         save_weights(model_of(), workspace.path(FOLDER, name))
 
     return save
-
-
-def on_chief(workspace: Workspace, actions: list[Action]) -> list[Action]:
-    """The actions on the first worker, none on the others."""
-    return actions if workspace.is_chief else []
 
 
 def _summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:

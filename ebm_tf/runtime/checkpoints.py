@@ -78,7 +78,8 @@ class Checkpoints:
     def remove(self, step: int) -> None:
         """Deletes a checkpoint, its manifest first."""
         tf.io.gfile.remove(self._path(step, "json"))
-        tf.io.gfile.remove(self._path(step, "npz"))
+        if tf.io.gfile.exists(self._path(step, "npz")):
+            tf.io.gfile.remove(self._path(step, "npz"))
 
     def load(self, step: int) -> dict[str, np.ndarray]:
         """The arrays of a checkpoint.

@@ -86,6 +86,7 @@ def make_replicas(device: str) -> Replicas:
     return Replicas(_local_strategy(kind), jit=kind == "GPU")
 
 
+@functools.cache  # two strategies of one process would mix up their collectives
 def _local_strategy(kind: str) -> tf.distribute.Strategy:
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if resolver.cluster_spec().jobs:

@@ -14,7 +14,7 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import batches, num_batches
 from ebm_tf.data.sources import open_source
 from ebm_tf.errors import WeightsError
-from ebm_tf.kernels import trace
+from ebm_tf.kernels import iterate, trace
 from ebm_tf.learning import ebm_networks
 from ebm_tf.learning.ebm import EbmBatch, make_step
 from ebm_tf.learning.ebm_networks import EbmNetworks
@@ -37,6 +37,7 @@ from ebm_tf.sampling.chains import ChainState, num_bank_batches
 from ebm_tf.sampling.langevin import sampler
 
 FRAMES = 60
+FOLLOWED = 36
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +75,8 @@ class EbmSession:
             size += generator.input_shape[-1]
         return 4 * num_chains * size
 
-    def load_weights(self) -> None:
-        """Loads the weights that the config names.
+    def load_weights(self) -> Iterator[str]:
+        """Loads the weights that the config names, and says which files they are.
 
         Raises:
           WeightsError: if they do not fit, or a generator that stays as it is has none.
@@ -84,7 +85,7 @@ class EbmSession:
         for role, model in self.networks.models.items():
             weights = settings[role].weights
             if weights:
-                load_weights(model, weights, role)
+                yield f"Weights of the {role}: {load_weights(model, weights, role)}"
             elif role not in self.networks.learned:
                 raise WeightsError(
                     f"The {role} of {self.config.name} does not learn, so it needs "
@@ -136,13 +137,18 @@ class EbmSession:
         begin = self._begin(self._averaged_generator())
         model = averaged(self.networks.energy)
         kernel = ebm_networks.langevin_kernel(self.config, model)
+        quiet = ebm_networks.langevin_kernel(self.config, model, noise=0.0)
         sample = sampler(kernel, jit=self.replicas.jit)
+        denoise = sampler(quiet, jit=self.replicas.jit)
         settings = self.config.samples
 
         def draw(batch: EbmBatch, seed: tf.Tensor) -> tf.Tensor:
             keys = tf.unstack(tf.random.split(seed, 2))
-            chains = begin(batch, keys[0])
-            return sample(chains.images, settings.num_steps, keys[1])[0]
+            images = begin(batch, keys[0]).images
+            images, _ = sample(images, settings.num_steps, keys[1])
+            if settings.denoising_steps:
+                images, _ = denoise(images, settings.denoising_steps, keys[1])
+            return images
 
         run = on_each(self.replicas, draw)
         per_piece = self.replica_batch * self.replicas.num_local
@@ -155,18 +161,23 @@ class EbmSession:
         return np.concatenate(images)[: settings.num_samples]
 
     def chain_frames(self) -> np.ndarray:
-        """The first replica's batch on its way: [time, b, H, W, C]."""
+        """Some chains of the first replica on their way: [time, n, H, W, C]."""
         begin = self._begin(self._averaged_generator())
         model = averaged(self.networks.energy)
         kernel = ebm_networks.langevin_kernel(self.config, model)
-        every = max(1, self.config.samples.num_steps // FRAMES)
+        num_steps = self.config.samples.num_steps
+        every = -(-num_steps // FRAMES)
+        num_frames, first = divmod(num_steps, every)
 
         def follow(batch: EbmBatch, seed: tf.Tensor) -> tf.Tensor:
             keys = tf.unstack(tf.random.split(seed, 2))
-            state, info = kernel.init(begin(batch, keys[0]).images)
-            count = self.config.samples.num_steps // every
-            _, _, (images, _) = trace(kernel, state, info, count, keys[1], every=every)
-            return tf.concat([state[None], images], 0)
+            images = begin(batch, keys[0]).images[:FOLLOWED]
+            state, info = kernel.init(images)
+            state, info = iterate(kernel, state, info, first, keys[1])
+            _, _, (records, _) = trace(
+                kernel, state, info, num_frames, keys[1], every=every, start=first
+            )
+            return tf.concat([images[None], records], 0)
 
         ((batch, seed),) = self._draws(Purpose.SAMPLES, 1)
         frames = on_each(self.replicas, follow)(batch, seed)

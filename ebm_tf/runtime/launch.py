@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -59,7 +60,8 @@ def main(executable: str | None) -> int:
 
 def _launch(executable: str | None, options: Options) -> int:
     _prepare_environment(options.verbose)
-    config = _resumed(options) if options.resume else _fresh(options)
+    saved = _saved(options) if options.resume else None
+    config = _resumed(saved, options) if saved else _fresh(options)
     if executable not in (None, config.executable):
         raise ConfigError(
             f"{config.name} is not for {executable}.py: run python3 "
@@ -73,7 +75,7 @@ def _launch(executable: str | None, options: Options) -> int:
         for line in module.describe(config):
             print(line, flush=True)
         return DONE
-    return _run(module, config, _workspace(config, options))
+    return _run(module, config, _workspace(config, saved, options))
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
@@ -96,8 +98,9 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
             workspace.discard_unlearned()
             raise KeyboardInterrupt from stop
         workspace.log(_why(stop))
-        command = f"python3 ebm_tf/{config.executable}.py --resume {workspace.folder}"
-        workspace.log(f"To go on: {command}")
+        script = os.path.relpath(str(module.__file__))
+        words = [os.path.relpath(sys.executable), script, "--resume", workspace.folder]
+        workspace.log(f"To go on: {shlex.join(words)}")
         workspace.announce()
         return RESUMABLE
     except UserError:
@@ -123,41 +126,56 @@ def _fresh(options: Options) -> Experiment:
     return core.override(core.load(options.paths[0]), options.assignments)
 
 
-def _resumed(options: Options) -> Experiment:
-    """The config of an earlier run, with what may change of it changed."""
+def _saved(options: Options) -> Experiment:
+    """The config of an earlier run."""
     folder = str(options.resume)
     print(f"ebm_tf: going on with {folder}", flush=True)
     with _quiet(options.verbose):
         from ebm_tf.runtime.workspace import read_config
 
-    saved = read_config(folder, EXPERIMENTS)
+    return read_config(folder, EXPERIMENTS)
+
+
+def _resumed(saved: Experiment, options: Options) -> Experiment:
+    """The config of an earlier run, with what may change of it changed."""
     config = core.override(saved, options.assignments)
+    before, after = (getattr(c, "num_updates", 0) for c in (saved, config))
+    if after < before:
+        raise ConfigError(
+            f"Expected num_updates={after} to be at least the {before} of the run."
+        )
     changed = core.differing_fields(saved, config)
     for path in options.paths:
         changed += core.differing_fields(core.load(path), saved)
     if changed:
         raise ConfigError(
-            f"Expected the settings of the run {folder}, but "
+            f"Expected the settings of the run {options.resume}, but "
             f"{', '.join(sorted(set(changed)))} differ: begin a new run instead."
         )
     return config
 
 
-def _workspace(config: Experiment, options: Options) -> "Workspace":
+def _workspace(
+    config: Experiment, saved: Experiment | None, options: Options
+) -> "Workspace":
     from ebm_tf.runtime import workspace
     from ebm_tf.runtime.distribution import gather, make_replicas
 
     replicas = make_replicas(config.device)
-    if not options.resume:
-        stamp = gather(replicas, int(time.time()))[0]
-        return workspace.create(options.output, config, stamp, replicas.worker)
-    opened = workspace.reopen(options.resume, replicas.worker)
-    if not opened.go_on(config):
-        raise RunError(
-            f"The run {options.resume} is finished; its figures are in results.json. "
-            "To learn on: --set num_updates=MORE."
-        )
-    return opened
+    worker = replicas.worker
+    if saved is not None:
+        opened = workspace.reopen(str(options.resume), worker)
+        if not opened.go_on(saved, config):
+            raise RunError(
+                f"The run {options.resume} is finished; its figures are in "
+                "results.json. To learn on: --set num_updates=MORE."
+            )
+        return opened
+    output = options.output
+    stamp = gather(replicas, int(time.time()))[0]
+    claimed = workspace.claim(output, config, stamp) if worker == 0 else 0
+    attempt = gather(replicas, claimed)[0]
+    return workspace.create(output, config, stamp, worker, attempt)
 
 
 def _quiet(verbose: bool) -> contextlib.AbstractContextManager[None]:

@@ -93,6 +93,13 @@ def divergence(
     return None
 
 
+def _stopped(request: StopRequest, step: int, num_updates: int) -> EarlyStopError:
+    cause = request.signal_name or "another worker"
+    return EarlyStopError(
+        f"Stopped by {cause} and saved after {step} of {num_updates} updates."
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Loop:
     """Runs a learner from where its run stands to the last update.
@@ -124,14 +131,24 @@ class Loop:
         """Updates that are done and saved."""
         return max(self.checkpoints.steps(), default=0)
 
-    def run(self, num_updates: int, actions: Sequence[Action]) -> Position:
+    def run(
+        self,
+        num_updates: int,
+        actions: Sequence[Action],
+        before_save: Sequence[Action] = (),
+    ) -> Position:
         """Learns until `num_updates` updates are done.
+
+        Args:
+          num_updates: counted from the beginning of the run.
+          actions: after every update.
+          before_save: before every checkpoint but the first.
 
         Raises:
           EarlyStopError: if a signal asked to stop, or learning diverged too often;
             what was learned is saved.
         """
-        position = self._restore() if self._is_saved() else self._start()
+        position = self._restore() if self.is_saved else self._start()
         batches, key = self._streams(position)
         with deferred_stop() as request:
             # One frame holds the state: a bank must not be kept by a caller besides.
@@ -149,14 +166,14 @@ class Loop:
                 position.history.append(metrics)
                 position = position._replace(step=position.step + 1, state=state)
                 self._act(position, metrics, outputs, actions)
-                self._save_if_due(position, num_updates, request)
+                stopping = any(gather(self.replicas, bool(request)))
+                ended = position.step == num_updates
+                if stopping or ended or position.step % self.save_every == 0:
+                    self._act(position, metrics, outputs, before_save)
+                    self._save(position)
+                if stopping and not ended:
+                    raise _stopped(request, position.step, num_updates)
         return position
-
-    def _streams(self, position: Position) -> tuple[Iterator[Any], tf.Tensor]:
-        """Data and key from a position on."""
-        key = seeds.key(self.seed, Purpose.LEARNING)
-        key = tf.random.fold_in(key, position.rollbacks)
-        return self.learner.batches(position.step), key
 
     def _act(
         self,
@@ -171,20 +188,14 @@ class Loop:
         for action in actions:
             action(moment)
 
-    def _save_if_due(
-        self, position: Position, num_updates: int, request: StopRequest
-    ) -> None:
-        stopping = any(gather(self.replicas, bool(request)))
-        ended = position.step == num_updates
-        if stopping or ended or position.step % self.save_every == 0:
-            self._save(position)
-        if stopping and not ended:
-            raise EarlyStopError(
-                f"Stopped by {request.signal_name or 'another worker'} and saved "
-                f"after {position.step} of {num_updates} updates."
-            )
+    def _streams(self, position: Position) -> tuple[Iterator[Any], tf.Tensor]:
+        """Data and key from a position on."""
+        key = seeds.key(self.seed, Purpose.LEARNING)
+        key = tf.random.fold_in(key, position.rollbacks)
+        return self.learner.batches(position.step), key
 
-    def _is_saved(self) -> bool:
+    @functools.cached_property
+    def is_saved(self) -> bool:
         """Whether all workers have checkpoints."""
         newest = gather(self.replicas, max(self.checkpoints.steps(), default=-1))
         if min(newest) < 0 < max(newest):
@@ -214,6 +225,9 @@ class Loop:
         position = from_arrays(
             step, arrays, learner.modules, learner.state_structure, self.replicas
         )
+        for later in self.checkpoints.steps():
+            if later > step:  # damaged, or not on all workers; they are made again
+                self.checkpoints.remove(later)
         self._slow_down(position.rollbacks)
         self.workspace.rewind_metrics(step)
         return position

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.workspace import told_as_run_error
+from ebm_tf.runtime.workspace import CONFIG, told_as_run_error
 
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
@@ -44,12 +44,14 @@ def find_weights(source: str, role: str) -> str:
     if source.endswith(SUFFIX) and tf.io.gfile.exists(source):
         return source
     folder = os.path.join(source, FOLDER)
-    if not tf.io.gfile.isdir(folder):
+    is_run = tf.io.gfile.exists(os.path.join(source, CONFIG))
+    if not is_run and not tf.io.gfile.isdir(folder):
         raise WeightsError(
             f"No weights at {source}: expected a file *{SUFFIX} or a run folder."
         )
     pattern = re.compile(rf"{role}_average_\d+{re.escape(SUFFIX)}")
-    names = sorted(n for n in tf.io.gfile.listdir(folder) if pattern.fullmatch(n))
+    files = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+    names = sorted(name for name in files if pattern.fullmatch(name))
     if not names:
         raise WeightsError(f"The run {source} holds no weights of its {role} yet.")
     return os.path.join(folder, names[-1])

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -16,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 import tqdm
 
-from ebm_tf.config.core import Experiment, from_mapping, to_json
+from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_json
 from ebm_tf.errors import RunError
 
 CONFIG = "config.json"
@@ -89,24 +90,32 @@ class Workspace:
         """Writes the final figures, which make the run a finished one."""
         self.write(RESULTS, json.dumps(results, indent=2) + "\n")
 
-    def go_on(self, config: Experiment) -> bool:
-        """Whether there is something left to do; a longer config is noted.
+    def go_on(self, saved: Experiment, config: Experiment) -> bool:
+        """Whether there is something left to do; what changed is noted.
 
-        The results of a finished run that is made longer are kept under the number of
-        its updates.
+        Args:
+          saved: the config so far.
+          config: the config from now on.
+
+        Results of a run that goes on although it was finished are kept under the
+        number of its updates, its earlier config likewise.
         """
-        with tf.io.gfile.GFile(self.path(CONFIG), "r") as file:
-            longer = file.read() != to_json(config)
+        changed = differing_fields(saved, config, fixed_only=False)
         results = self.path(RESULTS)
         finished = tf.io.gfile.exists(results)
-        if longer and self.is_chief:
-            if finished:
-                with tf.io.gfile.GFile(results, "r") as file:
-                    num_updates = json.loads(file.read())["num_updates"]
-                kept = self.path(f"results_{num_updates:08d}.json")
-                tf.io.gfile.rename(results, kept, overwrite=True)
-            self.write(CONFIG, to_json(config))
-        return longer or not finished
+        if not self.is_chief or (finished and not changed):
+            return not finished or bool(changed)
+        if finished:
+            with tf.io.gfile.GFile(results, "r") as file:
+                num_updates = json.loads(file.read())["num_updates"]
+            kept = self.path(f"results_{num_updates:08d}.json")
+            tf.io.gfile.rename(results, kept, overwrite=True)
+        self.log(f"Going on; changed: {', '.join(changed) or 'nothing'}.")
+        if changed:
+            stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+            self.write(f"config_until_{stamp}.json", to_json(saved))
+        self.write(CONFIG, to_json(config))
+        return True
 
     def discard_unlearned(self) -> None:
         """Deletes the folder of a run that never came to its first checkpoint."""
@@ -164,39 +173,74 @@ def told_as_run_error(path: str) -> Iterator[None]:
         ) from error
 
 
-def create(output: str, config: Experiment, stamp: int, worker: int = 0) -> Workspace:
-    """Makes the folder ``output/name/time`` of a new run.
+def claim(output: str, config: Experiment, stamp: int) -> int:
+    """Makes the folder of a new run; returns which attempt at its name succeeded.
+
+    Raises:
+      RunError: if the folder cannot be written.
+    """
+    folder = _folder(output, config, stamp)
+    try:
+        tf.io.gfile.makedirs(os.path.dirname(folder))
+        for attempt in itertools.count(1):
+            if _is_made(_folder(output, config, stamp, attempt)):
+                return attempt
+    except (tf.errors.OpError, OSError) as error:
+        raise _unwritable(folder, error) from error
+    raise AssertionError("unreachable")
+
+
+def _is_made(folder: str) -> bool:
+    """Makes a folder that was not there; on a local disk no two runs both succeed."""
+    if "://" in folder:
+        new = not tf.io.gfile.exists(folder)
+        tf.io.gfile.makedirs(folder)
+        return new
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def create(
+    output: str,
+    config: Experiment,
+    stamp: int,
+    worker: int = 0,
+    attempt: int | None = None,
+) -> Workspace:
+    """The workspace ``output/name/time`` of a new run.
 
     Args:
       output: folder of all runs.
       config: what is run; it is written first.
       stamp: seconds since 1970, the same on all workers.
       worker: index of this process.
+      attempt: what `claim` gave to the first worker; claimed here if None.
 
     Raises:
       RunError: if the folder cannot be written.
     """
-    time = datetime.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d_%H-%M-%S")
-    folder = os.path.join(output, config.name, time)
+    attempt = attempt or claim(output, config, stamp)
+    workspace = Workspace(_folder(output, config, stamp, attempt), worker)
     try:
-        if worker == 0:
-            folder = _unused(folder)
-        workspace = Workspace(folder, worker)
         workspace.write(CONFIG, to_json(config))
         workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
     except (tf.errors.OpError, OSError, RunError) as error:
-        reason = getattr(error, "message", None) or str(error)
-        raise RunError(f"Cannot write the output folder {folder}: {reason}") from error
+        raise _unwritable(workspace.folder, error.__cause__ or error) from error
     return workspace
 
 
-def _unused(folder: str) -> str:
-    count, candidate = 1, folder
-    while tf.io.gfile.exists(candidate):
-        count += 1
-        candidate = f"{folder}_{count}"
-    tf.io.gfile.makedirs(candidate)
-    return candidate
+def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> str:
+    time = datetime.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d_%H-%M-%S")
+    suffix = f"_{attempt}" if attempt > 1 else ""
+    return os.path.join(output, config.name, time + suffix)
+
+
+def _unwritable(folder: str, error: BaseException) -> RunError:
+    reason = getattr(error, "message", None) or str(error)
+    return RunError(f"Cannot write the output folder {folder}: {reason}")
 
 
 def reopen(folder: str, worker: int = 0) -> Workspace:

@@ -54,9 +54,8 @@ BATCH = EbmBatch(tf.ones([4, 8, 8, 1]), tf.fill([4, 8, 8, 1], 0.5))
 def test_networks(config, models, learned):
     networks = ebm_networks.build_networks(config)
     assert list(networks.models) == models and list(networks.learned) == learned
-    assert list(networks.modules) == [
-        name for role in learned for name in (role, f"{role}_optimizer")
-    ]
+    optimizers = [f"{role}_optimizer" for role in learned]
+    assert list(networks.modules) == models + optimizers
     update = ebm_networks.generator_update(config, networks)
     assert (update is not None) == ("generator" in learned)
     for network in networks.learned.values():

@@ -134,15 +134,17 @@ def test_a_damaged_config_is_told(run, content):
 
 def test_a_finished_run_goes_on_only_where_it_is_made_longer(run):
     config = experiment()
-    assert run.go_on(config)
+    assert run.go_on(config, config)
     run.write_results({"num_updates": 3})
-    assert not run.go_on(config)
+    assert not run.go_on(config, config)
+    assert not run.go_on(config, experiment(log_every=7))
     longer = experiment(num_updates=9)
-    assert run.go_on(longer)
+    assert run.go_on(config, longer)
+    assert "changed: num_updates" in text(run, "log.txt")
     assert text(run, "config.json") == to_json(longer)
     assert json.loads(text(run, "results_00000003.json")) == {"num_updates": 3}
     assert "results.json" not in files(run.folder)
-    assert run.go_on(longer)
+    assert run.go_on(longer, longer)
 
 
 def test_only_a_run_without_a_checkpoint_is_discarded(run):
