@@ -58,11 +58,15 @@ def in_a_weight_file(folder: pathlib.Path) -> bool:
     return any((folder / "weights").glob("*.partial"))
 
 
-def kill_when(process, condition, *, after: float = 0.0) -> None:
-    runs.wait_until(process, condition)
-    time.sleep(after)
-    process.kill()
-    assert runs.finish(process).code == -signal.SIGKILL
+def is_killed_at(process, folder, goal, moment) -> bool:
+    """Whether the moment came, beyond the goal and before the run's own end."""
+    while process.poll() is None:
+        if saved_beyond(folder, goal) and moment(folder):
+            process.kill()
+            return runs.finish(process).code == -signal.SIGKILL
+        time.sleep(0.0005)
+    assert runs.finish(process).code == 0
+    return False
 
 
 def test_kill_at_random_moments(tmp_path, whole, luck):
@@ -74,15 +78,19 @@ def test_kill_at_random_moments(tmp_path, whole, luck):
     for moment in moments:
         goal = runs.saved_steps(folder)[-1] + luck.choice([3, 6])
         process = runs.start("--resume", folder)
-        runs.wait_until(process, lambda goal=goal: saved_beyond(folder, goal))
-        kill_when(process, lambda moment=moment: moment(folder))
-        print(f"killed {moment.__name__} after", runs.saved_steps(folder))
-    # At any time at all, also while TensorFlow loads.
-    process = runs.start("--resume", folder)
-    kill_when(process, lambda: True, after=luck.uniform(0, 5))
-    done = runs.run_program("--resume", folder)
-    assert (done.code, done.err) == (0, "")
-    assert done.folder == folder
+        killed = is_killed_at(process, folder, goal, moment)
+        print(f"{killed=} {moment.__name__} after", runs.saved_steps(folder))
+        if not killed:
+            break
+    else:
+        # At any time at all, also while TensorFlow loads.
+        process = runs.start("--resume", folder)
+        time.sleep(luck.uniform(0, 5))
+        process.kill()
+        assert runs.finish(process).code == -signal.SIGKILL
+        done = runs.run_program("--resume", folder)
+        assert (done.code, done.err) == (0, "")
+        assert done.folder == folder
     runs.assert_same_run(folder, whole)
 
 
