@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train.py configs/digits_medconv.py
 
-Expected: four minutes on two cores; `frechet_pixel` 0.71 with 1,000 samples after 1,000
+Expected: at most seven minutes on two cores; `frechet_pixel` 0.71 with 1,000 samples after 1,000
 Langevin steps.
 """
 
