@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train.py configs/digits_medconv.py
 
-Expected: at most seven minutes on two cores; `frechet_pixel` 0.71 with 1,000 samples after 1,000
-Langevin steps.
+Expected: at most seven minutes on two cores; `frechet_pixel` 0.71 with 1,000
+samples after 1,000 Langevin steps.
 """
 
 import dataclasses

@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train.py configs/mnist_nonconv.py
 
-Expected: at most 25 minutes on two cores; legible digits of all classes, `frechet_pixel`
-38 with 1,000 samples.
+Expected: at most 25 minutes on two cores; legible digits of all classes,
+`frechet_pixel` 38 with 1,000 samples.
 """
 
 import dataclasses
