@@ -1,5 +1,6 @@
 """The learning step that is measured. Runs in a process of its own."""
 
+import dataclasses
 import resource
 import sys
 from collections.abc import Callable, Iterator
@@ -21,15 +22,24 @@ NUM_IMAGES = 10_000
 
 
 def measurements(config: EbmTraining) -> Measurements:
-    """Milliseconds of a step and of its chains, bytes of the bank and at the peak."""
+    """Milliseconds of a step and of its chains, bytes of the bank and at the peak.
+
+    Both times are taken also with chains of one Langevin step ("short").
+    """
     session = _session(config)
-    updates = _updates(session)
-    langevin = _langevin(session)
+    chains = dataclasses.replace(config.chains, num_steps=1)
+    short = dataclasses.replace(
+        session, config=dataclasses.replace(config, chains=chains)
+    )
+    updates, short_updates = _updates(session), _updates(short)
+    langevin, short_langevin = _langevin(session), _langevin(short)
     chains = next(updates)
     num_chains = session.num_bank_batches * session.replica_batch
     return {
         "step_ms": lambda: milliseconds(lambda: next(updates)),
         "langevin_ms": lambda: milliseconds(lambda: langevin(chains)),
+        "short_step_ms": lambda: milliseconds(lambda: next(short_updates)),
+        "short_langevin_ms": lambda: milliseconds(lambda: short_langevin(chains)),
         "bank_bytes": lambda: session.bank_bytes(num_chains),
         "peak_bytes": _peak_bytes,
     }
