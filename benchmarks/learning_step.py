@@ -28,8 +28,8 @@ sys.path[0] = str(ROOT := pathlib.Path(__file__).resolve().parents[1])
 
 from benchmarks.workers import Worker, in_turns, medians, positive, report  # noqa: E402
 from ebm_tf.config import core  # noqa: E402
+from ebm_tf.config.chains import Persistent  # noqa: E402
 from ebm_tf.config.ebm import EbmTraining  # noqa: E402
-from ebm_tf.config.parts import Persistent  # noqa: E402
 from ebm_tf.errors import ConfigError  # noqa: E402
 
 WORKER = "benchmarks.learning_step_tensorflow"

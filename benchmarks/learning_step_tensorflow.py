@@ -12,10 +12,10 @@ from benchmarks.workers import Measurements, milliseconds
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.arrays import array_source
 from ebm_tf.learning import ebm_networks
+from ebm_tf.models.ebm import image_shape
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import local, make_replicas, on_each
 from ebm_tf.runtime.ebm_session import EbmSession
-from ebm_tf.sampling.chains import chain_source
 from ebm_tf.sampling.langevin import sampler
 
 NUM_IMAGES = 10_000
@@ -34,7 +34,7 @@ def measurements(config: EbmTraining) -> Measurements:
     updates, short_updates = _updates(session), _updates(short)
     langevin, short_langevin = _langevin(session), _langevin(short)
     chains = next(updates)
-    num_chains = session.num_bank_batches * session.replica_batch
+    num_chains = session.bank_sizes.bank
     return {
         "step_ms": lambda: milliseconds(lambda: next(updates)),
         "langevin_ms": lambda: milliseconds(lambda: langevin(chains)),
@@ -50,7 +50,7 @@ def _session(config: EbmTraining) -> EbmSession:
     replicas = make_replicas(config.device)
     with replicas.strategy.scope():
         networks = ebm_networks.build_networks(config)
-    shape = (max(NUM_IMAGES, config.batch), *ebm_networks.image_shape(config))
+    shape = (max(NUM_IMAGES, config.batch), *image_shape(config))
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     labels = np.zeros(len(images), np.int64)
     source = array_source(images, labels, name="noise", split="train", origin="memory")
@@ -59,7 +59,7 @@ def _session(config: EbmTraining) -> EbmSession:
 
 def _updates(session: EbmSession) -> Iterator[Chains]:
     """Makes updates as the loop of training does; yields the chains of each."""
-    learner = session.learner(chain_source(session.config.chains))
+    learner = session.learner()
     state, batches = learner.initial_state(), learner.batches(0)
     seed = tf.constant([0, 0])
     for step in range(sys.maxsize):
@@ -72,8 +72,7 @@ def _updates(session: EbmSession) -> Iterator[Chains]:
 def _langevin(session: EbmSession) -> Callable[[Chains], None]:
     """The Langevin steps of an update, without the rest of it."""
     config, replicas = session.config, session.replicas
-    kernel = ebm_networks.langevin_kernel(config, session.networks.energy.model)
-    sample = sampler(kernel, jit=replicas.jit)
+    sample = sampler(session.learning_chains.kernel(), jit=replicas.jit)
 
     def move(chains: Chains, seed: tf.Tensor) -> tf.Tensor:
         images, _ = sample(chains.images, config.chains.num_steps, seed)

@@ -7,6 +7,7 @@ samples, best after 40,000 to 60,000 updates (the authors' figure, not ours). An
 is 42 TFLOP.
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.parts import (
     Data,
@@ -14,7 +15,6 @@ from ebm_tf.config.parts import (
     Guard,
     Langevin,
     Optimizer,
-    Persistent,
     Samples,
 )
 

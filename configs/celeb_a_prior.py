@@ -10,7 +10,8 @@ stays as it is.
 import dataclasses
 
 from configs.cifar10_prior import config as cifar10
-from ebm_tf.config.parts import Data, Persistent, Samples
+from ebm_tf.config.chains import Persistent
+from ebm_tf.config.parts import Data, Samples
 
 config = dataclasses.replace(
     cifar10,

@@ -7,15 +7,9 @@ stays as it is. Expected: as the defence of a WRN-28-10 against attacks of 8/255
 natural and 0.567 robust accuracy (the authors' figures, not ours).
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    GeneratorNetwork,
-    Langevin,
-    Optimizer,
-    Persistent,
-    Samples,
-)
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Optimizer, Samples
 
 config = EbmTraining(
     name="cifar10_medconv",

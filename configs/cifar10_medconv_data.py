@@ -8,7 +8,8 @@ Published hyper-parameters (Hill et al., 2022); no generator is needed.
 import dataclasses
 
 from configs.cifar10_medconv import config as from_generator
-from ebm_tf.config.parts import Langevin, Persistent
+from ebm_tf.config.chains import Persistent
+from ebm_tf.config.parts import Langevin
 
 config = dataclasses.replace(
     from_generator,

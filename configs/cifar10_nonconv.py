@@ -7,15 +7,9 @@ samples, best after 25,000 to 50,000 updates (the authors' figure, not ours). An
 is 55 TFLOP.
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    GeneratorNetwork,
-    Langevin,
-    Optimizer,
-    Persistent,
-    Samples,
-)
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Optimizer, Samples
 
 config = EbmTraining(
     name="cifar10_nonconv",

@@ -6,8 +6,9 @@ Published hyper-parameters (Hill et al., 2022); the generator is a trained one, 
 stays as it is. The energy is learned beside a Gaussian of standard deviation 0.15.
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Persistent, Samples
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Samples
 
 config = EbmTraining(
     name="cifar10_prior",

@@ -9,7 +9,8 @@ samples after 1,000 Langevin steps.
 import dataclasses
 
 from configs.digits_nonconv import config as short_run
-from ebm_tf.config.parts import Optimizer, Persistent, Samples
+from ebm_tf.config.chains import Persistent
+from ebm_tf.config.parts import Optimizer, Samples
 
 config = dataclasses.replace(
     short_run,

@@ -6,15 +6,9 @@ Expected: two and a half minutes on two cores; `frechet_pixel` 0.45 with 1,000 s
 all ten classes among them.
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    Langevin,
-    Network,
-    Optimizer,
-    Persistent,
-    Samples,
-)
+from ebm_tf.config.parts import Data, Langevin, Network, Optimizer, Samples
 
 config = EbmTraining(
     name="digits_nonconv",

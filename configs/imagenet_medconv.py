@@ -11,7 +11,8 @@ which stays as it is. Expected: as the defence of an EfficientNet-B7 against att
 import dataclasses
 
 from configs.cifar10_medconv import config as cifar10
-from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network, Persistent
+from ebm_tf.config.chains import Persistent
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
 
 config = dataclasses.replace(
     cifar10,

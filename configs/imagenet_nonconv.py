@@ -7,6 +7,7 @@ samples, best after 220,000 to 240,000 updates (the authors' figure, not ours). 
 update is 120 TFLOP.
 """
 
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.parts import (
     Data,
@@ -14,7 +15,6 @@ from ebm_tf.config.parts import (
     Guard,
     Langevin,
     Optimizer,
-    Persistent,
     Samples,
 )
 

@@ -9,7 +9,8 @@ Expected: at most 25 minutes on two cores; legible digits of all classes,
 import dataclasses
 
 from configs.digits_nonconv import config as digits
-from ebm_tf.config.parts import Data, Network, Optimizer, Persistent, Samples
+from ebm_tf.config.chains import Persistent
+from ebm_tf.config.parts import Data, Network, Optimizer, Samples
 
 config = dataclasses.replace(
     digits,

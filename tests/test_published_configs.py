@@ -3,8 +3,8 @@
 import pytest
 
 from ebm_tf.config import core
+from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import Persistent
 from tests.runs import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/*.py"))

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import GeneratorNetwork, Optimizer, Persistent, Transient
+from ebm_tf.config.parts import GeneratorNetwork, Optimizer
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
 
 

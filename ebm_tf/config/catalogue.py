@@ -1,6 +1,8 @@
 """The kinds of experiments by name, for configs that are read from JSON."""
 
 from ebm_tf.config.core import Experiment
-from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.ebm import EbmTraining, LongRunTraining
 
-EXPERIMENTS: dict[str, type[Experiment]] = {"EbmTraining": EbmTraining}
+EXPERIMENTS: dict[str, type[Experiment]] = {
+    kind.__name__: kind for kind in (EbmTraining, LongRunTraining)
+}

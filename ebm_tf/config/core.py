@@ -8,6 +8,7 @@ import importlib.util
 import json
 import math
 import pathlib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -100,7 +101,7 @@ def describe_type(hint: Any) -> str:
     """A type as a user would say it."""
     if isinstance(hint, type) and not typing.get_args(hint):
         return "nothing" if hint is types.NoneType else hint.__name__
-    return str(hint).replace("typing.", "").replace("ebm_tf.config.parts.", "")
+    return re.sub(r"typing\.|ebm_tf\.config\.\w+\.", "", str(hint))
 
 
 def convert(value: Any, hint: Any, name: str) -> Any:

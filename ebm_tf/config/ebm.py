@@ -1,8 +1,9 @@
-"""Experiments that learn an energy-based model."""
+"""Experiments with an energy-based model."""
 
 import dataclasses
 from typing import ClassVar
 
+from ebm_tf.config.chains import BurnIn, Persistent, Transient
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
 from ebm_tf.config.parts import (
     Data,
@@ -11,24 +12,63 @@ from ebm_tf.config.parts import (
     Langevin,
     Network,
     Optimizer,
-    Persistent,
     Samples,
-    Transient,
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EbmTraining(Experiment):
+class EbmExperiment(Experiment):
+    """Has an energy that is sampled: U / T + P / T_p + |x|^2 / (2 tau^2).
+
+    Attributes:
+      data: images, and their size.
+      energy: the network U.
+      temperature: T.
+      prior: a network P that was learned before and stays as it is; none if None.
+      prior_temperature: T_p; the temperature if None.
+      gaussian_stddev: tau; no Gaussian if None.
+      langevin: the step that samples.
+      generator: makes the starts of chains where that is said; none if None.
+    """
+
+    data: Data
+    langevin: Langevin
+    temperature: float
+    energy: Network = Network()
+    prior: Network | None = None
+    prior_temperature: float | None = None
+    gaussian_stddev: float | None = None
+    generator: GeneratorNetwork | None = None
+
+    def validate(self) -> None:
+        """Checks that what divides is positive."""
+        super().validate()
+        require(self.temperature > 0, f"Expected temperature={self.temperature} > 0.")
+        for name in ("prior_temperature", "gaussian_stddev"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        require(
+            self.prior is not None or self.prior_temperature is None,
+            "Expected a prior where there is a prior_temperature.",
+        )
+
+    def require_positive(self, *names: str) -> None:
+        """Checks that the fields of these names are positive."""
+        for name in names:
+            value = getattr(self, name)
+            require(value > 0, f"Expected {name}={value} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EbmLearning(EbmExperiment):
     """Learns the energy U of images by Langevin sampling (Hill et al., 2022).
 
     Attributes:
+      chains: where they live.
+      data_epsilon: standard deviation of the noise that is added to data.
       num_updates: updates of the weights.
       batch: images and chains per update, over all replicas.
-      temperature: T of the sampled energy U / T.
-      gaussian_stddev: standard deviation (tau) of the Gaussian factor; none if None.
-      data_epsilon: standard deviation of the noise that is added to data.
       energy_optimizer: of the energy's weights.
-      generator: makes the starts of chains where `chains.start` says so.
       generator_optimizer: learns the generator from the chains; a generator without
         it stays as it is.
       samples: the fresh chains that are measured at the end.
@@ -37,19 +77,11 @@ class EbmTraining(Experiment):
       save_every: updates between checkpoints.
     """
 
-    executable: ClassVar[str] = "train"
-
-    data: Data
-    langevin: Langevin
-    chains: Persistent | Transient
-    temperature: float
+    chains: Persistent | Transient | BurnIn
     data_epsilon: float
     num_updates: int = adjustable(150_000)
     batch: int = 128
-    gaussian_stddev: float | None = None
-    energy: Network = Network()
     energy_optimizer: Optimizer = Optimizer()
-    generator: GeneratorNetwork | None = None
     generator_optimizer: Optimizer | None = None
     guard: Guard = Guard()
     samples: Samples = adjustable(Samples())
@@ -60,32 +92,21 @@ class EbmTraining(Experiment):
     def validate(self) -> None:
         """Checks counts, and that what is needed is there."""
         super().validate()
-        for name in (
-            "batch",
-            "num_updates",
-            "log_every",
-            "picture_every",
-            "save_every",
-        ):
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
-        require(self.temperature > 0, f"Expected temperature={self.temperature} > 0.")
+        self.require_positive(
+            "batch", "num_updates", "log_every", "picture_every", "save_every"
+        )
         require(
             self.data_epsilon >= 0, f"Expected data_epsilon={self.data_epsilon} >= 0."
         )
-        require(
-            self.gaussian_stddev is None or self.gaussian_stddev > 0,
-            f"Expected gaussian_stddev={self.gaussian_stddev} > 0.",
-        )
-        self._validate_chains()
-
-    def _validate_chains(self) -> None:
-        if isinstance(self.chains, Persistent):
+        for name in ("bank_size", "burn_in_size"):
+            size = getattr(self.chains, name, self.batch)
             require(
-                self.batch <= self.chains.bank_size,
-                f"Expected batch={self.batch} to be at most "
-                f"bank_size={self.chains.bank_size}.",
+                self.batch <= size,
+                f"Expected batch={self.batch} to be at most {name}={size}.",
             )
+        self._validate_generator()
+
+    def _validate_generator(self) -> None:
         generated = self.chains.start == "generator"
         require(
             self.generator is not None or not generated,
@@ -104,3 +125,34 @@ class EbmTraining(Experiment):
                 self.chains.start != "data",
                 "Expected chains.start other than 'data' where a generator makes it.",
             )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EbmTraining(EbmLearning):
+    """Learns a short-run, mid-run or prior energy."""
+
+    executable: ClassVar[str] = "train"
+
+    chains: Persistent | Transient
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LongRunTraining(EbmLearning):
+    """Learns a density: corrects a prior energy, by chains that are old."""
+
+    executable: ClassVar[str] = "train_longrun"
+
+    chains: BurnIn
+    num_updates: int = adjustable(250_000)
+    prior: Network | None = Network()
+    gaussian_stddev: float | None = 0.15
+    energy_optimizer: Optimizer = Optimizer(average_decay=0.0)
+
+    def validate(self) -> None:
+        """Checks that there is a prior, and that the generator stays as it is."""
+        super().validate()
+        require(self.prior is not None, "Expected a prior, which is corrected.")
+        require(
+            self.generator_optimizer is None,
+            "Expected no generator_optimizer: old chains have no latents.",
+        )

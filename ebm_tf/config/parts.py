@@ -4,7 +4,6 @@ import dataclasses
 from typing import Literal
 
 from ebm_tf.config.core import (
-    CountSchedule,
     Schedule,
     Settings,
     adjustable,
@@ -12,8 +11,6 @@ from ebm_tf.config.core import (
     require_schedule,
     runtime,
 )
-
-Start = Literal["noise", "data", "generator"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -134,70 +131,6 @@ class Langevin(Settings):
     def drift_factor(self) -> float:
         """The factor of the gradient."""
         return self.noise**2 / 2 if self.drift is None else self.drift
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Persistent(Settings):
-    """Chains that go on from update to update in a bank.
-
-    Attributes:
-      start: where new chains begin. With "generator" each chain keeps its latent.
-      bank_size: chains in the bank, over all replicas; rounded down to whole batches.
-      num_steps: Langevin steps per update.
-      rejuvenation: probability that a drawn chain is begun anew.
-      max_updates: a chain that was continued more often than this is begun anew.
-      burn_in: extra Langevin steps of a chain that was just begun anew.
-      noise_scale: half-width of the uniform noise of start="noise".
-    """
-
-    start: Start
-    bank_size: int = 10_000
-    num_steps: CountSchedule = 100
-    rejuvenation: Schedule = 0.0
-    max_updates: int | None = None
-    burn_in: CountSchedule = 0
-    noise_scale: float = 1.0
-
-    def validate(self) -> None:
-        """Checks counts and probabilities."""
-        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
-        require_schedule("num_steps", self.num_steps, least=1)
-        require_schedule("burn_in", self.burn_in, least=0)
-        require_schedule("rejuvenation", self.rejuvenation, least=0)
-        pairs = (
-            self.rejuvenation
-            if isinstance(self.rejuvenation, tuple)
-            else ((self.rejuvenation, 0),)
-        )
-        require(
-            all(0 <= probability <= 1 for probability, _ in pairs),
-            f"Expected rejuvenation={self.rejuvenation} in [0, 1].",
-        )
-        require(
-            self.max_updates is None or self.max_updates >= 0,
-            f"Expected max_updates={self.max_updates} >= 0.",
-        )
-        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Transient(Settings):
-    """Chains that are begun anew for every update.
-
-    Attributes:
-      start: where chains begin.
-      num_steps: Langevin steps per update.
-      noise_scale: half-width of the uniform noise of start="noise".
-    """
-
-    start: Start
-    num_steps: CountSchedule = 100
-    noise_scale: float = 1.0
-
-    def validate(self) -> None:
-        """Checks counts."""
-        require_schedule("num_steps", self.num_steps, least=1)
-        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,7 @@ def make_step(
     source: ChainSource,
     sample: SampleFn,
     *,
-    initializer: Callable[[EbmBatch], InitializeFn],
+    initializer: Callable[[tf.Tensor], InitializeFn],
     positives: Callable[[EbmBatch, tf.Tensor], tf.Tensor],
     temperature: float,
     data_epsilon: float,
@@ -81,7 +81,7 @@ def make_step(
       energy: the network that learns.
       source: where chains live.
       sample: moves them.
-      initializer: where chains start, given a batch.
+      initializer: where chains start, given the starts of a batch.
       positives: (batch, seed) -> the data [b, H, W, C].
       temperature: T.
       data_epsilon: standard deviation of the noise that is added to data.
@@ -91,7 +91,9 @@ def make_step(
     def step(state, batch: EbmBatch, seed: tf.Tensor):
         keys = tf.unstack(tf.random.split(seed, 3))
         data = positives(batch, keys[0])
-        advance = source(state, sample, initializer(batch), data.shape[0], keys[1])
+        advance = source(
+            state, sample, initializer(batch.starts), data.shape[0], keys[1]
+        )
         chains = advance.chains
         noise = tf.random.stateless_normal(data.shape, keys[2])
         metrics = contrastive_update(

@@ -1,4 +1,4 @@
-"""Which energies and generators there are, and how their settings become networks."""
+"""Which networks there are, and how their settings become models."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import keras
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models import biggan, biggan_generators, latents, sngan
+from ebm_tf.models import biggan, biggan_generators, latents, sngan, wide_resnet
 
 T = TypeVar("T")
 
@@ -54,6 +54,30 @@ class GeneratorSettings(Protocol):
         ...
 
 
+class ClassifierSettings(Protocol):
+    """What chooses a classifier."""
+
+    @property
+    def architecture(self) -> str:
+        """A key of `CLASSIFIERS`."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """Number of layers."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Factor of the numbers of channels."""
+        ...
+
+    @property
+    def num_classes(self) -> int:
+        """Number of logits."""
+        ...
+
+
 class GeneratorEntry(NamedTuple):
     """The model of a generator and, by latent size, what draws its latents."""
 
@@ -72,6 +96,10 @@ GENERATORS: Mapping[str, GeneratorEntry] = {
     "biggan_conditional": GeneratorEntry(
         biggan_generators.conditional_generator, latents.truncated_normal_with_class
     ),
+}
+
+CLASSIFIERS: Mapping[str, Callable[..., keras.Model]] = {
+    "wide_resnet": wide_resnet.classifier,
 }
 
 
@@ -103,6 +131,25 @@ def build_generator(
         batch_norm_epsilon=settings.batch_norm_epsilon,
     )
     return entry.model(image_size, channels, dtype=dtype, **choices)
+
+
+def build_classifier(
+    settings: ClassifierSettings, image_size: int, channels: int, dtype: str
+) -> keras.Model:
+    """Builds the classifier that `settings` name: images [B,H,W,C] -> logits [B,k].
+
+    Raises:
+      ConfigError: if the architecture is unknown or cannot have these images.
+    """
+    model = _entry(CLASSIFIERS, settings.architecture, "a classifier")
+    return model(
+        image_size,
+        channels,
+        depth=settings.depth,
+        width=settings.width,
+        num_classes=settings.num_classes,
+        dtype=dtype,
+    )
 
 
 def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:

@@ -130,5 +130,16 @@ def save_network(
     return save
 
 
+def save_network_once(workspace: Workspace, role: str, model: keras.Model) -> Action:
+    """Writes the weights of a network that does not learn, so that a run has all."""
+
+    def save(_: Moment) -> None:
+        path = workspace.path(FOLDER, weights_name(role))
+        if not tf.io.gfile.exists(path):
+            save_weights(model, path)
+
+    return save
+
+
 def _summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
     return tf.summary.create_file_writer(os.path.join(workspace.folder, "tensorboard"))

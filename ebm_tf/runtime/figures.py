@@ -2,6 +2,7 @@
 
 import io
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -91,6 +92,17 @@ def save_diagnosis(
     axes[1, 1].bar(lags + 0.2, result.gradient, width=0.4, label="drift")
     axes[1, 1].set(title="Autocorrelation", xlabel="lag in updates")
     axes[1, 1].legend()
+    _save(figure, path)
+
+
+def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
+    """Plots histograms of the ages of chains, in visits, one for each name."""
+    figure = Figure(figsize=(5 * len(ages), 4), layout="constrained")
+    for axes, (name, values) in zip(
+        figure.subplots(1, len(ages), squeeze=False)[0], ages.items(), strict=True
+    ):
+        axes.hist(values, bins=min(50, int(values.max()) + 1))
+        axes.set(title=f"Chains: {name}", xlabel="visits", ylabel="chains")
     _save(figure, path)
 
 

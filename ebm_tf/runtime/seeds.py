@@ -15,6 +15,7 @@ class Purpose(enum.IntEnum):
     BANK = 3
     LEARNING = 4
     SAMPLES = 5
+    BURN_IN = 6
 
 
 def key(seed: int, purpose: Purpose) -> tf.Tensor:

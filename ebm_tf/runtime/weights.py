@@ -4,6 +4,8 @@ import os
 import re
 import tempfile
 import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -15,9 +17,12 @@ SUFFIX = ".weights.h5"
 FOLDER = "weights"
 
 
-def weights_name(role: str, step: int) -> str:
-    """The file name of a network's weights after a number of updates."""
-    return f"{role}_{step:08d}{SUFFIX}"
+def weights_name(role: str, step: int | None = None) -> str:
+    """The file name of a network's weights after a number of updates.
+
+    That of a network that does not learn has no number.
+    """
+    return f"{role}{SUFFIX}" if step is None else f"{role}_{step:08d}{SUFFIX}"
 
 
 def save_weights(model: keras.Model, path: str) -> None:
@@ -35,7 +40,7 @@ def find_weights(source: str, role: str) -> str:
 
     Args:
       source: a weight file, or a run folder, whose newest averaged weights of the
-        role are meant.
+        role are meant, or the only ones of a network that did not learn there.
       role: "energy" or "generator".
 
     Raises:
@@ -49,7 +54,7 @@ def find_weights(source: str, role: str) -> str:
         raise WeightsError(
             f"No weights at {source}: expected a file *{SUFFIX} or a run folder."
         )
-    pattern = re.compile(rf"{role}_average_\d+{re.escape(SUFFIX)}")
+    pattern = re.compile(rf"{role}(_average_\d+)?{re.escape(SUFFIX)}")
     files = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
     names = sorted(name for name in files if pattern.fullmatch(name))
     if not names:
@@ -79,3 +84,34 @@ def load_weights(model: keras.Model, source: str, role: str) -> str:
                 "and image size."
             ) from error
     return path
+
+
+def load_named_weights(
+    models: Mapping[str, keras.Model],
+    settings: Mapping[str, Any],
+    needed: set[str],
+    name: str,
+) -> Iterator[str]:
+    """Loads the weights that settings name, and says which files they are.
+
+    Args:
+      models: get them, by role.
+      settings: of the networks, by role.
+      needed: roles of the networks that cannot do without.
+      name: of the experiment.
+
+    Raises:
+      WeightsError: if weights do not fit, or are needed and not named.
+    """
+    for role, model in models.items():
+        source = settings[role].weights
+        if source:
+            # What is a prior here was learned as an energy elsewhere.
+            learned_as = "energy" if role == "prior" else role
+            path = load_weights(model, source, learned_as)
+            yield f"Weights of the {role}: {path}"
+        elif role in needed:
+            raise WeightsError(
+                f"The {role} of {name} does not learn, so it needs weights: "
+                f"--set {role}.weights=FILE_OR_RUN."
+            )

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf.config.parts import Persistent, Transient
+from ebm_tf.config.chains import BurnIn, Persistent, Transient
 from ebm_tf.protocols import Advance, Chains, ChainSource, InitializeFn, SampleFn
 from ebm_tf.schedules import piecewise
 
@@ -13,12 +13,21 @@ class ChainState(NamedTuple):
     """What a chain source keeps.
 
     Attributes:
-      bank: all chains of this replica; none for transient chains.
+      bank: the chains of this replica that learning uses; none if transient.
       num_updates: int64 scalar, calls so far; schedules are read at it.
+      burn_in: the young chains of this replica; none without burn-in.
     """
 
     bank: Chains
     num_updates: tf.Tensor
+    burn_in: Chains
+
+
+class BankSizes(NamedTuple):
+    """Chains in the banks of one replica."""
+
+    bank: int
+    burn_in: int
 
 
 class ChainInfo(NamedTuple):
@@ -31,6 +40,11 @@ class ChainInfo(NamedTuple):
 
     step: tuple
     rejuvenated: tf.Tensor
+
+
+def no_chains() -> Chains:
+    """An empty bank."""
+    return Chains(tf.zeros([0]), tf.zeros([0]), tf.zeros([0], tf.int32))
 
 
 def draw(bank: Chains, n: int, seed: tf.Tensor) -> tuple[Chains, tf.Tensor]:
@@ -98,7 +112,7 @@ def persistent(settings: Persistent) -> ChainSource:
         images, info = sample(chains.images, steps, keys[4])
         ages = tf.where(due, 0, chains.ages + 1)
         chains = Chains(images, chains.latents, ages)
-        state = ChainState(put(state.bank, slots, chains), state.num_updates + 1)
+        state = _moved_on(state, bank=put(state.bank, slots, chains))
         return Advance(chains, state, ChainInfo(info, tf.cast(due, tf.float32)))
 
     return advance
@@ -118,24 +132,95 @@ def transient(settings: Transient) -> ChainSource:
         chains = initialize(batch, keys[0])
         steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
         images, info = sample(chains.images, steps, keys[1])
-        state = ChainState(state.bank, state.num_updates + 1)
         begun = ChainInfo(info, tf.ones([batch]))
-        return Advance(chains._replace(images=images), state, begun)
+        return Advance(chains._replace(images=images), _moved_on(state), begun)
 
     return advance
 
 
-def chain_source(settings: Persistent | Transient) -> ChainSource:
+def burning_in(settings: BurnIn) -> ChainSource:
+    """Chains that count for learning once they are old (Hill et al., 2022, sec. 3.4).
+
+    Every visit draws and samples young chains and, apart from them, chains of the
+    bank, which learning uses. Then young chains of full age take the places of just
+    as many of the drawn chains of the bank, and new ones theirs.
+    """
+
+    def advance(
+        state: ChainState,
+        sample: SampleFn,
+        initialize: InitializeFn,
+        batch: int,
+        seed: tf.Tensor,
+    ) -> Advance:
+        keys = tf.unstack(tf.random.split(seed, 6))
+        full_age = piecewise(settings.burn_in_visits, state.num_updates, tf.int32)
+        burn_in = state.burn_in
+        burn_in = burn_in._replace(
+            ages=_spread_when_new(burn_in.ages, settings, state.num_updates, keys[0])
+        )
+        young, young_slots = draw(burn_in, batch, keys[1])
+        grown = young.ages >= full_age
+        steps = piecewise(settings.burn_in_steps, state.num_updates, tf.int32)
+        young = _visited(young, sample(young.images, steps, keys[2])[0])
+        kept, slots = draw(state.bank, batch, keys[3])
+        steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
+        images, info = sample(kept.images, steps, keys[4])
+        chains = _visited(kept, images)
+        fresh = initialize(batch, keys[5])
+        state = _moved_on(
+            state,
+            bank=put(state.bank, slots, choose(grown, young, chains)),
+            burn_in=put(burn_in, young_slots, choose(grown, fresh, young)),
+        )
+        return Advance(chains, state, ChainInfo(info, tf.cast(grown, tf.float32)))
+
+    return advance
+
+
+def _spread_when_new(
+    ages: tf.Tensor, settings: BurnIn, num_updates: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Ages anew from 0 to full age where that has just changed, else as they are.
+
+    Spread evenly, they let chains through at a steady pace from the beginning.
+    """
+    full_age = piecewise(settings.burn_in_visits, num_updates, tf.int32)
+    last_update = tf.maximum(num_updates - 1, 0)
+    before = piecewise(settings.burn_in_visits, last_update, tf.int32)
+    changed = tf.logical_or(num_updates == 0, full_age != before)
+    spread = tf.random.stateless_uniform(
+        ages.shape, seed, maxval=full_age, dtype=tf.int32
+    )
+    return tf.where(changed, spread, ages)
+
+
+def _visited(chains: Chains, images: tf.Tensor) -> Chains:
+    return chains._replace(images=images, ages=chains.ages + 1)
+
+
+def _moved_on(state: ChainState, **banks: Chains) -> ChainState:
+    return state._replace(num_updates=state.num_updates + 1, **banks)
+
+
+def chain_source(settings: Persistent | Transient | BurnIn) -> ChainSource:
     """The chain source that the settings describe."""
     if isinstance(settings, Persistent):
         return persistent(settings)
+    if isinstance(settings, BurnIn):
+        return burning_in(settings)
     return transient(settings)
 
 
-def num_bank_batches(
-    settings: Persistent | Transient, num_replicas: int, replica_batch: int
-) -> int:
-    """Whole batches in the bank of one replica; 0 for transient chains."""
-    if isinstance(settings, Transient):
-        return 0
-    return settings.bank_size // num_replicas // replica_batch
+def bank_sizes(
+    settings: Persistent | Transient | BurnIn, num_replicas: int, replica_batch: int
+) -> BankSizes:
+    """Chains in the banks of one replica, rounded down to whole batches."""
+
+    def rounded(size: int) -> int:
+        return size // num_replicas // replica_batch * replica_batch
+
+    return BankSizes(
+        rounded(getattr(settings, "bank_size", 0)),
+        rounded(getattr(settings, "burn_in_size", 0)),
+    )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ebm_tf.config.chains import Start
 from ebm_tf.protocols import Chains, Generator, InitializeFn
 
 
@@ -51,3 +52,35 @@ def generator_start(
         return _started(generator(latents), latents)
 
     return initialize
+
+
+def without_latents(start: InitializeFn) -> InitializeFn:
+    """The same start for chains that outlive the memory of their latents."""
+
+    def initialize(n: int, seed: tf.Tensor) -> Chains:
+        return _started(start(n, seed).images)
+
+    return initialize
+
+
+def initializer(
+    start: Start,
+    image_shape: tuple[int, int, int],
+    noise_scale: float,
+    generated: InitializeFn | None,
+) -> Callable[[tf.Tensor], InitializeFn]:
+    """Where chains start, given images [m, H, W, C] for those that start from data.
+
+    Args:
+      start: "noise", "data" or "generator".
+      image_shape: height, width and channels.
+      noise_scale: half-width of uniform noise.
+      generated: the start from a generator, where there is one.
+    """
+    if start == "data":
+        return data_start
+    if start == "noise":
+        generated = noise_start(image_shape, noise_scale)
+    if generated is None:
+        raise ValueError("Expected a generator where chains start from one.")
+    return lambda _: generated

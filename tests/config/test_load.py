@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
 TEXT = """
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import Data, Langevin, Transient
+from ebm_tf.config.chains import Transient
+from ebm_tf.config.parts import (Data, Langevin)
 
 config = EbmTraining(
     name="tiny",

@@ -2,8 +2,8 @@
 
 import pytest
 
+from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import override
-from ebm_tf.config.parts import Transient
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import COOPERATIVE, TRANSIENT, experiment
 

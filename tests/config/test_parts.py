@@ -2,6 +2,7 @@
 
 import pytest
 
+from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
@@ -9,9 +10,7 @@ from ebm_tf.config.parts import (
     Langevin,
     Network,
     Optimizer,
-    Persistent,
     Samples,
-    Transient,
 )
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import experiment

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.core import (
     differing_fields,
     from_mapping,
@@ -19,9 +20,7 @@ from ebm_tf.config.parts import (
     Langevin,
     Network,
     Optimizer,
-    Persistent,
     Samples,
-    Transient,
 )
 from ebm_tf.errors import ConfigError
 

@@ -6,19 +6,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    GeneratorNetwork,
-    Langevin,
-    Network,
-    Optimizer,
-    Persistent,
-    Transient,
-)
+from ebm_tf.config.chains import BurnIn, Persistent, Transient
+from ebm_tf.config.ebm import EbmTraining, LongRunTraining
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network, Optimizer
 from ebm_tf.learning import ebm_networks
 from ebm_tf.learning.ebm import EbmBatch
-from tests.learning.small_networks import SEED, quadratic
+from tests.learning.small_networks import SEED
 
 PLAIN = EbmTraining(
     name="small",
@@ -36,6 +29,17 @@ GENERATED = dataclasses.replace(
     chains=Transient(start="generator"),
     generator=GeneratorNetwork(width=4, latent_size=5),
 )
+LONG_RUN = LongRunTraining(
+    name="small",
+    data=PLAIN.data,
+    langevin=PLAIN.langevin,
+    chains=BurnIn(start="noise", bank_size=8, burn_in_size=4),
+    temperature=0.5,
+    data_epsilon=0.0,
+    batch=4,
+    energy=Network(width=4),
+    prior=Network(width=6),
+)
 COOPERATIVE = dataclasses.replace(
     GENERATED, generator_optimizer=Optimizer(learning_rate=1e-3)
 )
@@ -48,12 +52,15 @@ BATCH = EbmBatch(tf.ones([4, 8, 8, 1]), tf.fill([4, 8, 8, 1], 0.5))
         (PLAIN, ["energy"], ["energy"]),
         (GENERATED, ["energy", "generator"], ["energy"]),
         (COOPERATIVE, ["energy", "generator"], ["energy", "generator"]),
+        (LONG_RUN, ["energy", "prior"], ["energy"]),
     ],
-    ids=["plain", "generated", "cooperative"],
+    ids=["plain", "generated", "cooperative", "long_run"],
 )
 def test_networks(config, models, learned):
     networks = ebm_networks.build_networks(config)
-    assert list(networks.models) == models and list(networks.learned) == learned
+    assert list(networks.models.by_role) == models
+    assert list(networks.learned) == learned
+    assert list(networks.frozen) == [role for role in models if role not in learned]
     optimizers = [f"{role}_optimizer" for role in learned]
     assert list(networks.modules) == models + optimizers
     update = ebm_networks.generator_update(config, networks)
@@ -63,66 +70,13 @@ def test_networks(config, models, learned):
         assert network.optimizer.built
 
 
-@pytest.mark.parametrize(
-    ("tau", "slope"), [(None, 1 / 0.5), (0.2, 1 / 0.5 + 1 / 0.2**2)]
-)
-def test_the_kernel_samples_the_energy_of_the_config(tau, slope):
-    config = dataclasses.replace(
-        PLAIN, gaussian_stddev=tau, langevin=Langevin(noise=0.1, max_drift=50.0)
-    )
-    kernel = ebm_networks.langevin_kernel(config, quadratic(shape=(8, 8, 1)))
-    images = tf.random.stateless_normal([3, 8, 8, 1], SEED)
-    moved, info = kernel.step(images, SEED)
-    drift = 0.1**2 / 2 * slope * images
-    norms = np.linalg.norm(np.reshape(drift, [3, -1]), axis=1)
-    np.testing.assert_allclose(info.drift_norm, norms, rtol=1e-5)
-    noise = 0.1 * tf.random.stateless_normal(images.shape, SEED)
-    np.testing.assert_allclose(moved, images - drift + noise, atol=1e-5)
-
-
-def test_the_kernel_clips_the_drift():
-    config = dataclasses.replace(PLAIN, langevin=Langevin(noise=0.1, max_drift=1e-3))
-    kernel = ebm_networks.langevin_kernel(config, quadratic(shape=(8, 8, 1)))
-    _, info = kernel.step(tf.ones([2, 8, 8, 1]), SEED)
-    np.testing.assert_allclose(info.drift_norm, [1e-3] * 2, rtol=1e-5)
-
-
-def test_chains_stay_float32_where_the_network_computes_in_bfloat16():
-    config = dataclasses.replace(GENERATED, compute_dtype="bfloat16")
-    networks = ebm_networks.build_networks(config)
-    start = ebm_networks.initializer(config, networks.generator)(BATCH)(4, SEED)
-    kernel = ebm_networks.langevin_kernel(config, networks.energy.model)
-    moved, info = kernel.step(start.images, SEED)
-    tensors = [start.images, start.latents, moved, info.energy, info.drift_norm]
-    assert {tensor.dtype for tensor in tensors} == {tf.float32}
-    assert all(w.dtype == "float32" for w in networks.energy.model.trainable_variables)
-
-
-def test_chains_start_where_the_config_says():
-    noise = ebm_networks.initializer(PLAIN, None)(BATCH)(4, SEED)
-    assert noise.images.shape == (4, 8, 8, 1)
-    assert 0.24 < np.abs(noise.images).max() <= 0.25
-    from_data = dataclasses.replace(PLAIN, chains=Transient(start="data"))
-    data = ebm_networks.initializer(from_data, None)(BATCH)(4, SEED)
-    np.testing.assert_array_equal(data.images, BATCH.starts)
-
-
-def test_generated_starts_are_the_generators_images_of_their_latents():
-    generator = ebm_networks.build_networks(GENERATED).generator
-    chains = ebm_networks.initializer(GENERATED, generator)(BATCH)(4, SEED)
-    assert chains.latents.shape == (4, 5)
-    assert generator is not None
-    images = generator(chains.latents, training=False)
-    np.testing.assert_allclose(chains.images, images, rtol=1e-6)
-
-
 def test_data_are_the_batch_or_the_generators():
     positives = ebm_networks.positives(PLAIN, None, 4)
     np.testing.assert_array_equal(positives(BATCH, SEED), BATCH.images)
     config = dataclasses.replace(
         GENERATED, data=Data(name="generator", image_size=8, channels=1)
     )
-    generator = ebm_networks.build_networks(config).generator
+    generator = ebm_networks.build_networks(config).models.generator
     generate = ebm_networks.positives(config, generator, 3)
     images = generate(EbmBatch(tf.zeros([0]), tf.zeros([0])), SEED)
     assert images.shape == (3, 8, 8, 1)
@@ -136,3 +90,10 @@ def test_batches_join_two_streams_where_there_are_such():
     for given in ((iter(images), None), (None, iter(starts)), (None, None)):
         batch = next(ebm_networks.ebm_batches(*given))
         assert [len(part) for part in batch] == [2 if it else 0 for it in given]
+
+
+def test_averages_take_the_place_of_what_learns():
+    networks = ebm_networks.build_networks(LONG_RUN)
+    means = networks.averaged()
+    assert means.prior is networks.models.prior
+    assert means.energy is networks.learned["energy"].average

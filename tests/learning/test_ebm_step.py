@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.parts import Persistent, Transient
+from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.energies import gaussian, network, tempered, total
 from ebm_tf.learning.ebm import (
     EbmBatch,
@@ -18,7 +18,7 @@ from ebm_tf.learning.optimization import averaged
 from ebm_tf.models.latents import standard_normal
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import Replicas, distributed, local, replicated
-from ebm_tf.sampling.chains import ChainState, chain_source
+from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
 from ebm_tf.sampling.initialization import generator_start, noise_start
 from ebm_tf.sampling.langevin import langevin, sampler
 from tests.learning.small_networks import (
@@ -63,7 +63,7 @@ def begin(size=0):
     bank = Chains(
         tf.zeros([size, *SHAPE]), tf.zeros([size, 0]), tf.zeros([size], "int32")
     )
-    return ChainState(bank, tf.constant(0, tf.int64))
+    return ChainState(bank, tf.constant(0, tf.int64), no_chains())
 
 
 def learn(

@@ -25,6 +25,14 @@ class GeneratorNetwork:
     batch_norm_epsilon: float | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class ClassifierNetwork:
+    architecture: str = "wide_resnet"
+    depth: int = 10
+    width: int = 2
+    num_classes: int = 7
+
+
 @pytest.mark.parametrize("architecture", catalogue.ENERGIES)
 def test_every_energy_can_be_built_from_settings(architecture):
     settings = Network(architecture, width=4, activation="silu")
@@ -39,6 +47,16 @@ def test_every_generator_takes_the_latents_of_its_prior(architecture):
     latents = catalogue.latent_prior(settings)(2, SEED)
     assert latents.shape[-1] == model.input_shape[-1]
     assert model(latents, training=False).shape == (2, 64, 64, 3)
+
+
+@pytest.mark.parametrize("architecture", catalogue.CLASSIFIERS)
+def test_every_classifier_can_be_built_from_settings(architecture):
+    settings = ClassifierNetwork(architecture)
+    model = catalogue.build_classifier(settings, 8, 1, "bfloat16")
+    assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
+    assert model.layers[-1].input.shape[-1] == 128
+    assert model.get_layer("group1_block1_1_conv").compute_dtype == "bfloat16"
+    assert not any("block2" in layer.name for layer in model.layers)
 
 
 def test_missing_settings_are_the_published_ones():
@@ -77,5 +95,7 @@ def test_unknown_architectures_are_told():
     assert str(raised.value) == (
         "Expected architecture='resnet' to be one of sngan, biggan for an energy."
     )
+    with pytest.raises(ConfigError, match="to be one of wide_resnet for a classifier"):
+        catalogue.build_classifier(ClassifierNetwork("resnet"), 8, 1, "float32")
     with pytest.raises(ConfigError, match="biggan_conditional for a generator"):
         catalogue.latent_prior(GeneratorNetwork("stylegan"))

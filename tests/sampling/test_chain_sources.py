@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.parts import Persistent, Transient
+from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.protocols import Chains
-from ebm_tf.sampling.chains import ChainState, chain_source
+from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
 from ebm_tf.sampling.langevin import LangevinInfo
 
 SEED = tf.constant([6, 7])
@@ -33,7 +33,8 @@ def visits(settings, batch, *, bank=None, sample=count_steps, initialize=zeros):
         lambda state, seed: source(state, sample, initialize, batch, seed),
         autograph=False,
     )
-    state = ChainState(bank or zeros(batch, SEED), tf.constant(0, tf.int64))
+    bank = bank or zeros(batch, SEED)
+    state = ChainState(bank, tf.constant(0, tf.int64), no_chains())
     for index in itertools.count():
         advance = step(state, tf.random.fold_in(SEED, index))
         yield advance
@@ -155,8 +156,7 @@ def test_a_broken_start_does_not_reach_chains_that_go_on():
 
 def test_transient_chains_are_begun_anew_and_leave_no_trace():
     settings = Transient(start="noise", num_steps=((4, 0), (6, 1)))
-    bank = Chains(tf.zeros([0]), tf.zeros([0]), tf.zeros([0], tf.int32))
-    lives = itertools.islice(visits(settings, 3, bank=bank), 3)
+    lives = itertools.islice(visits(settings, 3, bank=no_chains()), 3)
     for update, advance in enumerate(lives):
         steps = 4 if update < 1 else 6
         assert advance.chains.images.numpy().ravel().tolist() == [steps] * 3
@@ -178,5 +178,6 @@ def test_every_consumer_has_a_key_of_its_own():
         return zeros(n, seed)
 
     source = chain_source(persistent(rejuvenation=0.5, burn_in=1))
-    source(ChainState(zeros(4, SEED), tf.constant(0)), sample, initialize, 4, SEED)
+    state = ChainState(zeros(4, SEED), tf.constant(0), no_chains())
+    source(state, sample, initialize, 4, SEED)
     assert len({tuple(key.numpy()) for key in used}) == 4

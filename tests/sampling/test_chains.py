@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.parts import Persistent, Transient
+from ebm_tf.config.chains import BurnIn, Persistent, Transient
 from ebm_tf.energies import gaussian
 from ebm_tf.protocols import Chains
 from ebm_tf.sampling.chains import (
     ChainState,
+    bank_sizes,
     chain_source,
     choose,
     draw,
     is_due,
-    num_bank_batches,
     put,
 )
 from ebm_tf.sampling.initialization import noise_start
@@ -124,11 +124,13 @@ def test_due_by_chance(probability):
 def test_bank_sizes_of_a_replica(bank_size, replicas, batch, slots):
     settings = Persistent(start="noise", bank_size=bank_size)
     of_each = batch // replicas
-    assert num_bank_batches(settings, replicas, of_each) * of_each == slots
+    assert bank_sizes(settings, replicas, of_each) == (slots, 0)
+    settings = BurnIn(start="noise", bank_size=3000, burn_in_size=bank_size)
+    assert bank_sizes(settings, replicas, of_each).burn_in == slots
 
 
 def test_transient_chains_have_no_bank():
-    assert num_bank_batches(Transient(start="noise"), 2, 8) == 0
+    assert bank_sizes(Transient(start="noise"), 2, 8) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +138,14 @@ def test_transient_chains_have_no_bank():
     [
         Persistent(start="noise", num_steps=2, rejuvenation=0.5, burn_in=2),
         Transient(start="noise", num_steps=2),
+        BurnIn(start="noise", num_steps=2, burn_in_steps=2, burn_in_visits=1),
     ],
 )
 def test_the_key_decides(settings):
     sample = sampler(langevin(gaussian(1.0), drift=0.02, noise=0.2), jit=False)
     initialize = noise_start((2, 2, 1))
-    state = ChainState(initialize(6, SEED), tf.constant(0, tf.int64))
+    banks = (initialize(6, key) for key in (SEED, SEED + 2))
+    state = ChainState(next(banks), tf.constant(0, tf.int64), next(banks))
     first, again, other = (
         chain_source(settings)(state, sample, initialize, 4, key).chains.images
         for key in (SEED, SEED, SEED + 1)

@@ -1,0 +1,116 @@
+"""Where chains live while a model learns."""
+
+import dataclasses
+from typing import Literal
+
+from ebm_tf.config.core import (
+    CountSchedule,
+    Schedule,
+    Settings,
+    require,
+    require_schedule,
+)
+
+Start = Literal["noise", "data", "generator"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Persistent(Settings):
+    """Chains that go on from update to update in a bank.
+
+    Attributes:
+      start: where new chains begin. With "generator" each chain keeps its latent.
+      bank_size: chains in the bank, over all replicas; rounded down to whole batches.
+      num_steps: Langevin steps per update.
+      rejuvenation: probability that a drawn chain is begun anew.
+      max_updates: a chain that was continued more often than this is begun anew.
+      burn_in: extra Langevin steps of a chain that was just begun anew.
+      noise_scale: half-width of the uniform noise of start="noise".
+    """
+
+    start: Start
+    bank_size: int = 10_000
+    num_steps: CountSchedule = 100
+    rejuvenation: Schedule = 0.0
+    max_updates: int | None = None
+    burn_in: CountSchedule = 0
+    noise_scale: float = 1.0
+
+    def validate(self) -> None:
+        """Checks counts and probabilities."""
+        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
+        require_schedule("num_steps", self.num_steps, least=1)
+        require_schedule("burn_in", self.burn_in, least=0)
+        require_schedule("rejuvenation", self.rejuvenation, least=0)
+        pairs = (
+            self.rejuvenation
+            if isinstance(self.rejuvenation, tuple)
+            else ((self.rejuvenation, 0),)
+        )
+        require(
+            all(0 <= probability <= 1 for probability, _ in pairs),
+            f"Expected rejuvenation={self.rejuvenation} in [0, 1].",
+        )
+        require(
+            self.max_updates is None or self.max_updates >= 0,
+            f"Expected max_updates={self.max_updates} >= 0.",
+        )
+        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Transient(Settings):
+    """Chains that are begun anew for every update.
+
+    Attributes:
+      start: where chains begin.
+      num_steps: Langevin steps per update.
+      noise_scale: half-width of the uniform noise of start="noise".
+    """
+
+    start: Start
+    num_steps: CountSchedule = 100
+    noise_scale: float = 1.0
+
+    def validate(self) -> None:
+        """Checks counts."""
+        require_schedule("num_steps", self.num_steps, least=1)
+        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BurnIn(Settings):
+    """Chains that count for learning only once they are old (Hill et al., 2022).
+
+    Young chains live in a bank of their own until they were visited often enough.
+    Then they overwrite chains that learning uses, and new ones take their places.
+
+    Attributes:
+      start: where new chains begin.
+      bank_size: chains that learning uses, over all replicas; rounded down to whole
+        batches.
+      burn_in_size: young chains, likewise.
+      num_steps: Langevin steps per update of the chains that learning uses.
+      burn_in_steps: Langevin steps per update of the young ones.
+      burn_in_visits: visits after which a young chain is moved at the next one.
+      noise_scale: half-width of the uniform noise of start="noise".
+    """
+
+    start: Start
+    bank_size: int = 10_000
+    burn_in_size: int = 1000
+    num_steps: CountSchedule = 100
+    burn_in_steps: CountSchedule = 100
+    burn_in_visits: CountSchedule = 750
+    noise_scale: float = 1.0
+
+    def validate(self) -> None:
+        """Checks counts."""
+        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
+        require(
+            self.burn_in_size > 0, f"Expected burn_in_size={self.burn_in_size} > 0."
+        )
+        require_schedule("num_steps", self.num_steps, least=1)
+        require_schedule("burn_in_steps", self.burn_in_steps, least=1)
+        require_schedule("burn_in_visits", self.burn_in_visits, least=1)
+        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")

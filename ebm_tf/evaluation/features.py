@@ -1,0 +1,138 @@
+"""What images are compared by: functions from images to vectors and logits.
+
+Every extractor takes bytes, so that all images are rounded to 8 bits before anything
+is measured, as published Fréchet distances demand.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.evaluation.inception import import_graph
+from ebm_tf.pixels import from_bytes
+
+KERAS_INCEPTION_SIDE = 299
+
+
+class Features(NamedTuple):
+    """What an extractor says of n images.
+
+    Attributes:
+      vectors: float32 [n,d].
+      logits: float32 [n,k], where k is 0 for an extractor that does not classify.
+    """
+
+    vectors: tf.Tensor
+    logits: tf.Tensor
+
+
+class Extractor(NamedTuple):
+    """A feature extractor, and what makes its figures comparable with others.
+
+    Attributes:
+      name: which one; figures of different extractors are never comparable.
+      size: d.
+      num_logits: k.
+      resize: how images are resized, in words.
+      weights: which weights, in words.
+      extract: bytes [n,H,W,C], where C is 1 or 3 -> features. It is pure, and keeps a
+        known n known.
+    """
+
+    name: str
+    size: int
+    num_logits: int
+    resize: str
+    weights: str
+    extract: Callable[[tf.Tensor], Features]
+
+
+def pixels(image_size: int, channels: int) -> Extractor:
+    """The images themselves, in [-1,1], as vectors."""
+    size = image_size * image_size * channels
+
+    def extract(images: tf.Tensor) -> Features:
+        return _without_logits(tf.reshape(from_bytes(images), [-1, size]))
+
+    return Extractor("pixels", size, 0, "none", "none", extract)
+
+
+def inception_2015(graph_def: bytes, weights: str) -> Extractor:
+    """The pooled features of the graph by which Fréchet distances are published.
+
+    Logits are those of the Inception score of Salimans et al. (2016): without bias,
+    1,008 of them.
+
+    Args:
+      graph_def: `classify_image_graph_def.pb`.
+      weights: what it is, in words.
+
+    Raises:
+      WeightsError: if it is not that graph.
+    """
+    graph = import_graph(graph_def, weights)
+
+    def extract(images: tf.Tensor) -> Features:
+        vectors, logits = graph.run(tf.cast(_in_colour(images), tf.float32))
+        num_images = images.shape[0]
+        return Features(
+            tf.ensure_shape(vectors, [num_images, graph.size]),
+            tf.ensure_shape(logits, [num_images, graph.num_logits]),
+        )
+
+    resize = "bilinear to 299 inside the graph (TensorFlow 1, no half-pixel centres)"
+    return Extractor(
+        "inception_2015", graph.size, graph.num_logits, resize, weights, extract
+    )
+
+
+def inception_keras(model: keras.Model, weights: str) -> Extractor:
+    """The pooled features of Keras' InceptionV3, as Hill et al. (2022) measured.
+
+    Their distances are not comparable with published ones: the weights are others,
+    the images are in [-1,1], and the resize has half-pixel centres and no antialias.
+    They also left out the rounding to 8 bits.
+
+    Args:
+      model: images [n,299,299,3] in [-1,1] -> features [n,d].
+      weights: its weights, in words.
+    """
+    sides = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE)
+
+    def extract(images: tf.Tensor) -> Features:
+        floats = from_bytes(_in_colour(images))
+        resized = tf.image.resize(floats, sides, method="bilinear", antialias=False)
+        return _without_logits(model(resized, training=False))
+
+    resize = "bilinear to 299 with half-pixel centres, no antialias"
+    size = model.output_shape[-1]
+    return Extractor("inception_keras", size, 0, resize, weights, extract)
+
+
+def classifier(model: keras.Model, weights: str) -> Extractor:
+    """The input and the output of the last layer of a classifier.
+
+    Args:
+      model: a functional model from images [n,H,W,C] in [-1,1] to logits [n,k], whose
+        last layer takes vectors [n,d].
+      weights: its weights, in words.
+    """
+    vectors = model.layers[-1].input
+    probe = keras.Model(model.input, [vectors, model.output])
+
+    def extract(images: tf.Tensor) -> Features:
+        return Features(*probe(from_bytes(images), training=False))
+
+    sizes = (vectors.shape[-1], model.output_shape[-1])
+    return Extractor("classifier", *sizes, "none", weights, extract)
+
+
+def _without_logits(vectors: tf.Tensor) -> Features:
+    return Features(vectors, vectors[:, :0])
+
+
+def _in_colour(images: tf.Tensor) -> tf.Tensor:
+    """Repeats the one channel of grey images."""
+    return tf.tile(images, [1, 1, 1, 3]) if images.shape[-1] == 1 else images

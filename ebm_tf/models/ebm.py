@@ -1,0 +1,73 @@
+"""The networks of an experiment with an energy-based model."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.models.catalogue import build_energy, build_generator, latent_prior
+from ebm_tf.models.latents import LatentsFn
+from ebm_tf.protocols import Generator
+
+
+class EbmModels(NamedTuple):
+    """The networks in use.
+
+    Attributes:
+      energy: U.
+      generator: latents -> images, None where there is none.
+      prior: P, which stays as it is, None where there is none.
+    """
+
+    energy: keras.Model
+    generator: keras.Model | None
+    prior: keras.Model | None
+
+    @property
+    def by_role(self) -> dict[str, keras.Model]:
+        """Those that there are."""
+        return {role: model for role, model in self._asdict().items() if model}
+
+
+class Builders(NamedTuple):
+    """What builds the networks of an experiment; None where it has none."""
+
+    energy: Callable[[], keras.Model]
+    generator: Callable[[], keras.Model] | None
+    prior: Callable[[], keras.Model] | None
+
+
+def builders(config: EbmExperiment) -> Builders:
+    """What builds the networks of an experiment."""
+    shape = (config.data.image_size, config.data.channels, config.compute_dtype)
+    generator, prior = config.generator, config.prior
+    return Builders(
+        lambda: build_energy(config.energy, *shape),
+        generator and (lambda: build_generator(generator, *shape)),
+        prior and (lambda: build_energy(prior, *shape)),
+    )
+
+
+def build_models(config: EbmExperiment) -> EbmModels:
+    """Builds networks that do not learn; call it in the strategy's scope."""
+    return EbmModels(*(build and build() for build in builders(config)))
+
+
+def image_shape(config: EbmExperiment) -> tuple[int, int, int]:
+    """Height, width and channels."""
+    return config.data.image_size, config.data.image_size, config.data.channels
+
+
+def generator_parts(
+    config: EbmExperiment, generator: keras.Model | None
+) -> tuple[Generator, LatentsFn]:
+    """The generator in inference mode, and what draws its latents."""
+    if config.generator is None or generator is None:
+        raise ValueError("Expected a generator.")
+
+    def generate(latents: tf.Tensor) -> tf.Tensor:
+        return generator(latents, training=False)
+
+    return generate, latent_prior(config.generator)

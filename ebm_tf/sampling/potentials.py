@@ -1,0 +1,54 @@
+"""The energy that an experiment samples, and the step that samples it."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ebm_tf import energies
+from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.kernels import Kernel
+from ebm_tf.protocols import Energy
+from ebm_tf.sampling.langevin import langevin
+
+Network = Callable[..., tf.Tensor]
+
+
+def potential(
+    settings: EbmExperiment,
+    energy: Network,
+    prior: Network | None,
+    *,
+    joint_temperature: float = 1.0,
+) -> Energy:
+    """(U / T + P / T_p) / J + |x|^2 / (2 tau^2) (Hill et al., 2022).
+
+    Args:
+      settings: the temperatures and the Gaussian.
+      energy: U, images -> [n, 1].
+      prior: P, likewise, where there is one.
+      joint_temperature: J.
+    """
+    learned = energies.tempered(energies.network(energy), settings.temperature)
+    if prior is not None:
+        prior_temperature = settings.prior_temperature or settings.temperature
+        learned = energies.total(
+            learned, energies.tempered(energies.network(prior), prior_temperature)
+        )
+    if joint_temperature != 1.0:
+        learned = energies.tempered(learned, joint_temperature)
+    if settings.gaussian_stddev is None:
+        return learned
+    return energies.total(learned, energies.gaussian(settings.gaussian_stddev))
+
+
+def langevin_kernel(
+    settings: EbmExperiment, energy: Energy, *, denoising: bool = False
+) -> Kernel:
+    """The Langevin step of an experiment, without its noise where that denoises."""
+    step = settings.langevin
+    return langevin(
+        energy,
+        drift=step.drift_factor,
+        noise=0.0 if denoising else step.noise,
+        max_drift=step.max_drift,
+    )
