@@ -59,11 +59,11 @@ def _session(config: EbmTraining) -> EbmSession:
 
 def _updates(session: EbmSession) -> Iterator[Chains]:
     """Makes updates as the loop of training does; yields the chains of each."""
-    learner = session.learner()
-    state, batches = learner.initial_state(), learner.batches(0)
+    task = session.task()
+    state, batches = task.initial_state(), task.batches(0)
     seed = tf.constant([0, 0])
     for step in range(sys.maxsize):
-        state, _, chains = learner.step(
+        state, _, chains = task.step(
             state, next(batches), tf.random.fold_in(seed, step)
         )
         yield chains

@@ -2,7 +2,8 @@
 
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
+from ebm_tf.config.fid import SampleMeasurement
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
-    kind.__name__: kind for kind in (EbmTraining, LongRunTraining)
+    kind.__name__: kind for kind in (EbmTraining, LongRunTraining, SampleMeasurement)
 }

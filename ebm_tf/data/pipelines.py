@@ -158,30 +158,44 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
     return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(examples)
 
 
-def load_images(
+def images_in_order(
     source: Source, data: Data, *, limit: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The split, or the first limit of it, in file order and centrally cropped.
 
-    Returns:
-      Images float32 [N,S,S,C] in [-1, 1] and labels int64 [N], -1 where there is none.
+    Yields:
+      Batches of images float32 [b,S,S,C] in [-1, 1] and labels int64 [b], -1 where
+      there is none.
 
     Raises:
       DataError: if damaged files are met.
     """
-    count = source.num_examples if limit is None else min(limit, source.num_examples)
 
     def prepare(encoded: Any) -> dict[str, tf.Tensor]:
         example = source.decode(encoded)
         return {**example, "image": preprocess(example["image"], data, None)}
 
-    examples = source.in_order().take(count).map(prepare, tf.data.AUTOTUNE)
-    shape = [count, data.image_size, data.image_size, data.channels]
-    images, labels = np.empty(shape, np.float32), np.empty([count], np.int64)
-    filled = 0
+    examples = source.in_order().take(num_images(source, limit))
+    batched = examples.map(prepare, tf.data.AUTOTUNE).batch(_MEASURED_BATCH)
     with told_as_data_errors(source):
-        for part in examples.batch(_MEASURED_BATCH).as_numpy_iterator():
-            end = filled + len(part["label"])
-            images[filled:end], labels[filled:end] = part["image"], part["label"]
-            filled = end
+        for part in batched.prefetch(1).as_numpy_iterator():
+            yield part["image"], part["label"]
+
+
+def num_images(source: Source, limit: int | None) -> int:
+    """Images of the split, or the limit where that is less."""
+    return source.num_examples if limit is None else min(limit, source.num_examples)
+
+
+def load_images(
+    source: Source, data: Data, *, limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All that `images_in_order` yields: images [N,S,S,C] and labels [N]."""
+    shape = [num_images(source, limit), data.image_size, data.image_size, data.channels]
+    images, labels = np.empty(shape, np.float32), np.empty(shape[0], np.int64)
+    filled = 0
+    for some_images, some_labels in images_in_order(source, data, limit=limit):
+        end = filled + len(some_labels)
+        images[filled:end], labels[filled:end] = some_images, some_labels
+        filled = end
     return images, labels

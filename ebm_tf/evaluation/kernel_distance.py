@@ -53,7 +53,9 @@ def kernel_distance(
 
     values = [squared_mmd(subset(first), subset(second)) for _ in range(num_subsets)]
     stderr = np.std(values, ddof=1) / np.sqrt(num_subsets)
-    return KernelDistance(float(np.mean(values)), float(stderr), subset_size, num_subsets)
+    return KernelDistance(
+        float(np.mean(values)), float(stderr), subset_size, num_subsets
+    )
 
 
 def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:

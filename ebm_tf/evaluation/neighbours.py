@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 CHUNK = 1000
-# Squared distances below this share of the squared norms are rounding: float32
-# features that differ at all differ by more.
+# A squared distance below this share of the squared norms is what rounding left of 0.
 ROUNDING = 1e-13
 
 

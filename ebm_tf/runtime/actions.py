@@ -1,4 +1,4 @@
-"""What happens between updates, on the host."""
+"""What happens between the steps of a loop, on the host."""
 
 import datetime
 import os
@@ -20,7 +20,7 @@ from ebm_tf.runtime.workspace import Workspace
 ImagesFn = Callable[[Moment], np.ndarray]
 
 
-def show_progress(total: int) -> Action:
+def show_progress(total: int, unit: str = "updates") -> Action:
     """Keeps a bar with the time left where a person looks on."""
     bars: list[tqdm.tqdm] = []
 
@@ -30,7 +30,7 @@ def show_progress(total: int) -> Action:
                 tqdm.tqdm(
                     total=total,
                     initial=moment.step - 1,
-                    unit=" updates",
+                    unit=f" {unit}",
                     dynamic_ncols=True,
                     disable=not sys.stderr.isatty(),
                 )
@@ -43,10 +43,12 @@ def show_progress(total: int) -> Action:
     return show
 
 
-def log_metrics(workspace: Workspace, total: int, period: int) -> Action:
+def log_metrics(
+    workspace: Workspace, total: int, period: int, unit: str = "updates"
+) -> Action:
     """Writes the mean metrics of each period to the log, a file and TensorBoard."""
     board = _summary_writer(workspace)
-    clock = _Clock(total)
+    clock = _Clock(total, unit)
 
     def log(moment: Moment) -> None:
         pace = clock.tell(moment.step)
@@ -61,7 +63,8 @@ def log_metrics(workspace: Workspace, total: int, period: int) -> Action:
         with board.as_default(moment.step):
             for name, value in means.items():
                 tf.summary.scalar(name, value)
-        workspace.log(_line(moment.step, total, means, pace))
+        place = f"{unit.removesuffix('s')} {moment.step}/{total}"
+        workspace.log(_line(place, means, pace))
 
     return log
 
@@ -69,8 +72,9 @@ def log_metrics(workspace: Workspace, total: int, period: int) -> Action:
 class _Clock:
     """Tells the pace of a loop since its first update, which compiles."""
 
-    def __init__(self, total: int):
+    def __init__(self, total: int, unit: str):
         self.total = total
+        self.unit = unit
         self.start: tuple[int, float] | None = None
 
     def tell(self, step: int) -> str:
@@ -80,13 +84,19 @@ class _Clock:
             return ""
         rate = (step - self.start[0]) / (now - self.start[1])
         left = datetime.timedelta(seconds=round((self.total - step) / rate))
-        return f"{rate:.3g} updates/s, {left} left"
+        return f"{rate:.3g} {self.unit}/s, {left} left"
 
 
-def _line(step: int, total: int, means: Mapping[str, float], pace: str) -> str:
-    shown = ("energy_difference", "drift_norm", "grad_norm", "generator_loss")
+def _line(place: str, means: Mapping[str, float], pace: str) -> str:
+    shown = (
+        "energy_difference",
+        "energy",
+        "drift_norm",
+        "grad_norm",
+        "generator_loss",
+    )
     parts = [f"{name} {means[name]:.4g}" for name in shown if name in means]
-    return "  ".join([f"update {step}/{total}", *parts, pace])
+    return "  ".join([place, *parts, pace])
 
 
 def save_pictures(workspace: Workspace, pictures: Mapping[str, ImagesFn]) -> Action:

@@ -122,7 +122,7 @@ def replicated(replicas: Replicas, step: Callable) -> Callable:
     @tf.function(autograph=False)
     def run(state: Any, batch: Any, seed: tf.Tensor) -> Any:
         def replica_step(state: Any, batch: Any) -> Any:
-            state, metrics, outputs = step(state, batch, _folded(seed))
+            state, metrics, outputs = step(state, batch, of_replica(seed))
             names[:] = metrics
             # One tensor, so that many metrics cost one reduction.
             return state, tf.stack(list(metrics.values())), outputs
@@ -196,14 +196,15 @@ def on_each(replicas: Replicas, function: Callable) -> Callable:
     @tf.function(autograph=False)
     def run(batch: Any, seed: tf.Tensor) -> Any:
         def part(batch: Any) -> Any:
-            return function(batch, _folded(seed))
+            return function(batch, of_replica(seed))
 
         return replicas.strategy.run(part, args=(batch,))
 
     return run
 
 
-def _folded(seed: tf.Tensor) -> tf.Tensor:
+def of_replica(seed: tf.Tensor) -> tf.Tensor:
+    """The key of the replica that calls it."""
     context = tf.distribute.get_replica_context()
     return tf.random.fold_in(seed, context.replica_id_in_sync_group)
 

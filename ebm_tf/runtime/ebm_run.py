@@ -35,7 +35,7 @@ def learn(
     """
     config = session.config
     loop = Loop(
-        session.learner(),
+        session.task(),
         session.replicas,
         workspace,
         guard=config.guard,

@@ -29,7 +29,7 @@ from ebm_tf.runtime.distribution import (
     replicated,
 )
 from ebm_tf.runtime.ebm_sampling import EbmSampling
-from ebm_tf.runtime.loop import Learner
+from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import load_named_weights
 from ebm_tf.sampling.chains import (
@@ -110,7 +110,7 @@ class EbmSession:
             keep_latents=not isinstance(chains, BurnIn),
         )
 
-    def learner(self) -> Learner:
+    def task(self) -> Task:
         """What the loop runs."""
         config, networks = self.config, self.networks
         step = make_step(
@@ -125,7 +125,7 @@ class EbmSession:
             data_epsilon=config.data_epsilon,
             update_generator=ebm_networks.generator_update(config, networks),
         )
-        return Learner(
+        return Task(
             step=replicated(self.replicas, step),
             initial_state=self.initial_state,
             state_structure=ChainState(Chains(0, 0, 0), 0, Chains(0, 0, 0)),

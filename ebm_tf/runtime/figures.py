@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -103,6 +103,50 @@ def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
     ):
         axes.hist(values, bins=min(50, int(values.max()) + 1))
         axes.set(title=f"Chains: {name}", xlabel="visits", ylabel="chains")
+    _save(figure, path)
+
+
+def save_traces(
+    path: str, steps: np.ndarray, energies: np.ndarray, drift_norms: np.ndarray
+) -> None:
+    """Plots what chains did on their way.
+
+    Args:
+      path: of the PNG.
+      steps: Langevin steps [k] at the records.
+      energies: [k, n], of n chains.
+      drift_norms: [k, n], the way that the drift moved each.
+    """
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for axes, values, title in (
+        (left, energies, "Energy"),
+        (right, drift_norms, "Drift per Langevin step"),
+    ):
+        axes.plot(steps, values, color="tab:blue", linewidth=0.5, alpha=0.3)
+        axes.plot(steps, values.mean(axis=1), color="black", linewidth=1.5)
+        axes.set(title=f"{title}: chains, and their mean", xlabel="Langevin steps")
+    _save(figure, path)
+
+
+def save_curves(
+    path: str,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    *,
+    labels: tuple[str, str],
+    logarithmic: bool = False,
+) -> None:
+    """Plots curves (x, y) by name; the lowest point of each is marked."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for name, (across, up) in curves.items():
+        (line,) = axes.plot(across, up, marker=".", label=name)
+        best = int(np.argmin(up))
+        axes.plot(across[best], up[best], marker="o", color=line.get_color())
+    axes.set(xlabel=labels[0], ylabel=labels[1])
+    if logarithmic:
+        axes.set(xscale="log", yscale="log")
+    axes.legend()
     _save(figure, path)
 
 

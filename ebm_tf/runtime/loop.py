@@ -1,9 +1,10 @@
-"""The outer loop of learning: updates, guard, actions, checkpoints, resume."""
+"""The outer loop of long work: steps, guard, actions, checkpoints, resume."""
 
 import dataclasses
 import functools
 import math
 import os
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,37 +28,39 @@ from ebm_tf.runtime.snapshots import (
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
 
-class Learner(NamedTuple):
-    """Something that learns, as the loop sees it.
+class Task(NamedTuple):
+    """Work in steps, such as learning, as the loop sees it.
 
     Attributes:
       step: (state, batch, seed) -> (state, metrics, outputs), of all replicas.
-      initial_state: () -> the distributed state before the first update.
+      initial_state: () -> the distributed state before the first step.
       state_structure: a nest like one replica's state.
-      batches: update -> iterator of distributed batches from that update on.
+      batches: step -> iterator of distributed batches from that step on.
       modules: networks and optimizers by name; their variables are saved.
       rates: the learning rate schedules, slowed by the guard.
       num_dimensions: of an image, to which the guard's bound is relative.
+      unit: what a step is called, in the plural.
     """
 
     step: Callable[[Any, Any, tf.Tensor], tuple[Any, dict[str, float], Any]]
     initial_state: Callable[[], Any]
     state_structure: Any
     batches: Callable[[int], Iterator[Any]]
-    modules: Mapping[str, Any]
-    rates: Sequence[Any]
-    num_dimensions: int
+    modules: Mapping[str, Any] = types.MappingProxyType({})
+    rates: Sequence[Any] = ()
+    num_dimensions: int = 1
+    unit: str = "updates"
 
 
 class Moment(NamedTuple):
-    """What actions see after an update.
+    """What actions see after a step.
 
     Attributes:
-      step: updates so far.
-      state: of the learner, distributed.
-      metrics: of this update.
-      outputs: of this update, distributed.
-      history: metrics of the last 5,000 updates.
+      step: steps so far.
+      state: of the task, distributed.
+      metrics: of this step.
+      outputs: of this step, distributed.
+      history: metrics of the last 5,000 steps.
     """
 
     step: int
@@ -71,7 +74,7 @@ Action = Callable[[Moment], None]
 
 
 def every(period: int, action: Action, *also: int) -> Action:
-    """The action at every multiple of a period, and at the given updates."""
+    """The action at every multiple of a period, and at the given steps."""
 
     def periodic(moment: Moment) -> None:
         if moment.step % period == 0 or moment.step in also:
@@ -93,30 +96,28 @@ def divergence(
     return None
 
 
-def _stopped(request: StopRequest, step: int, num_updates: int) -> EarlyStopError:
+def _stopped(request: StopRequest, done: str) -> EarlyStopError:
     cause = request.signal_name or "another worker"
-    return EarlyStopError(
-        f"Stopped by {cause} and saved after {step} of {num_updates} updates."
-    )
+    return EarlyStopError(f"Stopped by {cause} and saved after {done}.")
 
 
 @dataclasses.dataclass(frozen=True)
 class Loop:
-    """Runs a learner from where its run stands to the last update.
+    """Runs a task from where its run stands to its last step.
 
     Attributes:
-      learner: what learns.
+      task: what is done.
       replicas: the devices.
       workspace: the run's folder.
-      guard: when learning counts as diverged.
-      save_every: updates between checkpoints.
+      guard: when learning counts as diverged; None for what does not learn.
+      save_every: steps between checkpoints.
       seed: of the run.
     """
 
-    learner: Learner
+    task: Task
     replicas: Replicas
     workspace: Workspace
-    guard: Guard
+    guard: Guard | None
     save_every: int
     seed: int
 
@@ -128,51 +129,54 @@ class Loop:
 
     @property
     def num_saved(self) -> int:
-        """Updates that are done and saved."""
+        """Steps that are done and saved."""
         return max(self.checkpoints.steps(), default=0)
 
     def run(
         self,
-        num_updates: int,
+        num_steps: int,
         actions: Sequence[Action],
         before_save: Sequence[Action] = (),
     ) -> Position:
-        """Learns until `num_updates` updates are done.
+        """Goes on until `num_steps` steps are done.
 
         Args:
-          num_updates: counted from the beginning of the run.
-          actions: after every update.
+          num_steps: counted from the beginning of the run.
+          actions: after every step.
           before_save: before every checkpoint but the first.
 
         Raises:
           EarlyStopError: if a signal asked to stop, or learning diverged too often;
-            what was learned is saved.
+            what was done is saved.
         """
         position = self._restore() if self.is_saved else self._start()
         batches, key = self._streams(position)
         with deferred_stop() as request:
             # One frame holds the state: a bank must not be kept by a caller besides.
-            while position.step < num_updates:
+            while position.step < num_steps:
                 seed = tf.random.fold_in(key, position.step)
-                state, metrics, outputs = self.learner.step(
+                state, metrics, outputs = self.task.step(
                     position.state, next(batches), seed
                 )
-                reason = divergence(metrics, self.guard, self.learner.num_dimensions)
-                if reason:
+                reason = self.guard and divergence(
+                    metrics, self.guard, self.task.num_dimensions
+                )
+                if self.guard and reason:
                     position, state, outputs = position._replace(state=None), None, None
-                    position = self._roll_back(position, reason)
+                    position = self._roll_back(position, self.guard, reason)
                     batches, key = self._streams(position)
                     continue
                 position.history.append(metrics)
                 position = position._replace(step=position.step + 1, state=state)
                 self._act(position, metrics, outputs, actions)
                 stopping = any(gather(self.replicas, bool(request)))
-                ended = position.step == num_updates
+                ended = position.step == num_steps
                 if stopping or ended or position.step % self.save_every == 0:
                     self._act(position, metrics, outputs, before_save)
                     self._save(position)
                 if stopping and not ended:
-                    raise _stopped(request, position.step, num_updates)
+                    done = f"{position.step} of {num_steps} {self.task.unit}"
+                    raise _stopped(request, done)
         return position
 
     def _act(
@@ -192,7 +196,7 @@ class Loop:
         """Data and key from a position on."""
         key = seeds.key(self.seed, Purpose.LEARNING)
         key = tf.random.fold_in(key, position.rollbacks)
-        return self.learner.batches(position.step), key
+        return self.task.batches(position.step), key
 
     @functools.cached_property
     def is_saved(self) -> bool:
@@ -207,12 +211,12 @@ class Loop:
         return min(newest) >= 0
 
     def _start(self) -> Position:
-        position = beginning(self.learner.initial_state())
+        position = beginning(self.task.initial_state())
         self._save(position)
         return position
 
     def _save(self, position: Position) -> None:
-        arrays = to_arrays(position, self.learner.modules, self.replicas)
+        arrays = to_arrays(position, self.task.modules, self.replicas)
         self.checkpoints.save(position.step, arrays)
 
     def _restore(self) -> Position:
@@ -221,9 +225,9 @@ class Loop:
         agreed = min(gather(self.replicas, step))
         if agreed != step:
             step, arrays = agreed, self.checkpoints.load(agreed)
-        learner = self.learner
+        task = self.task
         position = from_arrays(
-            step, arrays, learner.modules, learner.state_structure, self.replicas
+            step, arrays, task.modules, task.state_structure, self.replicas
         )
         for later in self.checkpoints.steps():
             if later > step:  # damaged, or not on all workers; they are made again
@@ -233,8 +237,8 @@ class Loop:
         return position
 
     def _slow_down(self, rollbacks: int) -> float:
-        factor = self.guard.rate_factor**rollbacks
-        for rate in self.learner.rates:
+        factor = self.guard.rate_factor**rollbacks if self.guard else 1.0
+        for rate in self.task.rates:
             rate.factor.assign(factor)
         return factor
 
@@ -246,10 +250,10 @@ class Loop:
                 self.workspace.log(f"{error} Trying the one before it.")
         raise RunError(f"No whole checkpoint is left in {self.checkpoints.folder}.")
 
-    def _roll_back(self, position: Position, reason: str) -> Position:
+    def _roll_back(self, position: Position, guard: Guard, reason: str) -> Position:
         """Goes back to the last good checkpoint with a new key and a lower rate."""
         where = f"Learning diverged at update {position.step + 1}: {reason}."
-        if position.rollbacks >= self.guard.max_rollbacks:
+        if position.rollbacks >= guard.max_rollbacks:
             raise EarlyStopError(
                 f"{where} It was rolled back {position.rollbacks} times already; the "
                 f"last good checkpoint is kept. Try a lower learning rate: --resume "
@@ -264,7 +268,7 @@ class Loop:
         factor = self._slow_down(rollbacks)
         self.workspace.log(
             f"{where} Rolled back to update {restored.step} "
-            f"({rollbacks} of {self.guard.max_rollbacks}), new key, "
+            f"({rollbacks} of {guard.max_rollbacks}), new key, "
             f"learning rates times {factor:g}."
         )
         return restored._replace(rollbacks=rollbacks, returned_to=restored.step)

@@ -21,7 +21,7 @@ class Position(NamedTuple):
     Attributes:
       step: updates so far.
       rollbacks: how often the run went back to a checkpoint.
-      state: of the learner, distributed.
+      state: of the task, distributed.
       history: metrics of the last updates.
       returned_to: step of the checkpoint of the last rollback in this process.
     """

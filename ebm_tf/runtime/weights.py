@@ -1,5 +1,6 @@
 """Weight files: where they lie, and how they get into networks."""
 
+import hashlib
 import os
 import re
 import tempfile
@@ -40,26 +41,70 @@ def find_weights(source: str, role: str) -> str:
 
     Args:
       source: a weight file, or a run folder, whose newest averaged weights of the
-        role are meant, or the only ones of a network that did not learn there.
-      role: "energy" or "generator".
+        role are meant.
+      role: "energy", "generator" or "classifier".
 
     Raises:
       WeightsError: if there is none.
     """
     if source.endswith(SUFFIX) and tf.io.gfile.exists(source):
         return source
-    folder = os.path.join(source, FOLDER)
-    is_run = tf.io.gfile.exists(os.path.join(source, CONFIG))
-    if not is_run and not tf.io.gfile.isdir(folder):
+    return weights_of_run(source, role)
+
+
+def weights_of_run(
+    run: str, role: str, *, kind: str = "averaged", step: int | None = None
+) -> str:
+    """The weight file of a network in a run folder.
+
+    Args:
+      run: the folder.
+      role: of the network in that run; one that did not learn has one file.
+      kind: "averaged" or "raw".
+      step: updates that it had made; the newest if None.
+
+    Raises:
+      WeightsError: if there is none.
+    """
+    folder = os.path.join(run, FOLDER)
+    if not _is_run(run):
         raise WeightsError(
-            f"No weights at {source}: expected a file *{SUFFIX} or a run folder."
+            f"No weights at {run}: expected a file *{SUFFIX} or a run folder."
         )
-    pattern = re.compile(rf"{role}(_average_\d+)?{re.escape(SUFFIX)}")
+    frozen = os.path.join(folder, weights_name(role))
+    if tf.io.gfile.exists(frozen):
+        return frozen
+    steps = saved_steps(run, role, kind=kind)
+    if not steps or step not in (None, *steps):
+        when = "yet" if step is None else f"at update {step}"
+        raise WeightsError(
+            f"The run {run} holds no {kind} weights of its {role} {when}."
+        )
+    return os.path.join(folder, weights_name(_infix(role, kind), step or steps[-1]))
+
+
+def saved_steps(run: str, role: str, *, kind: str = "averaged") -> list[int]:
+    """The numbers of updates after which a run has saved a network."""
+    folder = os.path.join(run, FOLDER)
+    pattern = re.compile(rf"{_infix(role, kind)}_(\d+){re.escape(SUFFIX)}")
     files = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
-    names = sorted(name for name in files if pattern.fullmatch(name))
-    if not names:
-        raise WeightsError(f"The run {source} holds no weights of its {role} yet.")
-    return os.path.join(folder, names[-1])
+    return sorted(int(m[1]) for name in files if (m := pattern.fullmatch(name)))
+
+
+def _infix(role: str, kind: str) -> str:
+    return f"{role}_average" if kind == "averaged" else role
+
+
+def _is_run(folder: str) -> bool:
+    return tf.io.gfile.exists(os.path.join(folder, CONFIG)) or tf.io.gfile.isdir(
+        os.path.join(folder, FOLDER)
+    )
+
+
+def digest(path: str) -> str:
+    """The SHA-256 of a file."""
+    with tf.io.gfile.GFile(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def load_weights(model: keras.Model, source: str, role: str) -> str:

@@ -44,6 +44,15 @@ class Workspace:
         """Whether this process writes what all workers share."""
         return self.worker == 0
 
+    @property
+    def root(self) -> str:
+        """The folder of all runs."""
+        return os.path.dirname(os.path.dirname(self.folder))
+
+    def part(self, name: str) -> "Workspace":
+        """The workspace of a part of this run, in a folder below."""
+        return Workspace(os.path.join(self.folder, name), self.worker)
+
     def path(self, *names: str) -> str:
         """The path of a file in this run, whose folder then exists."""
         path = os.path.join(self.folder, *names)
@@ -86,6 +95,14 @@ class Workspace:
         if len(kept) < len(lines):
             self.write(METRICS, "".join(kept))
 
+    def results(self) -> dict[str, Any] | None:
+        """The final figures, or None where the run is not finished."""
+        path = os.path.join(self.folder, RESULTS)
+        if not tf.io.gfile.exists(path):
+            return None
+        with tf.io.gfile.GFile(path, "r") as file:
+            return json.loads(file.read())
+
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Writes the final figures, which make the run a finished one."""
         self.write(RESULTS, json.dumps(results, indent=2) + "\n")
@@ -101,18 +118,17 @@ class Workspace:
         number of its updates, its earlier config likewise.
         """
         changed = differing_fields(saved, config, fixed_only=False)
-        results = self.path(RESULTS)
-        finished = tf.io.gfile.exists(results)
-        if not self.is_chief or (finished and not changed):
-            return not finished or bool(changed)
-        if finished:
-            with tf.io.gfile.GFile(results, "r") as file:
-                num_updates = json.loads(file.read())["num_updates"]
-            kept = self.path(f"results_{num_updates:08d}.json")
-            tf.io.gfile.rename(results, kept, overwrite=True)
+        results = self.results()
+        if not self.is_chief or (results and not changed):
+            return not results or bool(changed)
+        stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        if results:
+            number = results.get("num_updates")
+            label = stamp if number is None else f"{number:08d}"
+            kept = self.path(f"results_{label}.json")
+            tf.io.gfile.rename(self.path(RESULTS), kept, overwrite=True)
         self.log(f"Going on; changed: {', '.join(changed) or 'nothing'}.")
         if changed:
-            stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
             self.write(f"config_until_{stamp}.json", to_json(saved))
         self.write(CONFIG, to_json(config))
         return True
@@ -128,8 +144,10 @@ class Workspace:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
-        return tf.io.gfile.exists(os.path.join(self.folder, CHECKPOINTS))
+        """Whether there is a checkpoint to go on from, of the run or of a part."""
+        own = os.path.join(self.folder, CHECKPOINTS)
+        parts = os.path.join(self.folder, "*", CHECKPOINTS)
+        return tf.io.gfile.exists(own) or bool(tf.io.gfile.glob(parts))
 
     def announce(self) -> None:
         """Prints the folder, as the last line of a program."""

@@ -1,11 +1,11 @@
 """Langevin dynamics: the one kernel that every sampler of this project runs."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Energy, SampleFn
+from ebm_tf.protocols import Energy
 
 
 class LangevinInfo(NamedTuple):
@@ -68,7 +68,26 @@ def _limited(displacement: tf.Tensor, most: float, axes: list[int]) -> tf.Tensor
     return tf.where(norm > most, displacement * (most / norm), displacement)
 
 
-def sampler(kernel: Kernel, *, jit: bool) -> SampleFn:
+class Sampler(Protocol):
+    """A compiled `SampleFn` that can go on with chains.
+
+    The key of a step is that of its absolute index, so that a chain which is cut into
+    pieces is the same chain.
+    """
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        num_steps: int | tf.Tensor,
+        seed: tf.Tensor,
+        *,
+        start: int | tf.Tensor = 0,
+    ) -> tuple[tf.Tensor, Any]:
+        """Moves the images by steps of which the first has the index `start`."""
+        ...
+
+
+def sampler(kernel: Kernel, *, jit: bool) -> Sampler:
     """Compiles a kernel into a function that moves images by any number of steps.
 
     Args:
@@ -78,15 +97,21 @@ def sampler(kernel: Kernel, *, jit: bool) -> SampleFn:
 
     @tf.function(jit_compile=jit, autograph=False)
     def sample(
-        images: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor
+        images: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor, start: tf.Tensor
     ) -> tuple[tf.Tensor, Any]:
         state, info = kernel.init(images)
-        return iterate(kernel, state, info, num_steps, seed)
+        return iterate(kernel, state, info, num_steps, seed, start=start)
 
     def move(
-        images: tf.Tensor, num_steps: int | tf.Tensor, seed: tf.Tensor
+        images: tf.Tensor,
+        num_steps: int | tf.Tensor,
+        seed: tf.Tensor,
+        *,
+        start: int | tf.Tensor = 0,
     ) -> tuple[tf.Tensor, Any]:
         # A Python number would be traced anew for every value.
-        return sample(images, tf.convert_to_tensor(num_steps, tf.int32), seed)
+        counts = (tf.convert_to_tensor(n, tf.int32) for n in (num_steps, start))
+        num_steps, start = counts
+        return sample(images, num_steps, seed, start)
 
     return move

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge, moments
-
-
-def normal(mean, covariance):
-    """Moments whose covariance is exactly the given one."""
-    return Moments(2, np.asarray(mean, float), np.asarray(covariance, float))
+from ebm_tf.evaluation.frechet import (
+    frechet_distance,
+    from_covariance,
+    merge,
+    moments,
+)
 
 
 def sample(n, size, *, seed, shift=0.0):
@@ -26,15 +26,19 @@ SQUARE = np.array([(0, 0), (2, 0), (0, 2), (2, 2)])
 @pytest.mark.parametrize(
     ("first", "second", "distance"),
     [
-        (normal([0, 0], np.eye(2)), normal([3, 4], 4 * np.eye(2)), 27.0),
         (
-            normal([0, 0], [[2, 1], [1, 2]]),
-            normal([0, 0], np.diag([1, 3])),
+            from_covariance([0, 0], np.eye(2)),
+            from_covariance([3, 4], 4 * np.eye(2)),
+            27.0,
+        ),
+        (
+            from_covariance([0, 0], [[2, 1], [1, 2]]),
+            from_covariance([0, 0], np.diag([1, 3])),
             0.5166852,
         ),
         (moments(SQUARE), moments(2 * SQUARE + 1), 10.6666667),
         (moments(SQUARE), moments(SQUARE), 0.0),
-        (normal([1], [[9.0]]), normal([3], [[4.0]]), 5.0),
+        (from_covariance([1], [[9.0]]), from_covariance([3], [[4.0]]), 5.0),
     ],
 )
 def test_closed_forms(first, second, distance):
@@ -90,14 +94,101 @@ def test_parts_merged_in_any_order_are_the_whole():
             np.testing.assert_allclose(merged.scatter, whole.scatter, rtol=1e-9)
 
 
-@pytest.mark.parametrize("count", [2, 5])
-def test_singular_covariances_give_finite_distances(count):
-    first, second = sample(count, 20, seed=8), sample(count, 20, seed=9)
+def test_moments_of_unknown_count_are_compared_but_not_merged():
+    whole = moments(SQUARE)
+    published = from_covariance(whole.mean, whole.covariance)
+    assert published.count is None
+    assert frechet_distance(published, whole) == pytest.approx(0.0, abs=1e-12)
+    for pair in ((published, whole), (whole, published)):
+        with pytest.raises(ValueError, match="known count"):
+            merge(*pair)
+
+
+def test_a_given_covariance_merges_like_the_sample_that_it_came_from():
+    first, second = sample(20, 3, seed=10), sample(30, 3, seed=11, shift=2.0)
+    given = from_covariance(first.mean(0), np.cov(first, rowvar=False), 20)
+    merged, whole = merge(given, moments(second)), moments(np.vstack([first, second]))
+    assert merged.count == 50
+    np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-12)
+    np.testing.assert_allclose(merged.covariance, whole.covariance, rtol=1e-9)
+
+
+def root_trace_of_samples(first, second):
+    """tr (C1 C2)^(1/2) from the centred samples, without covariances.
+
+    The eigenvalues of X^T X Y^T Y are the squared singular values of X Y^T.
+    """
+    pair = [(x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (first, second)]
+    return np.linalg.norm(pair[0] @ pair[1].T, "nuc")
+
+
+@pytest.mark.parametrize("counts", [(2, 2), (2, 5), (5, 40), (40, 5), (64, 63)])
+def test_samples_smaller_than_the_dimension(counts):
+    first = sample(counts[0], 64, seed=8)
+    second = sample(counts[1], 64, seed=9, shift=0.5)
+    difference = first.mean(0) - second.mean(0)
+    variances = first.var(0, ddof=1).sum() + second.var(0, ddof=1).sum()
+    expected = difference @ difference + variances
+    expected -= 2 * root_trace_of_samples(first, second)
     distance = frechet_distance(moments(first), moments(second))
-    assert np.isfinite(distance) and distance > 0
-    same = frechet_distance(moments(first), moments(first))
-    # Rounding enters under a square root.
-    assert same == pytest.approx(0.0, abs=1e-5 * np.trace(moments(first).covariance))
+    assert distance == pytest.approx(expected, rel=1e-9)
+    assert frechet_distance(moments(second), moments(first)) == pytest.approx(
+        distance, rel=1e-9
+    )
+
+
+def test_fewer_samples_than_dimensions_do_not_lose_digits():
+    features = sample(100, 256, seed=12)
+    whole = moments(features)
+    assert 0.0 <= frechet_distance(whole, whole) <= 1e-12 * np.trace(whole.covariance)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "distance"),
+    [
+        # Variances in directions that the other has none in.
+        (np.diag([4.0, 0, 0]), np.diag([0, 9.0, 1.0]), 14.0),
+        (np.diag([4.0, 0, 1.0]), np.diag([9.0, 1.0, 0]), 3.0),
+        (np.zeros([3, 3]), np.zeros([3, 3]), 0.0),
+        (np.zeros([3, 3]), np.eye(3), 3.0),
+        # The pivots come out of order, and scales are far apart.
+        (np.diag([1e-8, 1.0, 1e4]), np.diag([1.0, 1e4, 1e-8]), 19801.97980002),
+        (np.ones([3, 3]), np.ones([3, 3]), 0.0),
+    ],
+)
+def test_closed_forms_of_singular_covariances(first, second, distance):
+    zero = np.zeros(3)
+    pair = from_covariance(zero, first), from_covariance(zero, second)
+    assert frechet_distance(*pair) == pytest.approx(distance, abs=1e-12, rel=1e-12)
+    assert frechet_distance(*reversed(pair)) == pytest.approx(
+        distance, abs=1e-12, rel=1e-12
+    )
+
+
+def test_commuting_covariances_in_any_basis():
+    generator = np.random.default_rng(13)
+    basis = np.linalg.qr(generator.normal(size=(32, 32)))[0]
+    first, second = generator.exponential(size=(2, 32)) ** 3
+    first[:8] = 0.0
+    distance = frechet_distance(
+        from_covariance(np.zeros(32), basis * first @ basis.T),
+        from_covariance(np.ones(32), basis * second @ basis.T),
+    )
+    expected = 32.0 + np.sum((np.sqrt(first) - np.sqrt(second)) ** 2)
+    assert distance == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_never_below_zero(seed):
+    some = moments(sample(10 + 20 * seed, 30, seed=seed))
+    assert frechet_distance(some, some) >= 0.0
+    near = from_covariance(some.mean + 1e-9, some.covariance * (1 + 1e-12))
+    assert frechet_distance(some, near) >= 0.0
+
+
+def test_what_is_not_finite_shows():
+    broken = from_covariance([np.nan, 0.0], np.eye(2))
+    assert np.isnan(frechet_distance(broken, moments(SQUARE)))
 
 
 def test_a_sample_without_variance():

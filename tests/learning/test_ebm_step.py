@@ -36,9 +36,9 @@ TRANSIENT = Transient(start="noise", num_steps=3)
 NOTHING = tf.zeros([0])
 
 
-def quadratic_step(learner, settings: Settings = TRANSIENT, *, tau=None, **parts):
+def quadratic_step(task, settings: Settings = TRANSIENT, *, tau=None, **parts):
     """A step of an energy of 2x2 pixels whose chains start from noise."""
-    energy = tempered(network(learner.model), TEMPERATURE)
+    energy = tempered(network(task.model), TEMPERATURE)
     energy = energy if tau is None else total(energy, gaussian(tau))
     kernel = langevin(energy, drift=NOISE**2 / 2, noise=NOISE)
     defaults = {
@@ -48,7 +48,7 @@ def quadratic_step(learner, settings: Settings = TRANSIENT, *, tau=None, **parts
         "data_epsilon": 0.0,
     }
     sample = sampler(kernel, jit=False)
-    return make_step(learner, chain_source(settings), sample, **(defaults | parts))
+    return make_step(task, chain_source(settings), sample, **(defaults | parts))
 
 
 def normal_data(count, stddev=0.5):
@@ -75,18 +75,18 @@ def learn(
     size=64,
     rate=0.1,
 ):
-    """Learns from normal data on all replicas; (learner, metrics, last chains)."""
+    """Learns from normal data on all replicas; (task, metrics, last chains)."""
     replicas = Replicas(strategy, jit=False)
     with strategy.scope():
-        learner = descending(quadratic, rate, average_decay=0.98)
-    run = replicated(replicas, quadratic_step(learner, settings))
+        task = descending(quadratic, rate, average_decay=0.98)
+    run = replicated(replicas, quadratic_step(task, settings))
     data = tf.split(normal_data(size * replicas.count), replicas.count)
     batch = distributed(replicas, [EbmBatch(part, NOTHING) for part in data])
     state, records = distributed(replicas, [begin(size)] * replicas.count), []
     for update in range(num_updates):
         state, metrics, chains = run(state, batch, tf.random.fold_in(seed, update))
         records.append(metrics)
-    return learner, records, [part.images.numpy() for part in local(replicas, chains)]
+    return task, records, [part.images.numpy() for part in local(replicas, chains)]
 
 
 def test_learning_finds_the_stiffness_whose_chains_have_the_variance_of_data(
@@ -94,14 +94,12 @@ def test_learning_finds_the_stiffness_whose_chains_have_the_variance_of_data(
 ):
     """The discretised chain, not the continuous one, has the variance of the data."""
     settings = Persistent(start="noise", bank_size=512, num_steps=10, rejuvenation=0.02)
-    learner, records, _ = learn(
-        two_replicas, 300, settings=settings, size=128, rate=0.2
-    )
+    task, records, _ = learn(two_replicas, 300, settings=settings, size=128, rate=0.2)
     contraction = math.sqrt(1.0 - NOISE**2 / 0.5**2)
     stiffness = (1.0 - contraction) * 2.0 * TEMPERATURE / NOISE**2
     continuous = TEMPERATURE / 0.5**2
     assert stiffness - continuous == pytest.approx(0.22, abs=0.01)
-    learned_stiffness, slope = scalars(averaged(learner))
+    learned_stiffness, slope = scalars(averaged(task))
     assert learned_stiffness == pytest.approx(stiffness, abs=0.08)
     assert slope == pytest.approx(0.0, abs=0.1)
     late = [abs(metrics["energy_difference"]) for metrics in records[-100:]]
@@ -126,13 +124,13 @@ def test_replicas_with_equal_chains_draw_different_noise(two_replicas):
 
 def test_only_the_energy_of_data_and_chains_moves_the_weights():
     """Neither the way of the chains nor the Gaussian factor enters the gradient."""
-    learner, plain = descending(quadratic, 0.1), descending(quadratic, 0.1)
+    task, plain = descending(quadratic, 0.1), descending(quadratic, 0.1)
     data = normal_data(6)
-    step = quadratic_step(learner, tau=0.2)
+    step = quadratic_step(task, tau=0.2)
     state, metrics, chains = step(begin(), EbmBatch(data, NOTHING), SEED)
     expected = contrastive_update(plain, data, chains.images, TEMPERATURE)
-    np.testing.assert_allclose(scalars(learner.model), scalars(plain.model), rtol=1e-6)
-    assert scalars(learner.model)[0] != 1.0
+    np.testing.assert_allclose(scalars(task.model), scalars(plain.model), rtol=1e-6)
+    assert scalars(task.model)[0] != 1.0
     for name, value in expected.items():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
     assert int(state.num_updates) == 1

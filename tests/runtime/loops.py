@@ -1,4 +1,4 @@
-"""A learner without networks, to see the loop alone."""
+"""A task without networks, to see the loop alone."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ import tensorflow as tf
 from ebm_tf.config.parts import Guard
 from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.loop import Learner, Loop, Moment
+from ebm_tf.runtime.loop import Loop, Moment, Task
 from ebm_tf.runtime.workspace import Workspace
 
 # Visit (0 is the first) and update (1 is the first) -> the metric "loss".
@@ -53,8 +53,8 @@ class Walk:
     def batches(self, start: int) -> Iterator[int]:
         return itertools.count(start)
 
-    def learner(self) -> Learner:
-        return Learner(
+    def task(self) -> Task:
+        return Task(
             step=self.step,
             initial_state=self.begin,
             state_structure=(0, 0),
@@ -76,7 +76,7 @@ def make_loop(
 ) -> Loop:
     os.makedirs(str(folder), exist_ok=True)
     return Loop(
-        walk.learner(),
+        walk.task(),
         Replicas(strategy, jit=False),
         Workspace(str(folder)),
         guard=guard or Guard(),

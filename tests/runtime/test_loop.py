@@ -105,8 +105,8 @@ def test_state_survives_on_two_replicas(tmp_path, two_replicas):
     replicas = Replicas(two_replicas, jit=False)
     loop = make_loop(Walk(), tmp_path, two_replicas)
     parts = [(np.full([3], r, np.float32), np.int64(r)) for r in (1, 2)]
-    learner = loop.learner._replace(initial_state=lambda: distributed(replicas, parts))
-    loop = dataclasses.replace(loop, learner=learner)
+    task = loop.task._replace(initial_state=lambda: distributed(replicas, parts))
+    loop = dataclasses.replace(loop, task=task)
     loop.run(0, [])
     position = loop.run(0, [])
     for part, expected in zip(local(replicas, position.state), parts, strict=True):
@@ -123,8 +123,8 @@ def test_another_number_of_replicas_is_told(tmp_path, request, before, after):
     replicas = Replicas(strategies[0], jit=False)
     parts = [(np.zeros([3], np.float32), np.int64(0))] * replicas.count
     loop = make_loop(Walk(), tmp_path, strategies[0])
-    learner = loop.learner._replace(initial_state=lambda: distributed(replicas, parts))
-    dataclasses.replace(loop, learner=learner).run(0, [])
+    task = loop.task._replace(initial_state=lambda: distributed(replicas, parts))
+    dataclasses.replace(loop, task=task).run(0, [])
     with pytest.raises(RunError, match="saved with . replicas and cannot go on"):
         make_loop(Walk(), tmp_path, strategies[1]).run(0, [])
 

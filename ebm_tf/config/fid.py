@@ -1,0 +1,157 @@
+"""Experiments that measure the samples of a learned model."""
+
+import dataclasses
+import typing
+from typing import Any, ClassVar, Literal
+
+from ebm_tf.config.chains import Start
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import Settings, adjustable, require, runtime
+from ebm_tf.config.ebm import EbmExperiment, EbmLearning
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureExtractor(Settings):
+    """What images are compared by.
+
+    Attributes:
+      name: "inception_2015", by which published distances are made; "inception_keras",
+        "classifier" and "pixels", which are comparable with themselves only.
+      weights: of inception_2015, classify_image_graph_def.pb or the archive that holds
+        it; of inception_keras, a file, or Keras' own if None; of a classifier, a
+        weight file or a run folder.
+      classifier: the network of name="classifier".
+    """
+
+    name: Literal["inception_2015", "inception_keras", "classifier", "pixels"]
+    weights: str | None = None
+    classifier: ClassifierNetwork | None = None
+
+    def validate(self) -> None:
+        """Checks that a classifier is there where it is needed."""
+        require(
+            (self.name == "classifier") == (self.classifier is not None),
+            "Expected features.classifier where features.name='classifier', and only "
+            "there.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep(Settings):
+    """The saved weights of a run that are measured one after the other.
+
+    Attributes:
+      first: the first number of updates.
+      last: the last one; no end if None.
+      every: only multiples of this many updates.
+    """
+
+    first: int = 1
+    last: int | None = None
+    every: int = 1
+
+    def validate(self) -> None:
+        """Checks that the range is one."""
+        require(self.every > 0, f"Expected every={self.every} > 0.")
+        require(
+            self.last is None or self.first <= self.last,
+            f"Expected first={self.first} to be at most last={self.last}.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleMeasurement(EbmExperiment):
+    """Runs Langevin chains of a learned model and measures their images.
+
+    Attributes:
+      weights: the folder of the run that learned the model; its networks are used
+        where none are named for them.
+      weights_kind: whether the run's averaged or raw weights are meant.
+      sweep: measures saved weights of the run one after the other; only the newest
+        if None.
+      start: where chains begin.
+      noise_scale: half-width of the uniform noise of start="noise".
+      num_samples: chains in all.
+      batch: chains at once, over all replicas.
+      num_steps: Langevin steps from start to sample; of several numbers, each is
+        measured on the same chains.
+      denoising_steps: further steps without noise before a sample is taken.
+      joint_temperature: J, which divides the learned energies, not the Gaussian.
+      features: what images are compared by.
+      reference: a file of moments to compare with, as published; the moments of
+        `data` if None.
+      num_reference: images of `data` to compare with; all if None.
+      record_every: Langevin steps between records of energies, which are also the
+        pieces in which chains are run; a hundredth of all if None.
+      save_every: pieces between checkpoints.
+    """
+
+    executable: ClassVar[str] = "fid"
+
+    features: FeatureExtractor
+    weights: str | None = None
+    weights_kind: Literal["averaged", "raw"] = "averaged"
+    sweep: Sweep | None = None
+    start: Start = "generator"
+    noise_scale: float = 1.0
+    num_samples: int = 50_000
+    batch: int = 96
+    num_steps: int | tuple[int, ...] = 100
+    denoising_steps: int = 0
+    joint_temperature: float = 1.0
+    reference: str | None = None
+    num_reference: int | None = adjustable(None)
+    record_every: int | None = None
+    save_every: int = runtime(10)
+
+    def validate(self) -> None:
+        """Checks counts, and that what is needed is there."""
+        super().validate()
+        self.require_positive("batch", "save_every", "joint_temperature", "noise_scale")
+        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
+        for name, least in (("num_reference", 2), ("record_every", 1)):
+            value = getattr(self, name)
+            require(
+                value is None or value >= least,
+                f"Expected {name}={value} >= {least}.",
+            )
+        marks = self.measured_steps
+        require(
+            bool(marks) and marks[0] > 0 and list(marks) == sorted(set(marks)),
+            f"Expected num_steps={self.num_steps} to rise from above 0.",
+        )
+        require(
+            self.denoising_steps >= 0,
+            f"Expected denoising_steps={self.denoising_steps} >= 0.",
+        )
+        require(
+            (self.start == "generator") == (self.generator is not None),
+            "Expected a generator where start='generator', and only there.",
+        )
+
+    @property
+    def measured_steps(self) -> tuple[int, ...]:
+        """The numbers of Langevin steps after which images are measured."""
+        steps = self.num_steps
+        return steps if isinstance(steps, tuple) else (steps,)
+
+    @property
+    def piece(self) -> int:
+        """Langevin steps between records."""
+        return self.record_every or -(-self.measured_steps[-1] // 100)
+
+
+def measurement_of(learning: EbmLearning, **settings: Any) -> SampleMeasurement:
+    """The measurement of what an experiment learns, chains beginning where its do.
+
+    Args:
+      learning: has the data, the networks, the temperatures and the Langevin step.
+      **settings: of `SampleMeasurement`, in place of these.
+    """
+    names = [field.name for field in dataclasses.fields(EbmExperiment)]
+    shared = {name: getattr(learning, name) for name in names}
+    chains = learning.chains
+    shared |= {"start": chains.start, "noise_scale": chains.noise_scale} | settings
+    if shared["start"] != "generator":
+        shared["generator"] = None
+    return typing.cast(Any, SampleMeasurement)(**shared)

@@ -1,0 +1,109 @@
+"""Summaries of the images that samples are compared with, made once."""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.data.ordering import Source
+from ebm_tf.data.pipelines import images_in_order, num_images
+from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.features import Extractor
+from ebm_tf.evaluation.frechet import Moments
+from ebm_tf.evaluation.summaries import Summary, published, summarize
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.extraction import extracted
+from ebm_tf.runtime.moment_files import load_moments
+from ebm_tf.runtime.workspace import Workspace, replace_file
+
+FOLDER = "reference"
+FORMAT = 1  # to be raised where the same images would get other features
+
+
+def summary_of_reference(
+    config: SampleMeasurement,
+    source: Source,
+    extractor: Extractor,
+    replicas: Replicas,
+    workspace: Workspace,
+) -> tuple[Summary, str]:
+    """What samples are compared with, and what it is, for people to read.
+
+    The summary of a dataset is kept beside the runs, under a key of everything that
+    determines it.
+
+    Raises:
+      DataError: if published moments are missing or damaged.
+      ConfigError: if they are of other features.
+    """
+    if config.reference:
+        moments = load_moments(config.reference)
+        if len(moments.mean) != extractor.size:
+            raise ConfigError(
+                f"The moments {config.reference} have {len(moments.mean)} dimensions, "
+                f"the features {extractor.name} have {extractor.size}."
+            )
+        return published(moments), config.reference
+    count = num_images(source, config.num_reference)
+    name = f"{config.data.name}, split {config.data.split}, {count:,} images"
+    path = _cache_path(config, source, extractor, workspace)
+    if (kept := _load(path)) is not None:
+        return kept, name
+    workspace.log(f"Features {extractor.name} of the reference: {name}.")
+    images = (
+        pixels.to_bytes(part)
+        for part, _ in images_in_order(source, config.data, limit=count)
+    )
+    summary = summarize(extracted(images, extractor, replicas), count, num_parts=1)
+    _save(path, summary)
+    return summary, name
+
+
+def _cache_path(
+    config: SampleMeasurement,
+    source: Source,
+    extractor: Extractor,
+    workspace: Workspace,
+) -> str:
+    data = config.data
+    key: Mapping[str, Any] = {
+        "format": FORMAT,
+        "data": [data.name, data.split, data.image_size, data.channels],
+        "origin": [source.origin, source.num_examples],
+        "count": num_images(source, config.num_reference),
+        "extractor": [extractor.name, extractor.size, extractor.resize],
+        "weights": extractor.weights,
+    }
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    name = f"{data.name}_{extractor.name}_{digest}.npz"
+    return os.path.join(workspace.root, FOLDER, name)
+
+
+def _save(path: str, summary: Summary) -> None:
+    whole, buffer = summary.whole, io.BytesIO()
+    np.savez(
+        buffer,
+        mu=whole.mean,
+        sigma=whole.covariance,
+        count=whole.known_count,
+        vectors=summary.vectors,
+    )
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    replace_file(path, buffer.getvalue())
+
+
+def _load(path: str) -> Summary | None:
+    """What was kept; None where nothing was, or it is damaged and made again."""
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
+            moments = Moments(int(stored["count"]), stored["mu"], stored["sigma"])
+            return Summary([moments], [], stored["vectors"])
+    except (OSError, ValueError, KeyError, EOFError, tf.errors.OpError):
+        return None

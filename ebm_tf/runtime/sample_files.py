@@ -1,0 +1,65 @@
+"""Samples as files: bytes, one file for each round of chains and worker."""
+
+import io
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.errors import RunError
+from ebm_tf.runtime.workspace import Workspace, replace_file
+
+FOLDER = "samples"
+
+
+def save_samples(
+    workspace: Workspace, num_steps: int, index: int, images: np.ndarray
+) -> None:
+    """Writes images [n, H, W, C] in [-1, 1] of this worker, rounded to 8 bits.
+
+    Args:
+      workspace: the run's folder.
+      num_steps: Langevin steps that the chains have made.
+      index: of the round.
+      images: those that are not finite are counted and left out.
+    """
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    buffer = io.BytesIO()
+    np.savez(
+        buffer,
+        images=pixels.to_bytes(images[finite]),
+        num_not_finite=np.sum(~finite),
+    )
+    name = f"{index:05d}_{workspace.worker}.npz"
+    path = workspace.path(FOLDER, f"{num_steps:08d}", name)
+    replace_file(path, buffer.getvalue())
+
+
+def saved_steps(folder: str) -> list[int]:
+    """The numbers of Langevin steps of which a run has samples."""
+    path = os.path.join(folder, FOLDER)
+    if not tf.io.gfile.isdir(path):
+        return []
+    return sorted(int(name.rstrip("/")) for name in tf.io.gfile.listdir(path))
+
+
+def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields images uint8 [n, H, W, C] and how many more were not finite, by rounds.
+
+    Raises:
+      RunError: if there are none, or a file is damaged.
+    """
+    path = os.path.join(folder, FOLDER, f"{num_steps:08d}")
+    names = sorted(tf.io.gfile.listdir(path)) if tf.io.gfile.isdir(path) else []
+    names = [name for name in names if name.endswith(".npz")]
+    if not names:
+        raise RunError(f"{folder} has no samples after {num_steps} Langevin steps.")
+    for name in names:
+        file_path = os.path.join(path, name)
+        try:
+            with tf.io.gfile.GFile(file_path, "rb") as file, np.load(file) as stored:
+                yield stored["images"], int(stored["num_not_finite"])
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise RunError(f"The samples {file_path} are damaged: {error}.") from error
