@@ -1,9 +1,11 @@
 """The kinds of experiments by name, for configs that are read from JSON."""
 
+from ebm_tf.config.comparison import Comparison
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
 from ebm_tf.config.fid import SampleMeasurement
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
-    kind.__name__: kind for kind in (EbmTraining, LongRunTraining, SampleMeasurement)
+    kind.__name__: kind
+    for kind in (EbmTraining, LongRunTraining, SampleMeasurement, Comparison)
 }

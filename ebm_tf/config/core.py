@@ -202,15 +202,23 @@ def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> N
     hints = field_types(cls)
     require(key in hints, _unknown_key(key, hints))
     if rest:
-        nested = mapping[key]
-        require(
-            isinstance(nested, dict),
-            f"Expected {key} to have fields, but it is {nested!r}.",
-        )
+        nested = mapping[key] = _with_fields(mapping[key], hints[key], key)
         _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
     else:
         value = _parsed(text, hints[key], key)
         mapping[key] = to_mapping(value) if dataclasses.is_dataclass(value) else value
+
+
+def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
+    """The mapping that a nested assignment goes into; begun where it was None."""
+    if value is None:
+        kinds = [o for o in typing.get_args(hint) if dataclasses.is_dataclass(o)]
+        if len(kinds) == 1:
+            return {"type": typing.cast(type, kinds[0]).__name__}
+    require(
+        isinstance(value, dict), f"Expected {key} to have fields, but it is {value!r}."
+    )
+    return value
 
 
 def _settings_class(hint: Any, name: str) -> type:

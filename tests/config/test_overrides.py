@@ -4,6 +4,7 @@ import pytest
 
 from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import override
+from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import COOPERATIVE, TRANSIENT, experiment
 
@@ -63,7 +64,10 @@ def test_every_field_is_reached(config, assignment, value):
         ("data.random_crop=yes", "Expected random_crop='yes' to be of type bool."),
         ("device=gpus", "Expected device='gpus' to be of type Literal["),
         ("chains.num_steps=((1, 0), (2,))", "Expected num_steps=((1, 0), (2,)) to be"),
-        ("generator.width=3", "Expected generator to have fields, but it is None."),
+        (
+            "gaussian_stddev.x=3",
+            "Expected gaussian_stddev to have fields, but it is None.",
+        ),
         ("seed.x=3", "Expected seed to have fields, but it is 0."),
         ("langevin=3", "Expected langevin=3 to be of type Langevin."),
         ("langevin.noise=-1", "Expected noise=-1.0 >= 0."),
@@ -102,3 +106,8 @@ def test_the_last_of_equal_assignments_holds():
 def test_nothing_to_change():
     assert override(COOPERATIVE, []) == COOPERATIVE
     assert isinstance(override(TRANSIENT, []).chains, Transient)
+
+
+def test_what_was_none_is_begun_with_its_defaults():
+    config = override(experiment(), ["generator.width=3", "generator.latent_size=7"])
+    assert config.generator == GeneratorNetwork(width=3, latent_size=7)

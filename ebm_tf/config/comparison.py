@@ -1,0 +1,68 @@
+"""Experiments that compare learned models by the life of their chains."""
+
+import dataclasses
+from typing import ClassVar
+
+from ebm_tf.config.chains import Start
+from ebm_tf.config.core import Experiment, require, runtime
+from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
+from ebm_tf.config.parts import Data
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Comparison(Experiment):
+    """Runs the chains of several models from the same starts for equally long.
+
+    Attributes:
+      data: images that samples are compared with, and that chains may start from.
+      features: what images are compared by.
+      runs: folders of the runs that learned the models.
+      start: where chains begin.
+      num_samples: chains of each model.
+      batch: chains at once, over all replicas.
+      num_steps: numbers of Langevin steps after which images are measured.
+      save_every: pieces of a chain, a hundredth each, between checkpoints.
+    """
+
+    executable: ClassVar[str] = "compare"
+
+    data: Data
+    features: FeatureExtractor
+    runs: tuple[str, ...] = ()
+    start: Start = "data"
+    num_samples: int = 1000
+    batch: int = 500
+    num_steps: tuple[int, ...] = (100, 1000, 10_000, 100_000)
+    save_every: int = runtime(5)
+
+    def validate(self) -> None:
+        """Checks that there is something to compare from a common start."""
+        super().validate()
+        require(
+            self.start != "generator",
+            "Expected start='noise' or 'data', which all models have.",
+        )
+        require(all(self.runs), f"Expected runs={self.runs} to be folders.")
+
+    def measurement(self, run: str, learned: EbmLearning) -> SampleMeasurement:
+        """The measurement of one of the models."""
+        shared = {
+            name: getattr(self, name)
+            for name in (
+                "data",
+                "features",
+                "start",
+                "num_samples",
+                "batch",
+                "num_steps",
+                "save_every",
+                "seed",
+                "device",
+                "compute_dtype",
+            )
+        }
+        networks = {"energy": dataclasses.replace(learned.energy, weights=None)}
+        if learned.prior is not None:
+            networks["prior"] = dataclasses.replace(learned.prior, weights=None)
+        return measurement_of(learned, weights=run, **networks, **shared)
