@@ -33,8 +33,9 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
     if config.sweep is not None:
         return _sweep(session, reference, workspace)
     results = session.measure(None, reference, workspace)
-    if len(config.measured_steps) > 1 and workspace.is_chief:
-        rows = [row for row in results["by_num_steps"] if row["fid"] is not None]
+    rows = results.get("by_num_steps", [])  # of the first worker
+    rows = [row for row in rows if row["fid"] is not None]
+    if rows:
         curve = [row["num_steps"] for row in rows], [row["fid"] for row in rows]
         figures.save_curves(
             workspace.path("plots", "fid_by_num_steps.png"),
@@ -75,8 +76,11 @@ def _sweep(
     results: dict[int, dict[str, Any]] = {}
     for step in session.swept_steps(sweep) if sweep else []:
         part = workspace.part(f"update_{step:08d}")
-        results[step] = part.results() or session.measure(step, reference, part)
-        part.write_results(results[step])
+        kept = part.results()
+        if kept is None or kept["reference"] != reference[1]:
+            kept = session.measure(step, reference, part)
+            part.write_results(kept)
+        results[step] = kept
         if workspace.is_chief:
             _plot(session, results, workspace)
     if not workspace.is_chief:

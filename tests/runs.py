@@ -1,6 +1,7 @@
 """Whole runs that are small enough for a test, as a user starts them."""
 
 import contextlib
+import importlib
 import io
 import json
 import os
@@ -16,7 +17,9 @@ import h5py
 import numpy as np
 
 from ebm_tf.config import core
-from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.core import Experiment
+from ebm_tf.config.ebm import EbmLearning, EbmTraining
+from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.runtime import launch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -131,13 +134,30 @@ def tiny(**changed: object) -> EbmTraining:
     return core.override(config, [f"{name}={v}" for name, v in settings.items()])
 
 
-def learn_here(config: EbmTraining, output: pathlib.Path) -> tuple[pathlib.Path, dict]:
-    """Runs an experiment in this process; its folder and results."""
-    from ebm_tf import train  # TensorFlow, which not every test needs
-    from ebm_tf.runtime import workspace
+def measuring(
+    learning: EbmLearning, run: object, **settings: object
+) -> SampleMeasurement:
+    """A short measurement, in pixels, of what a run has learned."""
+    given = {"num_samples": 20, "batch": 20, "num_steps": 4, "record_every": 2}
+    return measurement_of(
+        learning,
+        **{
+            "name": f"{learning.name}_fid",
+            "features": FeatureExtractor(name="pixels"),
+            "weights": str(run),
+            **given,
+            **settings,
+        },
+    )
 
+
+def learn_here(config: Experiment, output: pathlib.Path) -> tuple[pathlib.Path, dict]:
+    """Runs an experiment in this process; its folder and results."""
+    from ebm_tf.runtime import workspace  # TensorFlow, which not every test needs
+
+    executable = importlib.import_module(f"ebm_tf.{config.executable}")
     run = workspace.create(str(output), config, 1_700_000_000)
-    results = train.run(config, run)
+    results = executable.run(config, run)
     run.write_results(results)
     return pathlib.Path(run.folder), results
 

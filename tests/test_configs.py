@@ -8,22 +8,24 @@ import keras
 import numpy as np
 import pytest
 
-from ebm_tf import train
 from ebm_tf.config import core
-from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.ebm import EbmExperiment, EbmLearning, LongRunTraining
+from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
 from ebm_tf.models.catalogue import build_energy, build_generator
-from ebm_tf.runtime import workspace
+from ebm_tf.models.ebm import build_models, image_shape
+from ebm_tf.runtime import ebm_run, workspace
+from ebm_tf.runtime.ebm_session import open_session
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays
 
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
-HUGE = ("imagenet_medconv", "imagenet_prior")
+HUGE = ("imagenet_medconv", "imagenet_prior", "imagenet_conv", "imagenet_longrun")
 
 
-def load(name: str) -> EbmTraining:
+def load(name: str) -> EbmLearning:
     config = core.load(str(ROOT / "configs" / f"{name}.py"))
-    assert isinstance(config, EbmTraining)
+    assert isinstance(config, EbmLearning)
     return config
 
 
@@ -35,30 +37,38 @@ def test_the_docstring_says_the_command(path):
     assert file == str(path.relative_to(ROOT))
     assert program == f"ebm_tf/{core.load(str(path)).executable}.py"
     config = core.load(str(path))
-    if isinstance(config, EbmTraining) and config.generator is not None:
+    if isinstance(config, EbmLearning) and config.generator is not None:
         if config.generator_optimizer is None:
             assert "--set generator.weights=FILE" in text
+    if isinstance(config, LongRunTraining):
+        assert "--set prior.weights=RUN" in text
+    if isinstance(config, SampleMeasurement):
+        assert "--set weights=RUN" in text
+        if config.features.name == "inception_2015":
+            assert "--set features.weights=classify_image_graph_def.pb" in text
 
 
 @pytest.mark.parametrize(
-    "name",
+    "path",
     [
-        pytest.param(path.stem, marks=[pytest.mark.slow] * (path.stem in HUGE))
+        pytest.param(path, marks=[pytest.mark.slow] * (path.stem in HUGE), id=path.stem)
         for path in CONFIGS
+        if isinstance(core.load(str(path)), EbmExperiment)
     ],
 )
-def test_networks_are_built(name):
-    config = load(name)
-    size = (config.data.image_size, config.data.channels, config.compute_dtype)
-    shape = (None, config.data.image_size, config.data.image_size, size[1])
-    energy = build_energy(config.energy, *size)
-    assert energy.input_shape == shape and energy.output_shape == (None, 1)
-    assert energy.count_params() > 1000
-    if config.generator is not None:
-        generator = build_generator(config.generator, *size)
-        assert generator.output_shape == shape
+def test_networks_are_built(path):
+    config = core.load(str(path))
+    assert isinstance(config, EbmExperiment)
+    models, shape = build_models(config), (None, *image_shape(config))
+    assert (models.prior is None) == (config.prior is None)
+    for energy in filter(None, (models.energy, models.prior)):
+        assert energy.input_shape == shape and energy.output_shape == (None, 1)
+        assert energy.count_params() > 1000
+    assert (models.generator is None) == (config.generator is None)
+    if models.generator is not None and config.generator is not None:
+        assert models.generator.output_shape == shape
         conditional = config.generator.architecture == "biggan_conditional"
-        assert generator.input_shape == (None, 128 + conditional)
+        assert models.generator.input_shape == (None, 128 + conditional)
     keras.utils.clear_session()
 
 
@@ -73,10 +83,17 @@ def data_dir(tmp_path_factory) -> str:
     return str(folder / "tfds")
 
 
-def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmTraining:
+def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmLearning:
     """The experiment with everything small that makes it slow."""
     config = load(name)
-    generator = config.generator
+    generator, prior = config.generator, config.prior
+    small = {"num_steps": 2, "bank_size": 8}
+    if prior is not None:
+        weights = str(pathlib.Path(data_dir) / f"{name}_prior.weights.h5")
+        prior = dataclasses.replace(prior, width=4)
+        build_energy(prior, 32, 3, "float32").save_weights(weights)
+        prior = dataclasses.replace(prior, weights=weights)
+        small |= {"burn_in_size": 8, "burn_in_steps": 2, "burn_in_visits": 1}
     if generator is not None:
         generator = dataclasses.replace(generator, width=4)
         if config.generator_optimizer is None:
@@ -87,8 +104,9 @@ def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmTraining:
         config,
         data=dataclasses.replace(config.data, directory=data_dir),
         energy=dataclasses.replace(config.energy, width=4),
-        chains=dataclasses.replace(config.chains, num_steps=2, bank_size=8),
+        chains=dataclasses.replace(config.chains, **small),
         generator=generator,
+        prior=prior,
         samples=dataclasses.replace(config.samples, num_samples=4, num_steps=2),
         batch=4,
         num_updates=num_updates,
@@ -99,23 +117,30 @@ def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmTraining:
 @pytest.fixture
 def unmeasured(monkeypatch) -> None:
     """Without the distance in 3,072 dimensions, which takes seconds."""
-    monkeypatch.setattr(train, "MOST_DIMENSIONS", 64)
+    monkeypatch.setattr(ebm_run, "MOST_DIMENSIONS", 64)
 
 
-def learn(config: EbmTraining, run: workspace.Workspace) -> dict:
-    results = train.run(config, run)
+def learn(config: EbmLearning, run: workspace.Workspace) -> dict:
+    results = ebm_run.learn(open_session(config), run)
     assert results["num_updates"] == config.num_updates
     return saved_arrays(pathlib.Path(run.folder), config.num_updates)
 
 
-def create(folder, config: EbmTraining) -> workspace.Workspace:
+def create(folder, config: EbmLearning) -> workspace.Workspace:
     return workspace.create(str(folder), config, 1_700_000_000)
 
 
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     "name",
-    ["cifar10_medconv", "cifar10_medconv_data", "cifar10_prior", "mnist_nonconv"],
+    [
+        "cifar10_medconv",
+        "cifar10_medconv_data",
+        "cifar10_prior",
+        "cifar10_conv",
+        "cifar10_conv_data",
+        "mnist_nonconv",
+    ],
 )
 def test_two_steps_at_32_pixels(name, data_dir, tmp_path):
     config = tiny(name, data_dir)

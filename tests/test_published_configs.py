@@ -4,7 +4,8 @@ import pytest
 
 from ebm_tf.config import core
 from ebm_tf.config.chains import Persistent
-from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.ebm import EbmTraining, LongRunTraining
+from ebm_tf.config.fid import SampleMeasurement
 from tests.runs import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/*.py"))
@@ -141,4 +142,65 @@ def test_golden_drifts(name, multiplier):
 
 def test_all_configs_of_the_table_and_no_others():
     names = {path.stem for path in CONFIGS}
-    assert names >= {*PUBLISHED, "digits_nonconv", "digits_medconv", "mnist_nonconv"}
+    ours = {"nonconv", "medconv", "prior", "conv"}
+    laptop = {"mnist_nonconv", *(f"digits_{kind}" for kind in ours)}
+    assert names == {*PUBLISHED, *LONG_RUN, *laptop}
+
+
+LONG_RUN = {
+    "cifar10_conv": ("cifar10", 32, 2e-2, 1e-4, 2.5e-5, 10_000, "generator"),
+    "cifar10_conv_data": ("cifar10", 32, 2e-2, 1e-4, 2.5e-5, 10_000, "data"),
+    "celeb_a_conv": ("celeb_a", 64, 2e-2, 1e-4, 2.5e-5, 15_000, "generator"),
+    "imagenet_conv": ("imagenet2012", 64, 1.5e-2, 1e-5, 1e-4, 15_000, "generator"),
+}
+
+
+@pytest.mark.parametrize("name", LONG_RUN)
+def test_published_long_run_values(name):
+    config = core.load(str(ROOT / "configs" / f"{name}.py"))
+    assert isinstance(config, LongRunTraining)
+    data, size, epsilon, temperature, rate, bank_size, start = LONG_RUN[name]
+    assert (config.data.name, config.data.image_size) == (data, size)
+    assert config.data.random_crop == (data == "imagenet2012")
+    assert config.data_epsilon == epsilon and config.langevin.noise == 1e-2
+    assert config.temperature == temperature and config.prior_temperature is None
+    assert config.gaussian_stddev == 0.15
+    assert config.num_updates == 250_000 and config.batch == 128
+    optimizer = config.energy_optimizer
+    assert optimizer.learning_rate == ((rate, 0), *STAIR[1:])
+    assert optimizer.average_decay == 0.0 and optimizer.max_grad_norm is None
+    chains = config.chains
+    assert (chains.start, chains.bank_size) == (start, bank_size)
+    assert (chains.num_steps, chains.burn_in_steps) == (100, 100)
+    assert (chains.burn_in_size, chains.burn_in_visits) == (1000, 750)
+    architecture = {"generator": "sngan", "data": None}[start]
+    if data == "imagenet2012":
+        architecture = "biggan_conditional"
+    assert (config.generator and config.generator.architecture) == architecture
+    # Hill et al. (2022): an ImageNet prior at a tenth of the temperature drifts more.
+    factor = config.langevin.drift_factor / config.temperature
+    assert factor == pytest.approx(5.0 if data == "imagenet2012" else 0.5)
+
+
+MEASURED = {
+    "cifar10_shortrun": (49_920, 350, 1.0, 32),
+    "celeb_a_shortrun": (49_920, 300, 1.0, 64),
+    "imagenet_shortrun": (49_920, 320, 1.0, 128),
+    "cifar10_longrun": (5088, (100_000, 1_000_000), 1.005, 32),
+    "celeb_a_longrun": (5088, (100_000, 1_000_000), 1.01, 64),
+    "imagenet_longrun": (5088, (100_000, 1_000_000), 1.01, 64),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_published_measurements(name):
+    config = core.load(str(ROOT / "configs_fid" / f"{name}.py"))
+    assert isinstance(config, SampleMeasurement)
+    num_samples, num_steps, joint_temperature, size = MEASURED[name]
+    assert (config.num_samples, config.batch) == (num_samples, 96)
+    assert num_samples % 96 == 0 and config.num_steps == num_steps
+    assert config.joint_temperature == joint_temperature
+    assert config.data.image_size == size and not config.data.random_crop
+    assert (config.prior is not None) == name.endswith("longrun")
+    assert config.features.name == "inception_2015" and config.denoising_steps == 0
+    assert config.start == "generator" and config.num_reference is None

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import ArrayLike
 
 
 class Moments(NamedTuple):
@@ -46,7 +47,7 @@ def moments(features: np.ndarray) -> Moments:
 
 
 def from_covariance(
-    mean: np.ndarray, covariance: np.ndarray, count: int | None = None
+    mean: ArrayLike, covariance: ArrayLike, count: int | None = None
 ) -> Moments:
     """The moments with a given mean [d] and unbiased covariance [d, d]."""
     return Moments(count, np.asarray(mean, float), np.asarray(covariance, float))
@@ -73,11 +74,12 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) (Dowson and Landau, 1982).
 
     With C1 = F F^T and C2 = G G^T the eigenvalues of C1 C2 are the squares of the
-    singular values of F^T G, so the trace of the root is their sum. It is real and
-    finite for singular covariances too, and no precision is lost under a root.
+    singular values of F^T G, so the trace of the root is their sum, the nuclear norm.
+    It is real and finite for singular covariances too, and no precision is lost under
+    a root.
     """
     cross = _factor(first.covariance).T @ _factor(second.covariance)
-    trace_root = scipy.linalg.svdvals(cross).sum()
+    trace_root = np.linalg.norm(cross, "nuc")
     difference = first.mean - second.mean
     traces = np.trace(first.covariance) + np.trace(second.covariance)
     distance = difference @ difference + traces - 2.0 * trace_root
@@ -90,7 +92,8 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
     It ends where what is left is rounding (Higham, 2002, section 10.3), and takes a
     small part of the time of eigenvectors.
     """
-    packed, pivots, rank, _ = scipy.linalg.lapack.dpstrf(covariance, lower=1)
+    (decompose,) = scipy.linalg.get_lapack_funcs(["pstrf"], [covariance])
+    packed, pivots, rank, _ = decompose(covariance, lower=1)
     factor = np.empty([len(covariance), rank])
     factor[pivots - 1] = np.tril(packed)[:, :rank]
     return factor

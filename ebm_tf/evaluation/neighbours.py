@@ -37,7 +37,7 @@ def precision_recall(
       reference: features [n, d], n above `num_neighbours`.
       num_neighbours: the larger, the larger the balls.
     """
-    centre = np.mean(reference, axis=0, dtype=np.float64)  # less cancellation
+    centre = reference.mean(axis=0, dtype=np.float64)  # less cancellation
     return PrecisionRecall(
         precision=_share_inside(samples, reference, centre, num_neighbours),
         recall=_share_inside(reference, samples, centre, num_neighbours),
@@ -51,7 +51,7 @@ def _share_inside(
     radii = np.concatenate(
         [
             # Each vector is its own neighbour number 0.
-            np.partition(squares, num_neighbours, axis=1)[:, num_neighbours]
+            np.partition(squares, num_neighbours, axis=1)[:, num_neighbours].copy()
             for squares in _squared_distances(support, support, centre)
         ]
     )

@@ -10,6 +10,7 @@ from ebm_tf.config.core import differing_fields
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.data.ordering import Source
+from ebm_tf.data.pipelines import num_batches
 from ebm_tf.data.sources import open_source
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.evaluation.features import Extractor
@@ -23,6 +24,7 @@ from ebm_tf.runtime.sample_files import load_samples
 from ebm_tf.runtime.sample_run import run_chains
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import (
+    SUFFIX,
     find_weights,
     load_weights,
     saved_steps,
@@ -87,10 +89,29 @@ class FidSession:
                     f"the folder of the run that learned it, or --set "
                     f"{role}.weights=FILE."
                 )
+            elif config.weights.endswith(SUFFIX):
+                raise WeightsError(
+                    f"Expected weights={config.weights} to be the folder of a run; a "
+                    f"file goes to its network: --set {role}.weights=FILE."
+                )
             else:
                 files[role] = weights_of_run(
                     config.weights, role, kind=config.weights_kind, step=step
                 )
+        return files
+
+    def load_weights(self, step: int | None) -> dict[str, str]:
+        """Loads the weights of every network; returns their files, by role.
+
+        Args:
+          step: of the run's saved weights; the newest if None.
+
+        Raises:
+          WeightsError: if they are missing, damaged or made for other networks.
+        """
+        files = self.weight_files(step)
+        for role, path in files.items():
+            load_weights(self.models.by_role[role], path, role)
         return files
 
     def swept_steps(self, sweep: Sweep) -> list[int]:
@@ -124,10 +145,9 @@ class FidSession:
           On the first worker, the figures after the most Langevin steps, and of
           several measured numbers of them, under `by_num_steps`, those after each.
         """
-        files = self.weight_files(step)
+        files = self.load_weights(step)
         for role, path in files.items():
             workspace.log(f"Weights of the {role}: {path}")
-            load_weights(self.models.by_role[role], path, role)
         run_chains(self.config, self.chains, workspace)
         gather(self.replicas, 0)  # the files of all workers are there
         if not workspace.is_chief:
@@ -195,15 +215,18 @@ def open_fid_session(config: SampleMeasurement) -> FidSession:
     if config.data.name == "generator":
         raise ConfigError("Expected data.name to be a dataset to compare with.")
     source = open_source(config.data)
+    if config.start == "data":
+        num_batches(source, config.batch)  # raises where there is none
     extractor = open_extractor(config, replicas)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
         models = build_models(config)
     session = FidSession(config, replicas, models, source, extractor)
-    if config.sweep is None:
-        session.weight_files(None)  # what is missing is told at once
-    else:
-        session.swept_steps(config.sweep)
+    # What is missing or does not fit is told at once.
+    steps = session.swept_steps(config.sweep) if config.sweep else [None]
+    for step in steps:
+        session.weight_files(step)
+    session.load_weights(steps[0])
     return session
 
 
@@ -215,6 +238,8 @@ def differences(config: SampleMeasurement) -> list[str]:
     if not isinstance(learned, EbmExperiment):
         raise ConfigError(f"{config.weights} did not learn an energy.")
     changed = []
+    if (config.prior is None) != (learned.prior is None):
+        changed.append(f"prior={config.prior} (learned with {learned.prior})")
     for name in SAMPLED_FIELDS:
         here, there = getattr(config, name), getattr(learned, name)
         if dataclasses.is_dataclass(here):

@@ -166,9 +166,11 @@ def _workspace(
     if saved is not None:
         opened = workspace.reopen(str(options.resume), worker)
         if not opened.go_on(saved, config):
+            learns = hasattr(config, "num_updates")
+            hint = " To learn on: --set num_updates=MORE." if learns else ""
             raise RunError(
                 f"The run {options.resume} is finished; its figures are in "
-                "results.json. To learn on: --set num_updates=MORE."
+                f"results.json.{hint}"
             )
         return opened
     output = options.output

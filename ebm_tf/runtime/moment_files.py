@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -11,7 +12,7 @@ from ebm_tf.errors import DataError
 from ebm_tf.evaluation.frechet import Moments, from_covariance
 from ebm_tf.runtime.workspace import replace_file, told_as_run_error
 
-# Relative to the largest entry; sums in float32, as some have published, differ by less.
+# Relative to the largest entry; sums in float32 differ by less.
 ASYMMETRY = 1e-5
 
 
@@ -26,9 +27,9 @@ def save_moments(path: str, moments: Moments) -> None:
     Raises:
       RunError: if the file cannot be written.
     """
-    arrays = {"mu": moments.mean, "sigma": moments.covariance}
+    arrays: dict[str, Any] = {"mu": moments.mean, "sigma": moments.covariance}
     if moments.count is not None:
-        arrays["count"] = np.int64(moments.count)
+        arrays["count"] = moments.count
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     with told_as_run_error(path):

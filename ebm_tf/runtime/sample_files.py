@@ -2,6 +2,7 @@
 
 import io
 import os
+import zipfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,8 @@ from ebm_tf.errors import RunError
 from ebm_tf.runtime.workspace import Workspace, replace_file
 
 FOLDER = "samples"
+# What numpy raises for a file that is cut short, empty or no archive at all.
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def save_samples(
@@ -42,7 +45,8 @@ def saved_steps(folder: str) -> list[int]:
     path = os.path.join(folder, FOLDER)
     if not tf.io.gfile.isdir(path):
         return []
-    return sorted(int(name.rstrip("/")) for name in tf.io.gfile.listdir(path))
+    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -61,5 +65,5 @@ def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]
         try:
             with tf.io.gfile.GFile(file_path, "rb") as file, np.load(file) as stored:
                 yield stored["images"], int(stored["num_not_finite"])
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        except (*_DAMAGE, tf.errors.OpError) as error:
             raise RunError(f"The samples {file_path} are damaged: {error}.") from error

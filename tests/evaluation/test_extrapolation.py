@@ -8,7 +8,7 @@ from ebm_tf.evaluation.extrapolation import (
     extrapolate,
     extrapolated_distance,
 )
-from ebm_tf.evaluation.frechet import from_covariance, frechet_distance, moments
+from ebm_tf.evaluation.frechet import frechet_distance, from_covariance, moments
 
 
 @pytest.mark.parametrize(("limit", "slope"), [(3.0, 500.0), (0.0, 1e5), (7.0, 0.0)])

@@ -1,5 +1,7 @@
 """Precision and recall by neighbours: points on a line, laws, and a plain loop."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -35,8 +37,8 @@ def by_loops(points, support, num_neighbours):
 
 def test_points_on_a_line():
     # Balls of the nearest neighbour: 0 +- 1, 1 +- 1, 10 +- 9 for the reference, and
-    # 2 +- 3, 5 +- 3, 30 +- 25 for the samples.
-    result = precision_recall(line(2, 5, 30), line(0, 1, 10), num_neighbours=1)
+    # 4 +- 1, 5 +- 1, 30 +- 25 for the samples.
+    result = precision_recall(line(4, 5, 30), line(0, 1, 10), num_neighbours=1)
     assert result.precision == pytest.approx(2 / 3)
     assert result.recall == pytest.approx(1 / 3)
     # The second neighbours reach 0 +- 10, 1 +- 9, 10 +- 10.
@@ -94,6 +96,16 @@ def test_more_neighbours_cover_more():
     ]
     assert np.all(np.diff(results, axis=0) >= 0)
     assert results[0] != results[-1]
+
+
+def test_memory_is_bounded_by_pieces(monkeypatch):
+    monkeypatch.setattr(neighbours, "CHUNK", 50)
+    samples, reference = features(2000, 2, seed=13), features(2000, 2, seed=14)
+    tracemalloc.start()
+    precision_recall(samples, reference)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * 2000 * 2000 / 8  # all distances would take eight times as much
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

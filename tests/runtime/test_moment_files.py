@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import DataError, RunError
-from ebm_tf.evaluation.frechet import from_covariance, frechet_distance, merge, moments
+from ebm_tf.evaluation.frechet import frechet_distance, from_covariance, merge, moments
 from ebm_tf.runtime.moment_files import load_moments, save_moments
 
 FEATURES = np.random.default_rng(0).normal(size=(50, 5)) @ np.diag([1, 2, 3, 4, 5.0])

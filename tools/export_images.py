@@ -1,0 +1,250 @@
+"""Writes the samples of a run of fid.py in the forms that external FID tools read.
+
+python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]
+
+RUN is the run's folder; of a sweep, one of its folders update_XXXXXXXX. OUTPUT is a
+new or an empty folder, which becomes:
+
+  OUTPUT/images/00000.png ...   a folder of PNGs, as torch-fidelity and clean-fid read
+  OUTPUT/samples.npz            the same images as one array arr_0, uint8 [n, H, W, C],
+                                as the evaluator of guided-diffusion reads
+
+They are the bytes that fid.py measured, as many and in the same order. Grey images
+have one channel; most external tools want three: --rgb.
+"""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from absl import flags
+
+if TYPE_CHECKING:
+    from ebm_tf.config.fid import SampleMeasurement
+
+sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+# No start-up noise, and nothing here needs a GPU or fast matrix products.
+os.environ |= {
+    "CUDA_VISIBLE_DEVICES": "",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+_USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
+_NUM_STEPS = flags.DEFINE_integer(
+    "num_steps", None, "Langevin steps before the images; the most that were measured."
+)
+_LIMIT = flags.DEFINE_integer(
+    "limit", None, "At most so many images; as many as were measured.", lower_bound=1
+)
+_RGB = flags.DEFINE_bool("rgb", False, "Repeat the channel of grey images.")
+_STAGE = ".exporting-"
+
+
+class Samples(NamedTuple):
+    """Images that lie in the files of a run.
+
+    Attributes:
+      folder: of the run, or of the part of a sweep.
+      num_steps: Langevin steps that were made before.
+      count: how many are exported.
+      shape: [H, W, C] of each.
+      notes: what a user should know about them.
+    """
+
+    folder: str
+    num_steps: int
+    count: int
+    shape: tuple[int, ...]
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yields uint8 [H, W, C]; one file is in memory at a time."""
+        from ebm_tf.runtime.sample_files import load_samples
+
+        rounds = (images for images, _ in load_samples(self.folder, self.num_steps))
+        return itertools.islice(itertools.chain.from_iterable(rounds), self.count)
+
+
+def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Samples:
+    """Looks through all files of a run's samples, so that a damaged one is told first.
+
+    Args:
+      folder: the run's.
+      num_steps: the most that the run has samples of if None.
+      limit: as many images as were measured if None.
+
+    Raises:
+      RunError: if there are none, or a file is damaged.
+    """
+    from ebm_tf.errors import RunError
+    from ebm_tf.runtime.sample_files import load_samples, saved_steps
+
+    folder = folder.rstrip("/")
+    measured = _config(folder).num_samples
+    steps = saved_steps(folder)
+    if not steps or num_steps not in (None, *steps):
+        after = f" after {num_steps} Langevin steps" if steps else ""
+        raise RunError(f"{folder} has no samples{after}{_instead(folder, steps)}.")
+    num_steps = steps[-1] if num_steps is None else num_steps
+    stored = num_broken = 0
+    shapes = set()
+    for images, num_not_finite in load_samples(folder, num_steps):
+        stored, num_broken = stored + len(images), num_broken + num_not_finite
+        shapes.add(images.shape[1:])
+    if not stored or len(shapes) > 1:
+        raise RunError(f"{folder} has no finite samples of one size: {sorted(shapes)}.")
+    notes = []
+    if num_broken:
+        notes.append(f"{num_broken:,} images are not finite and were left out.")
+    if stored + num_broken < measured:
+        notes.append(f"The run is not finished: it will have {measured:,} images.")
+    count = min(limit or measured, stored)
+    return Samples(folder, num_steps, count, shapes.pop(), notes)
+
+
+def _config(folder: str) -> "SampleMeasurement":
+    from ebm_tf.config.catalogue import EXPERIMENTS
+    from ebm_tf.config.fid import SampleMeasurement
+    from ebm_tf.errors import RunError
+    from ebm_tf.runtime.workspace import read_config
+
+    name = os.path.basename(folder)
+    run = os.path.dirname(folder) if name.startswith("update_") else folder
+    config = read_config(run, EXPERIMENTS)
+    if not isinstance(config, SampleMeasurement):
+        raise RunError(f"{run} is a run of {config.executable}.py, not of fid.py.")
+    return config
+
+
+def _instead(folder: str, steps: list[int]) -> str:
+    """What of a run can be exported, where what was asked for cannot."""
+    if steps:
+        return f", but after {', '.join(map(str, steps))}"
+    parts = sorted(path.name for path in pathlib.Path(folder).glob("update_*"))
+    return f" itself: it is a sweep, take {folder}/{parts[-1]}" if parts else ""
+
+
+def write(samples: Samples, output: pathlib.Path, *, rgb: bool) -> None:
+    """Writes the images beside their place and moves them there when they are whole.
+
+    Args:
+      samples: what is exported.
+      output: a folder.
+      rgb: whether the channel of grey images is repeated.
+
+    Raises:
+      RunError: if something is there already, or it cannot be written.
+    """
+    from ebm_tf.errors import RunError
+
+    try:
+        if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+            raise RunError(f"Expected {output} to be a new or an empty folder.")
+        with _stage(output.absolute().parent) as stage:
+            _write_both(samples, stage, rgb=rgb)
+            stage.rename(output)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"Cannot write {output}: {reason}.") from error
+
+
+def _write_both(samples: Samples, stage: pathlib.Path, *, rgb: bool) -> None:
+    from PIL import Image
+    from tqdm import tqdm
+
+    (stage / "images").mkdir()
+    *sides, channels = samples.shape
+    repeats = 3 if rgb and channels == 1 else 1
+    shape = (samples.count, *sides, repeats * channels)
+    digits = max(5, len(str(samples.count - 1)))  # so that names sort as numbers do
+
+    def drawn() -> Iterator[np.ndarray]:
+        bar = tqdm(samples, total=samples.count, unit=" images", disable=None)
+        for index, image in enumerate(bar):
+            image = np.repeat(image, repeats, axis=-1)
+            # One channel is Pillow's mode L, three are RGB.
+            picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+            picture.save(stage / "images" / f"{index:0{digits}d}.png")
+            yield image
+
+    write_npz(stage / "samples.npz", drawn(), shape)
+
+
+def write_npz(
+    path: pathlib.Path, images: Iterable[np.ndarray], shape: tuple[int, ...]
+) -> None:
+    """Writes images, one at a time, as the array arr_0 of a shape [n, H, W, C]."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    with (
+        zipfile.ZipFile(path, "w", allowZip64=True) as archive,
+        archive.open("arr_0.npy", "w", force_zip64=True) as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)
+        for image in images:
+            member.write(image.tobytes())
+
+
+@contextlib.contextmanager
+def _stage(parent: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder to write in, which goes away where it was not moved."""
+    parent.mkdir(parents=True, exist_ok=True)
+    # A folder within, because the outer one is for its owner only.
+    outer = pathlib.Path(tempfile.mkdtemp(prefix=_STAGE, dir=parent))
+    try:
+        stage = outer / "whole"
+        stage.mkdir()
+        yield stage
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command line and returns the exit code."""
+    try:
+        positional = flags.FLAGS(arguments)[1:]
+    except flags.Error as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    if len(positional) != 2:
+        print(f"Error: expected {_USAGE}", file=sys.stderr)
+        return 2
+    run, output = positional
+    print(f"Exporting the samples of {run}", flush=True)
+    # Late, because TensorFlow takes seconds to load.
+    from ebm_tf.errors import UserError
+
+    try:
+        samples = find_samples(run, _NUM_STEPS.value, _LIMIT.value)
+        write(samples, pathlib.Path(output), rgb=_RGB.value)
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped: nothing was written.", file=sys.stderr)
+        return 130
+    for note in samples.notes:
+        print(f"Note: {note}")
+    print(
+        f"Wrote {samples.count:,} images after {samples.num_steps:,} Langevin steps: "
+        f"{output}/images, {output}/samples.npz"
+    )
+    return 0
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(main(sys.argv))
