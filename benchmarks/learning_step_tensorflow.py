@@ -1,14 +1,13 @@
 """The learning step that is measured. Runs in a process of its own."""
 
 import dataclasses
-import resource
 import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.workers import Measurements, milliseconds
+from benchmarks.workers import Measurements, milliseconds, peak_bytes
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.arrays import array_source
 from ebm_tf.learning import ebm_networks
@@ -41,7 +40,7 @@ def measurements(config: EbmTraining) -> Measurements:
         "short_step_ms": lambda: milliseconds(lambda: next(short_updates)),
         "short_langevin_ms": lambda: milliseconds(lambda: short_langevin(chains)),
         "bank_bytes": lambda: session.bank_bytes(num_chains),
-        "peak_bytes": _peak_bytes,
+        "peak_bytes": peak_bytes,
     }
 
 
@@ -85,8 +84,3 @@ def _langevin(session: EbmSession) -> Callable[[Chains], None]:
             images.numpy()
 
     return wait
-
-
-def _peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak

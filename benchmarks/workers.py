@@ -6,6 +6,9 @@ import importlib
 import json
 import multiprocessing
 import os
+import pathlib
+import re
+import resource
 import statistics
 import sys
 import time
@@ -111,6 +114,18 @@ def milliseconds(call: Callable[[], Any], count: int = 1) -> float:
     start = time.perf_counter()
     call()
     return 1e3 * (time.perf_counter() - start) / count
+
+
+def peak_bytes() -> int:
+    """The most that this process held in memory so far."""
+    # The usual figure, below, starts at that of the process which began this one.
+    status = pathlib.Path("/proc/self/status")
+    if status.exists() and (
+        peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
+    ):
+        return 1024 * int(peak[1])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def positive(text: str) -> int:

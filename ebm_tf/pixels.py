@@ -10,6 +10,9 @@ def from_bytes(images: tf.Tensor) -> tf.Tensor:
 
 
 def to_bytes(images: np.ndarray) -> np.ndarray:
-    """Clips images in [-1, 1] and rounds them to the nearest of the bytes 0..255."""
+    """Clips images in [-1, 1] and rounds them to the nearest of the bytes 0..255.
+
+    NaN becomes 0, on every machine and without a warning.
+    """
     scaled = (np.clip(images, -1.0, 1.0) + 1.0) * 127.5
-    return np.rint(scaled).astype(np.uint8)
+    return np.nan_to_num(np.rint(scaled), copy=False).astype(np.uint8)

@@ -28,3 +28,10 @@ def test_bytes_are_clipped_and_rounded_to_the_nearest(pixel, byte):
     images = to_bytes(np.array([pixel], np.float32))
     assert images.dtype == np.uint8
     assert images.tolist() == [byte]
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_finite_has_bytes_too():
+    images = np.array([np.nan, np.inf, -np.inf, 1.0], np.float32)
+    assert to_bytes(images).tolist() == [0, 255, 0, 255]
+    assert np.isnan(images[0]), "the images are as they were"

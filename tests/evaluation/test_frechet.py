@@ -137,6 +137,18 @@ def test_samples_smaller_than_the_dimension(counts):
     )
 
 
+def test_a_covariance_that_rounding_made_indefinite():
+    first, second = sample(20, 64, seed=14), sample(40, 64, seed=15)
+    exact = moments(first), moments(second)
+    rounded = [
+        from_covariance(some.mean, some.covariance.astype(np.float32)) for some in exact
+    ]
+    assert np.linalg.eigvalsh(rounded[0].covariance)[0] < -1e-8
+    assert frechet_distance(*rounded) == pytest.approx(
+        frechet_distance(*exact), rel=1e-4
+    )
+
+
 def test_fewer_samples_than_dimensions_do_not_lose_digits():
     features = sample(100, 256, seed=12)
     whole = moments(features)
@@ -151,7 +163,7 @@ def test_fewer_samples_than_dimensions_do_not_lose_digits():
         (np.diag([4.0, 0, 1.0]), np.diag([9.0, 1.0, 0]), 3.0),
         (np.zeros([3, 3]), np.zeros([3, 3]), 0.0),
         (np.zeros([3, 3]), np.eye(3), 3.0),
-        # The pivots come out of order, and scales are far apart.
+        # Scales are far apart.
         (np.diag([1e-8, 1.0, 1e4]), np.diag([1.0, 1e4, 1e-8]), 19801.97980002),
         (np.ones([3, 3]), np.ones([3, 3]), 0.0),
     ],
