@@ -10,7 +10,8 @@ reference images: all figures of results.json. Each number of images has a proce
 its own, whose peak memory is shown before it reads the first sample (TensorFlow,
 compiled functions, the reference) and at its end. Of each set at most 10,000 feature
 vectors are kept, for kernel distance, precision and recall: up to there memory grows
-by them, and no more from there on. Their size is image_size^2 x channels floats.
+by them (image_size^2 x channels floats each) and by the distances of 1,000 of them to
+all others, and no more from there on.
 
 Chains: those of configs_fid/digits_shortrun.py from noise, with a network of random
 weights and reduced width, run as fid.py runs them: in pieces, with checkpoints, traces,

@@ -24,7 +24,9 @@ from ebm_tf.runtime import launch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 TRAIN = ROOT / "ebm_tf" / "train.py"
+FID = ROOT / "ebm_tf" / "fid.py"
 DIGITS = ROOT / "configs" / "digits_nonconv.py"
+DIGITS_FID = ROOT / "configs_fid" / "digits_shortrun.py"
 TINY = {
     "num_updates": 48,
     "save_every": 3,

@@ -1,6 +1,8 @@
 """Whole measurements of a tiny run, on the two logical devices of this process."""
 
 import dataclasses
+import functools
+import itertools
 import json
 import pathlib
 import shlex
@@ -11,15 +13,16 @@ import numpy as np
 import pytest
 
 from ebm_tf import pixels
+from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import to_json
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement, Sweep
-from ebm_tf.config.parts import Langevin, Network
+from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network, Optimizer
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
 from ebm_tf.evaluation.frechet import frechet_distance, moments
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.runtime import sample_run
+from ebm_tf.runtime import fid_session, sample_run
 from ebm_tf.runtime.moment_files import save_moments
 from ebm_tf.runtime.sample_files import load_samples
 from tests import runs
@@ -30,6 +33,7 @@ FIGURES = {
     *("kid", "kid_stderr", "kid_subset_size", "precision", "recall", "num_kept"),
     *("inception_score", "inception_score_stddev"),
 }
+GENERATOR = GeneratorNetwork(width=4, latent_size=5)
 FACTS = {
     *("features", "feature_weights", "resize", "reference", "weights"),
     *("weights_kind", "start", "denoising_steps", "joint_temperature", "seed"),
@@ -219,16 +223,16 @@ def write_config(path: pathlib.Path, config: SampleMeasurement) -> None:
     )
 
 
-def stop_at(*moments: tuple[int, int]):
-    """A stand-in for the progress bar: SIGTERM in some rounds of work, at a piece."""
-    rounds = iter(range(100))
+def stop_at(*moments: tuple[int, int], by: signal.Signals = signal.SIGTERM):
+    """A stand-in for the progress bar: a signal in some parts of work, at a piece."""
+    parts = itertools.count()
 
     def begin(*_):
-        index = next(rounds)
+        index = next(parts)
 
         def stop(moment) -> None:
             if (index, moment.step) in moments:
-                signal.raise_signal(signal.SIGTERM)
+                signal.raise_signal(by)
 
         return stop
 
@@ -275,9 +279,18 @@ def test_a_stopped_measurement_says_how_to_go_on(
     write_config(tmp_path / "measuring.py", config)
     arguments = (tmp_path / "measuring.py", "--output", tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(sample_run.actions, "show_progress", stop_at((0, 1)))
+        stop = stop_at((0, 1), by=signal.SIGINT)
+        patched.setattr(sample_run.actions, "show_progress", stop)
         told = run_here(*arguments, executable=None)
     assert (told.code, told.err) == (3, "")
+    assert "Stopped by SIGINT and saved after 1 of 2 pieces." in told.out
+    with monkeypatch.context() as patched:
+        # When all is sampled and nothing measured.
+        stop = functools.partial(signal.raise_signal, signal.SIGTERM)
+        patched.setattr(fid_session, "compare", lambda *_: stop())
+        told = go_on(told)
+    assert (told.code, told.err) == (3, "")
+    assert "learn" not in told.out.splitlines()[-3], "a measurement learns nothing"
     done = go_on(told)
     assert (done.code, done.err) == (0, "")
     results = json.loads(text(done.folder, "results.json"))
@@ -374,13 +387,14 @@ def test_chains_that_run_away_are_told_and_not_measured(learned, tmp_path):
 
 def test_a_sweep_without_a_measured_part(learned, tmp_path):
     config = dataclasses.replace(
-        sweeping(learned), langevin=Langevin(noise=3e38, drift=1.0)
+        measuring(learning(), learned[0], sweep=Sweep(first=9)),
+        langevin=Langevin(noise=3e38, drift=1.0),
     )
     _, results = learn_here(config, tmp_path)
-    assert [row["fid"] for row in results["by_update"]] == [None] * 3
+    assert results["by_update"] == [{"update": 9, "fid": None}]
+    assert results["update"] == 9 and results["fid"] is None
 
 
-DIGITS_FID = runs.ROOT / "configs_fid" / "digits_shortrun.py"
 SMALL = ["num_samples=20", "batch=20", "num_steps=2", "data.split=train[:100]"]
 
 
@@ -422,18 +436,17 @@ def test_mistakes(learned, tmp_path, assignments, message):
         "file": learned[0] / "weights" / "energy_00000003.weights.h5",
     }
     given = command(*(word.format(**names) for word in assignments))
-    done = run_here(DIGITS_FID, "--output", tmp_path / "out", *given, executable="fid")
+    done = run_here(
+        runs.DIGITS_FID, "--output", tmp_path / "out", *given, executable="fid"
+    )
     assert done.code == 2, done
     (line,) = done.err.splitlines()
     assert line.startswith("error: ") and message in line
     assert not list(tmp_path.glob("out/*/*")), "no run folder is left behind"
 
 
-SWEEPING = runs.ROOT / "configs_fid" / "digits_sweep.py"
-
-
 def test_a_dry_run_tells_what_would_be_measured_and_writes_nothing(learned, tmp_path):
-    words = (DIGITS_FID, "--dry_run", "--output", tmp_path / "out")
+    words = (runs.DIGITS_FID, "--dry_run", "--output", tmp_path / "out")
     done = run_here(*words, *command(), executable="fid")
     assert done.code == 0 and "missing: The energy of digits_shortrun" in done.out
     given = command(f"weights={learned[0]}", "num_samples=50", "record_every=1")
@@ -450,7 +463,7 @@ def test_a_dry_run_tells_what_would_be_measured_and_writes_nothing(learned, tmp_
 
 
 def test_the_wrong_executable_names_the_right_one(tmp_path):
-    done = run_here(DIGITS_FID, "--output", tmp_path, executable="train")
+    done = run_here(runs.DIGITS_FID, "--output", tmp_path, executable="train")
     assert done.code == 2 and "run python3 ebm_tf/fid.py" in done.err
     done = run_here(runs.DIGITS, "--output", tmp_path, executable="fid")
     assert done.code == 2 and "run python3 ebm_tf/train.py" in done.err
@@ -473,11 +486,41 @@ def test_a_sweep_without_a_match_is_told_before_anything_is_made(learned, tmp_pa
     assert not list(tmp_path.glob("out/*/*"))
 
 
-def test_what_a_sweep_lacks_is_told_before_anything_is_made(learned, tmp_path):
-    config = dataclasses.replace(sweeping(learned), prior=Network(width=4))
+@pytest.mark.parametrize(
+    ("role", "network"),
+    [
+        ("prior", {"prior": Network(width=4)}),
+        ("generator", {"generator": GENERATOR, "start": "generator"}),
+    ],
+)
+def test_what_a_sweep_lacks_is_told_before_anything_is_made(
+    learned, tmp_path, role, network
+):
+    config = dataclasses.replace(sweeping(learned), **network)
     write_config(tmp_path / "none.py", config)
-    done = run_here(
-        tmp_path / "none.py", "--output", tmp_path / "out", executable="fid"
-    )
-    assert done.code == 2 and "weights of its prior" in done.err
+    words = (tmp_path / "none.py", "--output", tmp_path / "out")
+    done = run_here(*words, executable="fid")
+    assert done.code == 2
+    assert f"holds no averaged weights of its {role} " in done.err
     assert not list(tmp_path.glob("out/*"))
+
+
+def test_chains_that_start_from_a_generator_that_was_learned(tmp_path):
+    """Its averaged weights make the starts, here and where it was learned."""
+    learning = dataclasses.replace(
+        tiny(num_updates=2),
+        chains=Transient(start="generator", num_steps=2),
+        generator=GENERATOR,
+        generator_optimizer=Optimizer(),
+    )
+    run, _ = learn_here(learning, tmp_path)
+    config = measuring(learning, run, num_steps=2)
+    folder, results = learn_here(config, tmp_path)
+    names = [pathlib.Path(path).name for path in results["weights"].values()]
+    assert names == [
+        "energy_average_00000002.weights.h5",
+        "generator_average_00000002.weights.h5",
+    ]
+    assert (folder / "images" / "samples_00000002.png").read_bytes() == (
+        run / "images" / "samples.png"
+    ).read_bytes()

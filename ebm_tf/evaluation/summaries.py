@@ -60,7 +60,8 @@ def summarize(
     kept: list[np.ndarray] = []
     seen = 0
     for vectors, logits in features:
-        kept.append(vectors[: max(0, MOST_KEPT - seen)])
+        if seen < MOST_KEPT:  # even an empty slice would keep the whole piece
+            kept.append(vectors[: MOST_KEPT - seen])
         for part, rows in _rows_of_parts(seen, len(vectors), total, num_parts):
             _add(parts, part, frechet.moments(vectors[rows]), frechet.merge)
             if logits.shape[1]:

@@ -1,6 +1,7 @@
 """Feature extraction on all devices of this process, in chunks of one shape."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -67,12 +68,7 @@ def extracted(
 
     Chunks of one shape are compiled once; the last one is filled up and cut.
     """
-
-    def extract(part: tf.Tensor, seed: tf.Tensor) -> features.Features:
-        del seed
-        return extractor.extract(part)
-
-    run, seed = on_each(replicas, extract), tf.zeros([2], tf.int32)
+    run, seed = _compiled(replicas, extractor), tf.zeros([2], tf.int32)
     size = CHUNK * replicas.num_local
     for chunk in rechunked(images, size):
         missing = [(0, size - len(chunk))] + [(0, 0)] * 3
@@ -83,6 +79,15 @@ def extracted(
             for name in ("vectors", "logits")
         )
         yield vectors[: len(chunk)], logits[: len(chunk)]
+
+
+@functools.lru_cache(maxsize=1)  # a run has one, for its reference and all samples
+def _compiled(replicas: Replicas, extractor: Extractor) -> Callable:
+    def extract(part: tf.Tensor, seed: tf.Tensor) -> features.Features:
+        del seed
+        return extractor.extract(part)
+
+    return on_each(replicas, extract)
 
 
 def rechunked(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:

@@ -116,7 +116,7 @@ def _why(stop: BaseException) -> str:
     if isinstance(stop, EarlyStopError):
         return str(stop)
     if isinstance(stop, KeyboardInterrupt):
-        return "Stopped outside of learning; all that was learned is saved."
+        return "Stopped between steps; all that was done is saved."
     return "Another worker is gone; go on with all of them."
 
 

@@ -1,5 +1,6 @@
-"""Chains that are run in pieces: a kill loses one piece, whatever their length."""
+"""Chains that are run in pieces: a kill loses a few, whatever their length."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -116,7 +117,9 @@ def run_chains(
     loop.run(total, happens)
 
 
-def _task(chains: EbmSampling, course: Plan) -> Task:
+@functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
+def _step(chains: EbmSampling) -> Callable:
+    """Compiles what runs a piece."""
     sample = sampler(chains.kernel(), jit=chains.replicas.jit)
 
     def step(state: SampledChains, piece: Piece, _: tf.Tensor) -> Any:
@@ -140,6 +143,10 @@ def _task(chains: EbmSampling, course: Plan) -> Task:
         drift_norms = recorded(state.drift_norms, info.drift_norm)
         return SampledChains(images, energies, drift_norms), metrics, ()
 
+    return replicated(chains.replicas, step)
+
+
+def _task(chains: EbmSampling, course: Plan) -> Task:
     def initial_state() -> SampledChains:
         n = chains.replica_batch
         rows = tf.zeros([len(course.ends), n])
@@ -148,7 +155,7 @@ def _task(chains: EbmSampling, course: Plan) -> Task:
         return distributed(chains.replicas, [here] * chains.replicas.num_local)
 
     return Task(
-        step=replicated(chains.replicas, step),
+        step=_step(chains),
         initial_state=initial_state,
         state_structure=SampledChains(0, 0, 0),
         batches=lambda done: _pieces(chains, course, done),
@@ -178,7 +185,7 @@ def _keep_images(
     config: SampleMeasurement, chains: EbmSampling, course: Plan, workspace: Workspace
 ) -> Action:
     """Writes the images of measured steps, and shows those of the first round."""
-    finish = _denoised(config, chains)
+    finish = _denoised(chains, config.denoising_steps)
 
     def keep(moment: Moment) -> None:
         index, row = course.place(moment.step - 1)
@@ -195,14 +202,15 @@ def _keep_images(
     return keep
 
 
-def _denoised(config: SampleMeasurement, chains: EbmSampling) -> Callable[[Any], Any]:
+@functools.lru_cache(maxsize=1)
+def _denoised(chains: EbmSampling, num_steps: int) -> Callable[[Any], Any]:
     """Images after the steps without noise."""
-    if not config.denoising_steps:
+    if not num_steps:
         return lambda images: images
     quiet = sampler(chains.kernel(denoising=True), jit=chains.replicas.jit)
     run = on_each(
         chains.replicas,
-        lambda images, seed: quiet(images, config.denoising_steps, seed)[0],
+        lambda images, seed: quiet(images, num_steps, seed)[0],
     )
     return lambda images: run(images, tf.constant([0, 0]))
 

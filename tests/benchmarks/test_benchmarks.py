@@ -56,6 +56,31 @@ def test_prints_one_json_object(name):
         assert math.isfinite(results["banks_held"])
 
 
+def test_watches_the_memory_of_measuring():
+    sizes = "--num_images 20 130 --image_size 4 --num_reference 30 --num_steps 1 3"
+    done = run("fid", f"{sizes} --chains 2 --width 4 --dimensions 6 --rounds 1 --json")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    by_images, by_steps = results["by_num_images"], results["by_num_steps"]
+    assert [row["num_images"] for row in by_images] == [20, 130]
+    assert [row["num_steps"] for row in by_steps] == [1, 3]
+    for row in by_images + by_steps:
+        assert 0 < row["peak_bytes_before"] <= row["peak_bytes"] < 2**40
+        assert 0 < row["seconds"] < math.inf
+    assert 0 < results["frechet_seconds"] < math.inf
+    assert 0 < results["frechet_rank_deficient_seconds"] < math.inf
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such figure of the system")
+def test_peak_memory_is_that_of_the_process_alone():
+    """A process that a large one began does not start at the peak of that one."""
+    large = np.ones(2**26)  # half a gibibyte
+    program = "from benchmarks.workers import peak_bytes; print(peak_bytes())"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    assert 2**20 < int(done.stdout) < large.nbytes
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [("no_such.py", "no_such.py"), ("--batch 8 --bank_size 4", "bank_size=4")],

@@ -113,3 +113,76 @@ def test_another_record_is_another_plot(tmp_path):
         differences, norms = random.normal(size=[2, 20])
         figures.save_diagnosis(str(path), differences, norms, last=20)
     assert first.read_bytes() != second.read_bytes()
+
+
+def coloured(path) -> np.ndarray:
+    """Which pixels [H, W] of a plot are neither black, white nor grey."""
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        values = np.asarray(picture.convert("RGB"))
+    return np.ptp(values.astype(int), axis=-1) > 40
+
+
+def halves(mask: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(mask, 2, axis=1)
+
+
+@pytest.mark.parametrize(("records", "chains"), [(1, 1), (2, 50), (100, 3)])
+def test_traces_are_drawn(tmp_path, records, chains):
+    path = tmp_path / "traces.png"
+    random = np.random.default_rng(0)
+    energies, drifts = random.normal(size=[2, records, chains])
+    steps = np.arange(1, records + 1) * 10
+    figures.save_traces(str(path), steps, energies, drifts)
+    if records > 1:  # a line needs two points
+        assert all(half.sum() > 20 for half in halves(coloured(path)))
+    first = path.read_bytes()
+    for changed in ((steps, energies + 1, drifts), (steps, energies, drifts + 1)):
+        figures.save_traces(str(path), *changed)
+        assert path.read_bytes() != first
+    assert [p.name for p in tmp_path.iterdir()] == ["traces.png"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_traces_of_chains_that_ran_away(tmp_path):
+    path = tmp_path / "traces.png"
+    energies = np.array([[1.0, 2.0], [np.inf, 3.0], [np.nan, np.nan]])
+    figures.save_traces(str(path), np.array([1, 2, 3]), energies, energies)
+    assert path.exists()
+
+
+def test_the_lowest_point_of_a_curve_is_marked(tmp_path):
+    def drawn(up: list[float], **how: bool) -> np.ndarray:
+        path = tmp_path / "curves.png"
+        curves = {"it": ([10, 100, 1000], up)}
+        figures.save_curves(str(path), curves, labels=("x", "y"), **how)
+        return coloured(path)
+
+    def place_of_the_mark(mask: np.ndarray) -> float:
+        """Where the curve is thickest, as a share of the width."""
+        columns = mask[40:-60, 60:-20].sum(0)  # without the labels
+        return float(columns.argmax()) / len(columns)
+
+    assert place_of_the_mark(drawn([1.0, 3.0, 3.0])) < 0.2
+    assert place_of_the_mark(drawn([3.0, 3.0, 1.0])) > 0.8
+    assert 0.4 < place_of_the_mark(drawn([2.0, 1.9, 2.0], logarithmic=True)) < 0.6
+
+
+def test_curves_of_several_names_are_apart(tmp_path):
+    one, two = tmp_path / "1.png", tmp_path / "2.png"
+    curve = ([3, 6], [0.5, 0.25])
+    figures.save_curves(str(one), {"a": curve}, labels=("x", "y"))
+    both = {"a": curve, "b": ([3], [0.4])}
+    figures.save_curves(str(two), both, labels=("x", "y"))
+    assert coloured(two).sum() > coloured(one).sum() > 20
+
+
+@pytest.mark.parametrize("high", [0, 3, 700])
+def test_the_ages_of_chains_are_drawn(tmp_path, high):
+    path = tmp_path / "ages.png"
+    young, old = np.arange(40) % (high + 1), np.full([30], high)
+    figures.save_ages(str(path), {"burn-in": young, "learning": old})
+    assert all(half.sum() > 500 for half in halves(coloured(path)))
+    first = path.read_bytes()
+    figures.save_ages(str(path), {"burn-in": young + 1, "learning": old})
+    assert path.read_bytes() != first

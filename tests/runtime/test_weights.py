@@ -7,9 +7,18 @@ import keras
 import numpy as np
 import pytest
 
+from ebm_tf.config.parts import Network
 from ebm_tf.errors import WeightsError
 from ebm_tf.models import sngan
-from ebm_tf.runtime.weights import find_weights, load_weights, save_weights
+from ebm_tf.runtime.weights import (
+    find_weights,
+    load_named_weights,
+    load_weights,
+    save_weights,
+    saved_steps,
+    weights_name,
+    weights_of_run,
+)
 from tests.runs import weights
 
 
@@ -73,8 +82,81 @@ def test_missing_weights_are_told(run, name):
 def test_a_run_without_weights_of_the_role_is_told(run):
     for path in (run / "weights").glob("energy_average_*"):
         path.unlink()
-    with pytest.raises(WeightsError, match="holds no weights of its energy yet"):
+    with pytest.raises(
+        WeightsError, match="holds no averaged weights of its energy yet."
+    ):
         find_weights(str(run), "energy")
+
+
+def test_the_saved_steps_of_each_network(run):
+    assert saved_steps(str(run), "energy") == [9, 10_000]
+    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
+    assert saved_steps(str(run), "generator") == [9, 10_000]
+    assert saved_steps(str(run), "generator", kind="raw") == []
+    assert saved_steps(str(run.parent / "none"), "energy") == []
+    (run / "weights" / "energy_00000011.weights.h5.partial").write_text("half")
+    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("kind", "step", "name"),
+    [
+        ("averaged", None, "energy_average_00010000"),
+        ("averaged", 9, "energy_average_00000009"),
+        ("raw", None, "energy_00010000"),
+        ("raw", 9, "energy_00000009"),
+    ],
+)
+def test_one_of_the_saved_weights_of_a_run(run, kind, step, name):
+    path = weights_of_run(str(run), "energy", kind=kind, step=step)
+    assert path == str(run / "weights" / f"{name}.weights.h5")
+
+
+@pytest.mark.parametrize(
+    ("role", "kind", "step", "message"),
+    [
+        ("energy", "averaged", 10, "no averaged weights of its energy at update 10."),
+        ("energy", "raw", 1, "no raw weights of its energy at update 1."),
+        ("generator", "raw", None, "no raw weights of its generator yet."),
+        ("prior", "averaged", None, "no averaged weights of its prior yet."),
+    ],
+)
+def test_weights_that_a_run_does_not_hold(run, role, kind, step, message):
+    with pytest.raises(WeightsError) as error:
+        weights_of_run(str(run), role, kind=kind, step=step)
+    assert str(error.value) == f"The run {run} holds {message}"
+
+
+def test_a_network_that_did_not_learn_has_one_file(run):
+    assert weights_name("prior") == "prior.weights.h5"
+    save_weights(network(7), str(run / "weights" / "prior.weights.h5"))
+    for kind in ("averaged", "raw"):
+        for step in (None, 9, 10_000):
+            path = weights_of_run(str(run), "prior", kind=kind, step=step)
+            assert path == str(run / "weights" / "prior.weights.h5")
+
+
+def test_a_prior_is_what_was_an_energy(run):
+    """Also in a run that itself has a prior, which is another network."""
+    save_weights(network(7), str(run / "weights" / "prior.weights.h5"))
+    models = {"energy": network(0), "prior": network(1)}
+    settings = {"energy": Network(), "prior": Network(weights=str(run))}
+    told = list(load_named_weights(models, settings, {"prior"}, "it"))
+    path = run / "weights" / "energy_average_00010000.weights.h5"
+    assert told == [f"Weights of the prior: {path}"]
+    assert same(models["prior"], network(10_001))
+    assert same(models["energy"], network(0)), "it begins as it is"
+
+
+def test_a_network_that_does_not_learn_needs_weights():
+    settings = {"energy": Network(), "prior": Network()}
+    models = {"energy": network(0), "prior": network(1)}
+    with pytest.raises(WeightsError) as error:
+        list(load_named_weights(models, settings, {"prior"}, "it"))
+    assert str(error.value) == (
+        "The prior of it does not learn, so it needs weights: --set "
+        "prior.weights=FILE_OR_RUN."
+    )
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")

@@ -8,6 +8,7 @@ import socket
 import numpy as np
 import pytest
 
+from ebm_tf.runtime.sample_files import load_samples
 from tests import runs
 
 SHORT = {"num_updates": 6, "save_every": 2, "log_every": 3}
@@ -21,11 +22,12 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def start_workers(*arguments: object) -> list:
+def start_workers(*arguments: object, program: object = runs.TRAIN) -> list:
     addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
     return [
         runs.start(
             *arguments,
+            program=[program],
             env={
                 "TF_CONFIG": json.dumps(
                     {
@@ -101,6 +103,35 @@ def test_workers_that_were_killed_go_on_together(whole, tmp_path):
             runs.saved_arrays(whole[0].folder, worker=worker),
         )
     assert runs.figures(folder) == runs.figures(whole[0].folder)
+
+
+@pytest.mark.slow
+def test_two_workers_measure_samples_of_their_own(whole, tmp_path):
+    folder = whole[0].folder
+    words = ["num_samples=50", "batch=20", "num_steps=2", "record_every=1"]
+    words += ["data.split=train[:100]", "energy.width=4", f"weights={folder}"]
+    settings = [word for text in words for word in ("--set", text)]
+    config = tmp_path / "sweeping.py"
+    config.write_text(
+        "import dataclasses\n"
+        "from ebm_tf.config.fid import Sweep\n"
+        "from configs_fid.digits_shortrun import config as single\n"
+        "config = dataclasses.replace(single, sweep=Sweep(first=4))\n"
+    )
+    arguments = (config, "--output", tmp_path, *settings)
+    chief, other = finish_workers(start_workers(*arguments, program=runs.FID))
+    assert [(done.code, done.err) for done in (chief, other)] == [(0, "")] * 2
+    assert other.out.splitlines() == ["ebm_tf fid: digits_shortrun"]
+    results = json.loads((chief.folder / "results.json").read_text())
+    assert [row["update"] for row in results["by_update"]] == [4, 6]
+    assert results["num_samples"] == 50 and np.isfinite(results["fid"])
+    assert len(list((tmp_path / "reference").iterdir())) == 1
+    for part in chief.folder.glob("update_*"):
+        names = sorted(path.name for path in part.glob("samples/00000002/*"))
+        assert names == [f"{index:05d}_{w}.npz" for index in range(3) for w in (0, 1)]
+        parts = [images for images, _ in load_samples(str(part), 2)]
+        assert [len(images) for images in parts] == [10] * 6
+        assert len({image.tobytes() for image in np.concatenate(parts)}) == 60
 
 
 @pytest.mark.slow

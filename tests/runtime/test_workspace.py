@@ -147,6 +147,49 @@ def test_a_finished_run_goes_on_only_where_it_is_made_longer(run):
     assert run.go_on(longer, longer)
 
 
+def test_a_part_of_a_run_is_a_workspace_of_its_own(run):
+    part = run.part("update_00000003")
+    assert part.folder == f"{run.folder}/update_00000003" and part.is_chief
+    assert part.results() is None and not pathlib.Path(part.folder).exists()
+    part.write_results({"fid": 1.0})
+    part.log("a line")
+    assert part.results() == {"fid": 1.0} and run.results() is None
+    assert text(run, "update_00000003/log.txt").endswith("a line\n")
+    assert "log.txt" not in [p.name for p in pathlib.Path(run.folder).iterdir()]
+    other = Workspace(run.folder, worker=1).part("update_00000003")
+    assert not other.is_chief and other.results() == {"fid": 1.0}
+
+
+def test_the_root_is_the_folder_of_all_runs(tmp_path, run):
+    assert run.root == str(tmp_path)
+    assert workspace.reopen(run.folder + "/").root == str(tmp_path)
+    assert Workspace("gs://bucket/runs/name/time").root == "gs://bucket/runs"
+
+
+def test_results_are_none_until_a_run_is_finished(run):
+    assert run.results() is None
+    run.write_results({"fid": None, "by_num_steps": [{"fid": 0.1}]})
+    assert run.results() == {"fid": None, "by_num_steps": [{"fid": 0.1}]}
+
+
+def test_results_without_a_number_of_updates_are_kept_by_time(run):
+    run.write_results({"fid": 1.0})
+    assert run.go_on(experiment(), experiment(num_updates=9))
+    (kept,) = pathlib.Path(run.folder).glob("results_*.json")
+    assert json.loads(kept.read_text()) == {"fid": 1.0} and run.results() is None
+
+
+@pytest.mark.parametrize("where", [".", "update_00000003"])
+def test_a_run_is_begun_with_its_first_checkpoint_or_that_of_a_part(run, where):
+    assert not run.is_begun
+    run.part("update_00000003").path("samples", "00000004", "00000_0.npz")
+    assert not run.is_begun
+    run.part(where).path("checkpoints", "worker_0", "00000000.npz")
+    assert run.is_begun
+    run.discard_unlearned()
+    assert pathlib.Path(run.folder).exists()
+
+
 def test_only_a_run_without_a_checkpoint_is_discarded(run):
     run.path("checkpoints", "worker_0", "00000000.npz")
     run.discard_unlearned()

@@ -1,10 +1,7 @@
 """The command line of tools/export_images.py, run as a user runs it."""
 
-import dataclasses
-import json
 import pathlib
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -21,7 +18,6 @@ from ebm_tf.runtime.workspace import Workspace
 from tests.runs import measuring, tiny
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "export_images.py"
-LEFT_OUT = 3
 
 
 def command(*arguments: object) -> list[str]:
@@ -85,9 +81,7 @@ def test_exports_what_was_measured(tmp_path):
     np.testing.assert_array_equal(exported(out), np.concatenate([first, second[:4]]))
     assert {path.name for path in out.iterdir()} == {"images", "samples.npz"}
     assert {path.name for path in out.parent.iterdir()} == {"out"}
-    assert out.stat().st_mode & stat.S_IRWXO == tmp_path.joinpath(
-        "run"
-    ).stat().st_mode & (stat.S_IRWXO)
+    assert out.stat().st_mode == (tmp_path / "run").stat().st_mode
     # What can be read as it streams: uncompressed, in the oldest format, in C order.
     with zipfile.ZipFile(out / "samples.npz") as archive:
         (member,) = archive.infolist()
@@ -147,8 +141,7 @@ def test_coloured_images_of_a_sweep(tmp_path):
         (["begun", "out"], "begun has no samples."),
         (["run", "out", "--num_steps", "3"], "after 3 Langevin steps, but after 2, 10"),
         (["run", "begun"], "Expected begun to be a new or an empty folder"),
-        (["run", "begun/config.json"], "to be a new or an empty folder"),
-        (["run", "begun/config.json/out"], "Cannot write begun/config.json/out: Not a"),
+        (["run", "begun/config.json/out"], "Cannot write begun/config.json/out: "),
         (["cut", "out"], "cut/samples/00000002/00001_0.npz are damaged"),
     ],
 )

@@ -1,0 +1,157 @@
+"""Features in pieces of any size, and all figures of two sets of them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ebm_tf.evaluation import frechet, inception_score, summaries
+from ebm_tf.evaluation.frechet import frechet_distance, moments
+from ebm_tf.evaluation.kernel_distance import kernel_distance
+from ebm_tf.evaluation.neighbours import precision_recall
+from ebm_tf.evaluation.summaries import Summary, compare, published, summarize
+
+FIGURES = {
+    *("fid", "num_samples", "num_reference", "fid_extrapolated", "fid_by_num_samples"),
+    *("kid", "kid_stderr", "kid_subset_size", "precision", "recall", "num_kept"),
+    *("inception_score", "inception_score_stddev"),
+}
+
+
+def draw(count: int, *, shift: float = 0.0, seed: int = 0) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return (random.normal(size=[count, 5]) + shift).astype(np.float32)
+
+
+def pieces(vectors: np.ndarray, cuts=(), num_logits: int = 0):
+    """Vectors in pieces, whose first columns are their logits."""
+    return [(part, part[:, :num_logits]) for part in np.split(vectors, cuts)]
+
+
+def summary(vectors: np.ndarray, cuts=(), **settings) -> Summary:
+    return summarize(pieces(vectors, cuts, settings.pop("num_logits", 0)), len(vectors))
+
+
+def assert_same_moments(first: frechet.Moments, second: frechet.Moments) -> None:
+    assert first.count == second.count
+    np.testing.assert_allclose(first.mean, second.mean, atol=1e-12)
+    np.testing.assert_allclose(first.covariance, second.covariance, atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("count", [2, 3, 19, 20, 101])
+def test_pieces_of_any_size_make_the_moments_of_all(count, seed):
+    random = np.random.default_rng(seed)
+    vectors = draw(count, seed=seed)
+    cuts = np.sort(random.integers(1, count, 5)) if seed else []
+    given = summary(vectors, cuts, num_logits=3)
+    assert_same_moments(given.whole, moments(vectors))
+    # Parts are consecutive, about equally large, and the same for all cuts.
+    assert len(given.parts) == len(given.predictions) == min(10, count // 2)
+    sizes = [part.known_count for part in given.parts]
+    assert sum(sizes) == count and max(sizes) - min(sizes) <= 1 and min(sizes) >= 2
+    for part, sums, rows in zip(
+        given.parts,
+        given.predictions,
+        np.split(vectors, np.cumsum(sizes)[:-1]),
+        strict=True,
+    ):
+        assert_same_moments(part, moments(rows))
+        expected = inception_score.prediction_sums(rows[:, :3])
+        assert sums.count == expected.count
+        np.testing.assert_allclose(sums.probabilities, expected.probabilities)
+        assert sums.entropy == pytest.approx(expected.entropy)
+    np.testing.assert_array_equal(given.vectors, vectors)
+
+
+def test_one_part_is_the_whole():
+    vectors = draw(30)
+    given = summarize(pieces(vectors, [7, 20]), 30, num_parts=1)
+    assert len(given.parts) == 1 and given.predictions == []
+    assert_same_moments(given.parts[0], moments(vectors))
+
+
+@pytest.mark.parametrize("cuts", [[], [10], [24], [25], [26], [3, 25, 30]])
+def test_only_the_first_vectors_are_kept(monkeypatch, cuts):
+    monkeypatch.setattr(summaries, "MOST_KEPT", 25)
+    vectors = draw(40)
+    given = summary(vectors, cuts)
+    np.testing.assert_array_equal(given.vectors, vectors[:25], strict=True)
+    assert_same_moments(given.whole, moments(vectors))
+
+
+def test_vectors_are_not_held_beyond_those_that_are_kept():
+    assert summaries.MOST_KEPT == 10_000
+    vectors = draw(10_500)
+    given = summary(vectors, [4000, 9990])
+    np.testing.assert_array_equal(given.vectors, vectors[:10_000])
+    assert given.whole.count == 10_500
+
+
+def test_the_figures_are_those_of_their_own_modules():
+    first, second = draw(60, shift=0.3), draw(80, seed=1)
+    one, two = summary(first, [31], num_logits=3), summary(second, [50])
+    figures = compare(one, two, seed=7)
+    assert figures.keys() == FIGURES
+    assert json.loads(json.dumps(figures)) == figures
+    distance = frechet_distance(moments(first), moments(second))
+    assert figures["fid"] == pytest.approx(distance, rel=1e-9)
+    assert (figures["num_samples"], figures["num_reference"]) == (60, 80)
+    points = figures["fid_by_num_samples"]
+    assert [count for count, _ in points] == list(range(6, 61, 6))
+    for count, value in points:
+        part = frechet_distance(moments(first[:count]), moments(second))
+        assert value == pytest.approx(part, rel=1e-9)
+    kid = kernel_distance(first, second, seed=7)
+    assert (figures["kid"], figures["kid_stderr"]) == (kid.value, kid.stderr)
+    assert figures["kid_subset_size"] == figures["num_kept"] == 60
+    # Equally many of both.
+    shares = precision_recall(first, second[:60], num_neighbours=3)
+    assert (figures["precision"], figures["recall"]) == shares
+    sums = [
+        inception_score.prediction_sums(part[:, :3]) for part in np.split(first, 10)
+    ]
+    score = inception_score.inception_score(sums)
+    assert figures["inception_score"] == pytest.approx(score.mean)
+    assert figures["inception_score_stddev"] == pytest.approx(score.stddev)
+    assert compare(one, two, seed=8)["kid"] != figures["kid"]
+
+
+def test_a_set_against_itself():
+    given = summary(draw(50))
+    figures = compare(given, given, seed=0)
+    assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
+    assert figures["precision"] == figures["recall"] == 1.0
+    assert figures["inception_score"] is figures["inception_score_stddev"] is None
+
+
+def test_the_closed_form_of_four_points():
+    """Means differ by (2, 2), the second covariance is 4 times the first, 4/3."""
+    first = np.array([[0, 0], [2, 0], [0, 2], [2, 2]], np.float32)
+    figures = compare(summary(first, [1]), summary(2 * first + 1, [3]), seed=0)
+    assert figures["fid"] == pytest.approx(8 + 2 * 4 / 3, rel=1e-12)
+    assert figures["fid_by_num_samples"][-1] == [4, figures["fid"]]
+    # Four vectors are just enough for three neighbours.
+    assert figures["num_kept"] == 4
+
+
+def test_published_moments_give_what_needs_no_vectors():
+    vectors = draw(80, seed=1)
+    known = moments(vectors)._replace(count=None)
+    samples = summary(draw(60), num_logits=3)
+    figures = compare(samples, published(known), seed=0)
+    assert figures.keys() == FIGURES
+    without = {"kid", "kid_stderr", "kid_subset_size", "precision", "recall"}
+    without |= {"num_kept", "num_reference"}
+    assert {name for name, value in figures.items() if value is None} == without
+    expected = compare(samples, summary(vectors), seed=0)
+    for name in ("fid", "fid_extrapolated", "inception_score"):
+        assert figures[name] == pytest.approx(expected[name], rel=1e-9)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_few_samples_have_a_distance_and_nothing_else(count):
+    figures = compare(summary(draw(count)), summary(draw(50, seed=1)), seed=0)
+    assert np.isfinite(figures["fid"]) and figures["num_samples"] == count
+    assert figures["fid_extrapolated"] is figures["fid_by_num_samples"] is None
+    assert figures["kid"] is figures["precision"] is None
