@@ -136,9 +136,9 @@ def create(folder, config: EbmLearning) -> workspace.Workspace:
     [
         "cifar10_medconv",
         "cifar10_medconv_data",
-        "cifar10_prior",
+        pytest.param("cifar10_prior", marks=pytest.mark.slow),
         "cifar10_conv",
-        "cifar10_conv_data",
+        pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
         "mnist_nonconv",
     ],
 )

@@ -505,6 +505,7 @@ def test_what_a_sweep_lacks_is_told_before_anything_is_made(
     assert not list(tmp_path.glob("out/*"))
 
 
+@pytest.mark.slow
 def test_chains_that_start_from_a_generator_that_was_learned(tmp_path):
     """Its averaged weights make the starts, here and where it was learned."""
     learning = dataclasses.replace(

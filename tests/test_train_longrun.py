@@ -35,7 +35,7 @@ SMALL = {
     "picture_every": 4,
     "batch": 20,
     "data.split": "train[:100]",
-    "energy.width": 4,
+    "energy.width": 6,
     "prior.width": 4,
     "chains.start": "data",
     "chains.bank_size": 60,
@@ -170,7 +170,7 @@ def test_a_run_in_two_pieces_is_one_run(learned, tmp_path):
     [
         ({}, "The prior of digits_conv does not learn, so it needs weights: --set"),
         ({"prior__weights": "none"}, "No weights at none: expected a file"),
-        ({"prior__weights": "{prior}", "prior__width": 6}, "do not fit the energy"),
+        ({"prior__weights": "{prior}", "prior__width": 5}, "do not fit the energy"),
         ({"prior": None}, "Expected a prior, which is corrected."),
         ({"chains__burn_in_size": 19}, "batch=20 to be at most burn_in_size=19."),
         ({"chains__burn_in_visits": 0}, "burn_in_visits=0 to be at least 1."),

@@ -215,9 +215,8 @@ def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
         kinds = [o for o in typing.get_args(hint) if dataclasses.is_dataclass(o)]
         if len(kinds) == 1:
             return {"type": typing.cast(type, kinds[0]).__name__}
-    require(
-        isinstance(value, dict), f"Expected {key} to have fields, but it is {value!r}."
-    )
+    if not isinstance(value, dict):
+        raise ConfigError(f"Expected {key} to have fields, but it is {value!r}.")
     return value
 
 

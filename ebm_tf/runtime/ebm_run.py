@@ -66,6 +66,8 @@ def describe(session: EbmSession) -> Iterator[str]:
     replicas, batch = session.replicas.count, session.replica_batch
     yield f"replicas: {replicas}, each a batch of {batch}"
     for name, size in session.bank_sizes._asdict().items():
+        if name == "burn_in" and not size:
+            continue
         num_chains = size * replicas
         yield f"{name}: {num_chains:,} chains, {session.bank_bytes(num_chains):,} bytes"
     try:

@@ -150,6 +150,11 @@ def test_settings_are_reached_at_every_depth():
     assert override(config, ["num_steps=8", "sweep=None"]).measured_steps == (8,)
 
 
+def test_what_is_not_there_is_begun_by_its_fields():
+    config = override(measurement(), ["sweep.first=4", "prior.weights=run"])
+    assert config.sweep == Sweep(first=4) and config.prior == Network(weights="run")
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
