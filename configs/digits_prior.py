@@ -2,7 +2,8 @@
 
 python3 ebm_tf/train.py configs/digits_prior.py
 
-Expected: a minute and a half on two cores. Chains make larger steps than those of
+Expected: at most two minutes on two cores; `frechet_pixel` 0.99 with 1,000 samples
+after 100 Langevin steps. Chains make larger steps than those of
 digits_nonconv, and data gets more noise, so that they come around in fewer of them.
 """
 

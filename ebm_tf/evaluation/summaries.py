@@ -100,19 +100,25 @@ def compare(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
       `inception_score_stddev`, `precision` and `recall`, and how many vectors stand
       behind each.
     """
-    whole, moments = samples.whole, reference.whole
-    figures: dict[str, Any] = {
-        "fid": frechet_distance(whole, moments),
-        "num_samples": whole.known_count,
-        "num_reference": moments.count,
-        "fid_extrapolated": None,
-        "fid_by_num_samples": None,
+    counts = {
+        "num_samples": samples.whole.known_count,
+        "num_reference": reference.whole.count,
     }
-    if len(samples.parts) > 1:
-        line = extrapolated_distance(samples.parts, moments)
-        figures["fid_extrapolated"] = line.limit
-        figures["fid_by_num_samples"] = [list(point) for point in line.points]
-    return figures | _by_vectors(samples, reference, seed) | _score(samples)
+    distances = _distances(samples.parts, reference.whole)
+    vectors = _by_vectors(samples, reference, seed)
+    return distances | counts | vectors | _score(samples)
+
+
+def _distances(parts: Sequence[Moments], reference: Moments) -> dict[str, Any]:
+    if len(parts) == 1:
+        distance = frechet_distance(parts[0], reference)
+        return {"fid": distance, "fid_extrapolated": None, "fid_by_num_samples": None}
+    line = extrapolated_distance(parts, reference)
+    return {
+        "fid": line.points[-1].distance,  # of all parts together
+        "fid_extrapolated": line.limit,
+        "fid_by_num_samples": [list(point) for point in line.points],
+    }
 
 
 def _by_vectors(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:

@@ -65,7 +65,6 @@ class FidSession:
             start=config.start,
             noise_scale=config.noise_scale,
             batch=config.batch,
-            keep_latents=False,
             joint_temperature=config.joint_temperature,
         )
 

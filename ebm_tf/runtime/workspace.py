@@ -3,13 +3,9 @@
 import contextlib
 import dataclasses
 import datetime
-import importlib.metadata
 import itertools
 import json
 import os
-import pathlib
-import platform
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +15,7 @@ import tqdm
 
 from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_json
 from ebm_tf.errors import RunError
+from ebm_tf.runtime.environment import environment
 
 CONFIG = "config.json"
 RESULTS = "results.json"
@@ -285,31 +282,3 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
         return from_mapping(kinds[mapping["type"]], mapping)
     except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} is damaged: {error}.") from error
-
-
-def environment() -> dict[str, Any]:
-    """Versions, revision and devices that a run depends on."""
-    packages = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets")
-    return {
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "packages": {name: _version(name) for name in packages},
-        "revision": _revision(),
-        "devices": [device.name for device in tf.config.list_logical_devices()],
-    }
-
-
-def _version(package: str) -> str:
-    if package == "tensorflow":  # its distribution has several names
-        return tf.__version__
-    return importlib.metadata.version(package)
-
-
-def _revision() -> str | None:
-    root = pathlib.Path(__file__).resolve().parents[2]
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
