@@ -9,14 +9,8 @@ is 42 TFLOP.
 
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    GeneratorNetwork,
-    Guard,
-    Langevin,
-    Optimizer,
-    Samples,
-)
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, GeneratorNetwork, Guard, Langevin, Samples
 
 config = EbmTraining(
     name="celeb_a_nonconv",

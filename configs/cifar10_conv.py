@@ -12,7 +12,8 @@ figures, not ours).
 from configs.cifar10_prior import config as prior
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import LongRunTraining
-from ebm_tf.config.parts import Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Samples
 
 config = LongRunTraining(
     name="cifar10_conv",

@@ -9,7 +9,8 @@ natural and 0.567 robust accuracy (the authors' figures, not ours).
 
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Samples
 
 config = EbmTraining(
     name="cifar10_medconv",

@@ -9,7 +9,8 @@ cores; `frechet_pixel` 0.74 with 1,000 samples after 2,000 Langevin steps.
 from configs.digits_prior import config as prior
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import LongRunTraining
-from ebm_tf.config.parts import Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Samples
 
 config = LongRunTraining(
     name="digits_conv",

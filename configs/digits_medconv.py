@@ -10,7 +10,8 @@ import dataclasses
 
 from configs.digits_nonconv import config as short_run
 from ebm_tf.config.chains import Persistent
-from ebm_tf.config.parts import Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Samples
 
 config = dataclasses.replace(
     short_run,

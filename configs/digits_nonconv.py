@@ -8,7 +8,8 @@ all ten classes among them.
 
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import Data, Langevin, Network, Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, Langevin, Network, Samples
 
 config = EbmTraining(
     name="digits_nonconv",

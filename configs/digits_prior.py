@@ -11,7 +11,8 @@ import dataclasses
 
 from configs.digits_nonconv import config as short_run
 from ebm_tf.config.chains import Persistent
-from ebm_tf.config.parts import Langevin, Optimizer
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Langevin
 
 config = dataclasses.replace(
     short_run,

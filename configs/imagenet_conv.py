@@ -13,7 +13,7 @@ import dataclasses
 
 from configs.celeb_a_conv import config as celeb_a
 from configs.imagenet_prior import config as prior
-from ebm_tf.config.parts import Optimizer
+from ebm_tf.config.optimizers import Optimizer
 
 config = dataclasses.replace(
     celeb_a,

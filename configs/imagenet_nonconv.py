@@ -9,14 +9,8 @@ update is 120 TFLOP.
 
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import (
-    Data,
-    GeneratorNetwork,
-    Guard,
-    Langevin,
-    Optimizer,
-    Samples,
-)
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, GeneratorNetwork, Guard, Langevin, Samples
 
 config = EbmTraining(
     name="imagenet_nonconv",

@@ -10,7 +10,8 @@ import dataclasses
 
 from configs.digits_nonconv import config as digits
 from ebm_tf.config.chains import Persistent
-from ebm_tf.config.parts import Data, Network, Optimizer, Samples
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, Network, Samples
 
 config = dataclasses.replace(
     digits,

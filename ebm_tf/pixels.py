@@ -16,3 +16,8 @@ def to_bytes(images: np.ndarray) -> np.ndarray:
     """
     scaled = (np.clip(images, -1.0, 1.0) + 1.0) * 127.5
     return np.nan_to_num(np.rint(scaled), copy=False).astype(np.uint8)
+
+
+def from_255ths(length: float) -> float:
+    """A length in 255ths of the pixel range, in units of images in [-1, 1]."""
+    return length * 2.0 / 255.0

@@ -44,6 +44,78 @@ class Generator(Protocol):
         ...
 
 
+class Classifier(Protocol):
+    """Images [n, H, W, C] in [-1, 1] -> logits float32 [n, k], in inference mode."""
+
+    def __call__(self, images: tf.Tensor, /) -> tf.Tensor:
+        """Returns the logits, which are no probabilities."""
+        ...
+
+
+class Ascent(NamedTuple):
+    """What an attack sees of a classifier at n images.
+
+    Attributes:
+      gradient: float32 [n, H, W, C], of each image's own loss.
+      loss: float32 [n], what the attack raises.
+      logits: float32 [n, k], of which the largest is the prediction.
+    """
+
+    gradient: tf.Tensor
+    loss: tf.Tensor
+    logits: tf.Tensor
+
+
+class AscentFn(Protocol):
+    """(images, seed) -> their loss and its gradient; labels are bound already."""
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> Ascent:
+        """Looks at the images; a deterministic classifier ignores the seed."""
+        ...
+
+
+class Attacked(NamedTuple):
+    """What an attack made of n images.
+
+    Attributes:
+      images: float32 [n, H, W, C] inside the ball and in [-1, 1]: one that is
+        misclassified where `broken`, else the one of the highest loss.
+      broken: bool [n], whether the classifier errs at them.
+      info: diagnostics, each a tensor [n]; a dict by name.
+    """
+
+    images: tf.Tensor
+    broken: tf.Tensor
+    info: dict[str, tf.Tensor]
+
+
+class AttackFn(Protocol):
+    """A pure function of tensors that attacks a classifier, which is bound already."""
+
+    def __call__(
+        self,
+        images: tf.Tensor,
+        labels: tf.Tensor,
+        epsilon: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> Attacked:
+        """Attacks images [n, H, W, C] of labels int64 [n].
+
+        `epsilon`, float32 [n], holds the radius of the ball around each image, in
+        units of images in [-1, 1]; 0 leaves an image as it is. An image's result
+        depends on the others of its batch by their random numbers only.
+        """
+        ...
+
+
+class Defense(Protocol):
+    """(images [n, H, W, C], seed) -> images that a classifier is safer with."""
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns images of the same shape."""
+        ...
+
+
 class InitializeFn(Protocol):
     """(n, seed) -> n chains at their start."""
 

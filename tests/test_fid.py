@@ -17,7 +17,8 @@ from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import to_json
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement, Sweep
-from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network, Optimizer
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
 from ebm_tf.evaluation.frechet import frechet_distance, moments

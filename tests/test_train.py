@@ -10,7 +10,8 @@ from PIL import Image
 
 from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.config.parts import GeneratorNetwork, Optimizer
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import GeneratorNetwork
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
 
 

@@ -1,6 +1,7 @@
 """The settings of networks that classify."""
 
 import dataclasses
+from typing import Literal
 
 from ebm_tf.config.core import Settings, require
 
@@ -10,24 +11,43 @@ class ClassifierNetwork(Settings):
     """A network from images to logits.
 
     Attributes:
-      architecture: "wide_resnet".
-      depth: layers of a wide residual network: 10, 16, 22, 28 and so on.
-      width: factor of its numbers of channels, which are 16, 32 and 64 times it.
+      architecture: "wide_resnet", "resnet" or "small_cnn".
+      depth: number of layers; the published one if None.
+      width: a factor of the numbers of channels; the published one if None.
       num_classes: how many logits.
       weights: a weight file or a run folder to start from.
     """
 
     architecture: str = "wide_resnet"
-    depth: int = 28
-    width: int = 10
+    depth: int | None = None
+    width: int | None = None
     num_classes: int = 10
     weights: str | None = None
 
     def validate(self) -> None:
-        """Checks depth, width and classes."""
-        require(
-            self.depth >= 10 and (self.depth - 4) % 6 == 0,
-            f"Expected depth={self.depth} to be one of 10, 16, 22, 28 and so on.",
-        )
-        require(self.width > 0, f"Expected width={self.width} > 0.")
+        """Checks counts."""
+        for name in ("depth", "width"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"Expected {name}={value} > 0.")
         require(self.num_classes > 1, f"Expected num_classes={self.num_classes} > 1.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainedClassifier(Settings):
+    """A classifier of `keras.applications`, with the weights that it comes with.
+
+    Attributes:
+      name: such as "EfficientNetB7"; its logits are taken, not its probabilities.
+      image_size: to which images are resized.
+      pixel_range: what the network expects of pixels.
+      weights: "imagenet", or a weight file.
+    """
+
+    name: str
+    image_size: int
+    pixel_range: Literal["-1..1", "0..1", "0..255"] = "0..255"
+    weights: str = "imagenet"
+
+    def validate(self) -> None:
+        """Checks the size."""
+        require(self.image_size > 0, f"Expected image_size={self.image_size} > 0.")

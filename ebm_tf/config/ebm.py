@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
     Guard,
     Langevin,
     Network,
-    Optimizer,
     Samples,
 )
 

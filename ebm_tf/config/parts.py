@@ -1,14 +1,11 @@
 """The settings that experiments are composed of."""
 
 import dataclasses
-from typing import Literal
 
 from ebm_tf.config.core import (
-    Schedule,
     Settings,
     adjustable,
     require,
-    require_schedule,
     runtime,
 )
 
@@ -23,6 +20,9 @@ class Data(Settings):
       channels: 1 or 3.
       split: the part of the dataset that is read.
       random_crop: whether training images are cropped at random, not centrally.
+      padding: zeros around training images, of which a random part of the image size
+        is used (the shifts of CIFAR-10 recipes); none if 0.
+      flip: whether training images are mirrored half of the time.
       directory: where TFDS datasets lie; TFDS's own choice if None (--data_dir).
     """
 
@@ -31,6 +31,8 @@ class Data(Settings):
     channels: int = 3
     split: str = "train"
     random_crop: bool = False
+    padding: int = 0
+    flip: bool = False
     directory: str | None = runtime(None)
 
     def validate(self) -> None:
@@ -39,6 +41,7 @@ class Data(Settings):
         require(
             self.channels in (1, 3), f"Expected channels={self.channels} to be 1 or 3."
         )
+        require(self.padding >= 0, f"Expected padding={self.padding} >= 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,37 +134,6 @@ class Langevin(Settings):
     def drift_factor(self) -> float:
         """The factor of the gradient."""
         return self.noise**2 / 2 if self.drift is None else self.drift
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Optimizer(Settings):
-    """How weights follow their gradient.
-
-    Attributes:
-      name: "adam" or "sgd".
-      learning_rate: a constant, or (rate, first update) pairs.
-      max_grad_norm: bound on the norm of each weight tensor's gradient, after the
-        mean over replicas; no bound if None.
-      average_decay: decay of the weight average that evaluation uses; 0 follows the
-        weights.
-    """
-
-    name: Literal["adam", "sgd"] = "adam"
-    learning_rate: Schedule = adjustable(1e-4)
-    max_grad_norm: float | None = None
-    average_decay: float = 0.9999
-
-    def validate(self) -> None:
-        """Checks rates and decay."""
-        require_schedule("learning_rate", self.learning_rate, least=0)
-        require(
-            self.max_grad_norm is None or self.max_grad_norm > 0,
-            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
-        )
-        require(
-            0 <= self.average_decay < 1,
-            f"Expected average_decay={self.average_decay} in [0, 1).",
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from ebm_tf.config.parts import Optimizer
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.schedules import ScaledSchedule
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}

@@ -3,13 +3,13 @@
 import pytest
 
 from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
     Guard,
     Langevin,
     Network,
-    Optimizer,
     Samples,
 )
 from ebm_tf.errors import ConfigError

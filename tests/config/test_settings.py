@@ -13,13 +13,13 @@ from ebm_tf.config.core import (
     to_mapping,
 )
 from ebm_tf.config.ebm import EbmTraining
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
     Guard,
     Langevin,
     Network,
-    Optimizer,
     Samples,
 )
 from ebm_tf.errors import ConfigError

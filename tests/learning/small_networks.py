@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.core import Schedule
-from ebm_tf.config.parts import Optimizer
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.optimization import Learned, learned
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 

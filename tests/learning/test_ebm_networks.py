@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
-from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network, Optimizer
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
 from ebm_tf.learning import ebm_networks
 from ebm_tf.learning.ebm import EbmBatch
 from tests.learning.small_networks import SEED

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.parts import Optimizer
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.optimization import averaged, descend, learned
 from tests.learning.small_networks import (
     descending,

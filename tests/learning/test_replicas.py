@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.parts import Optimizer
+from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.ebm import contrastive_update, cooperative_update
 from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.models import sngan

@@ -1,0 +1,1 @@
+"""Attacks on classifiers: pure functions of tensors."""

@@ -1,0 +1,117 @@
+"""The settings of attacks on classifiers.
+
+Lengths are in 255ths of the pixel range, as papers give them: epsilon = 8 of an
+l-infinity ball is 8/255 of images in [0, 1], and 127.5 of an l2 ball is 0.5.
+"""
+
+import dataclasses
+from typing import Literal
+
+from ebm_tf.config.core import Settings, require
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ball(Settings):
+    """The images that an attack may choose from, around each natural one.
+
+    Attributes:
+      norm: "linf" or "l2".
+      epsilon: radius, in 255ths of the pixel range.
+    """
+
+    norm: Literal["linf", "l2"] = "linf"
+    epsilon: float = 8.0
+
+    def validate(self) -> None:
+        """Checks the radius."""
+        require(self.epsilon > 0, f"Expected epsilon={self.epsilon} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pgd(Settings):
+    """Projected gradient ascent (Madry et al., 2018); FGSM is one step of it.
+
+    Attributes:
+      loss: what is raised: "cross_entropy", "margin" (largest other logit less that of
+        the label), "dlr" (Croce and Hein, 2020) or "kl" (from the natural
+        prediction; Zhang et al., 2019), which needs no labels.
+      num_steps: of ascent.
+      step_size: in 255ths, at the ball's own epsilon; it scales along with epsilon.
+      start: "uniform" in the ball, "normal" noise of 0.001 of the pixel range, or
+        "natural", the image itself.
+      num_restarts: how often it is run; the best run counts.
+    """
+
+    loss: Literal["cross_entropy", "margin", "dlr", "kl"] = "cross_entropy"
+    num_steps: int = 20
+    step_size: float = 2.0
+    start: Literal["uniform", "normal", "natural"] = "uniform"
+    num_restarts: int = 1
+
+    def validate(self) -> None:
+        """Checks counts and the step size."""
+        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
+        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
+        require(
+            self.num_restarts > 0, f"Expected num_restarts={self.num_restarts} > 0."
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CarliniWagner(Settings):
+    """The l2 attack of Carlini and Wagner (2017), which minimises the distance.
+
+    Attributes:
+      num_steps: of Adam, for each constant.
+      learning_rate: of Adam, in the space of the hyperbolic tangent.
+      confidence: margin of logits that is asked for.
+      num_constants: steps of the binary search for the constant.
+      initial_constant: where it begins.
+    """
+
+    num_steps: int = 1000
+    learning_rate: float = 0.01
+    confidence: float = 0.0
+    num_constants: int = 9
+    initial_constant: float = 1e-3
+
+    def validate(self) -> None:
+        """Checks counts and rates."""
+        for name in ("num_steps", "learning_rate", "num_constants", "initial_constant"):
+            value = getattr(self, name)
+            require(value > 0, f"Expected {name}={value} > 0.")
+        require(self.confidence >= 0, f"Expected confidence={self.confidence} >= 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoAttack(Settings):
+    """The ensemble of Croce and Hein (2020), with its published constants.
+
+    Attributes:
+      version: "standard", or "rand" for classifiers with randomness.
+      num_steps: of APGD and FAB.
+      num_targets: classes that targeted attacks aim at, by logit.
+      num_queries: of Square.
+      num_eot_samples: gradients that version="rand" averages.
+      num_verifications: evaluations, of which the majority is the verdict of
+        version="rand".
+    """
+
+    version: Literal["standard", "rand"] = "standard"
+    num_steps: int = 100
+    num_targets: int = 9
+    num_queries: int = 5000
+    num_eot_samples: int = 20
+    num_verifications: int = 9
+
+    def validate(self) -> None:
+        """Checks counts."""
+        for name in (
+            "num_steps",
+            "num_targets",
+            "num_queries",
+            "num_eot_samples",
+            "num_verifications",
+        ):
+            value = getattr(self, name)
+            require(value > 0, f"Expected {name}={value} > 0.")

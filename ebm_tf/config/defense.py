@@ -1,0 +1,122 @@
+"""Experiments that attack a classifier which an energy-based model defends."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from ebm_tf.config.attacks import Ball
+from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
+from ebm_tf.config.core import Settings, require, runtime
+from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.parts import Network
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Purification(Settings):
+    """Langevin steps before the classifier, and a vote over their outcomes.
+
+    Attributes:
+      num_steps: Langevin steps of every chain; 0 defends by nothing.
+      num_replicates: chains of each image whose predictions are averaged.
+      vote: what is averaged: "logits", "probabilities" or "classes" (a majority).
+      noise: "fresh" for every evaluation, or "fixed": the same noise every time,
+        which an attacker can learn.
+    """
+
+    num_steps: int = 1500
+    num_replicates: int = 128
+    vote: Literal["logits", "probabilities", "classes"] = "logits"
+    noise: Literal["fresh", "fixed"] = "fresh"
+
+    def validate(self) -> None:
+        """Checks counts."""
+        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        require(
+            self.num_replicates > 0,
+            f"Expected num_replicates={self.num_replicates} > 0.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PurifiedPgd(Settings):
+    """Gradient ascent against a purified classifier (Hill et al., 2022).
+
+    Attributes:
+      gradient: "bpda" takes purification for the identity, "chain" differentiates
+        through `chain_steps` Langevin steps, "transfer" attacks the classifier alone.
+      num_steps: of ascent.
+      step_size: in 255ths of the pixel range.
+      num_replicates: chains of each image over which gradients are averaged (EOT).
+      chain_steps: Langevin steps of gradient="chain", fewer than those of the
+        defence where memory or time demands it.
+      average: what is averaged over replicates before the loss: "logits", "loss",
+        "probabilities" or "log_probabilities".
+    """
+
+    gradient: Literal["bpda", "chain", "transfer"] = "bpda"
+    num_steps: int = 50
+    step_size: float = 2.0
+    num_replicates: int = 48
+    chain_steps: int | None = None
+    average: Literal["logits", "loss", "probabilities", "log_probabilities"] = "logits"
+
+    def validate(self) -> None:
+        """Checks counts, and that steps through a chain go with its gradient."""
+        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
+        require(
+            self.num_replicates > 0,
+            f"Expected num_replicates={self.num_replicates} > 0.",
+        )
+        require(
+            self.chain_steps is None or self.chain_steps > 0,
+            f"Expected chain_steps={self.chain_steps} > 0.",
+        )
+        require(
+            (self.gradient == "chain") == (self.chain_steps is not None),
+            "Expected chain_steps where gradient='chain', and only there.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DefenseMeasurement(EbmExperiment):
+    """Attacks a classifier behind purification, and judges it on fresh noise.
+
+    Attributes:
+      energy: what purifies: an energy network, or a classifier, whose marginal energy
+        -logsumexp of its logits is meant.
+      classifier: what is defended.
+      weights: the folder of the run that learned the energy; its networks are used
+        where none are named for them.
+      weights_kind: whether the run's averaged or raw weights are meant.
+      defense: how images are purified.
+      attack: how they are attacked.
+      ball: what the attack may choose from.
+      num_images: the first so many of the split.
+      batch: images at once, over all replicas.
+      num_final_replicates: fresh chains of each final image, by which accuracies are
+        judged once more after the attack.
+      chunk: Langevin chains that are in memory at once, over all replicas.
+      save_every: batches between checkpoints.
+    """
+
+    executable: ClassVar[str] = "attack"
+
+    energy: Network | ClassifierNetwork = Network()
+    classifier: ClassifierNetwork | PretrainedClassifier
+    weights: str | None = None
+    weights_kind: Literal["averaged", "raw"] = "averaged"
+    defense: Purification = Purification()
+    attack: PurifiedPgd = PurifiedPgd()
+    ball: Ball = Ball()
+    num_images: int = 640
+    batch: int = 16
+    num_final_replicates: int = 128
+    chunk: int = runtime(1024)
+    save_every: int = runtime(1)
+
+    def validate(self) -> None:
+        """Checks counts."""
+        super().validate()
+        self.require_positive(
+            "num_images", "batch", "num_final_replicates", "chunk", "save_every"
+        )

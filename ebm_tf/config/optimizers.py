@@ -1,0 +1,115 @@
+"""The settings of how weights follow their gradients."""
+
+import dataclasses
+from typing import Literal
+
+from ebm_tf.config.core import (
+    Schedule,
+    Settings,
+    adjustable,
+    require,
+    require_schedule,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Optimizer(Settings):
+    """The optimizers of energies and generators.
+
+    Attributes:
+      name: "adam" or "sgd".
+      learning_rate: a constant, or (rate, first update) pairs.
+      max_grad_norm: bound on the norm of each weight tensor's gradient, after the
+        mean over replicas; no bound if None.
+      average_decay: decay of the weight average that evaluation uses; 0 follows the
+        weights.
+    """
+
+    name: Literal["adam", "sgd"] = "adam"
+    learning_rate: Schedule = adjustable(1e-4)
+    max_grad_norm: float | None = None
+    average_decay: float = 0.9999
+
+    def validate(self) -> None:
+        """Checks rates and decay."""
+        require_schedule("learning_rate", self.learning_rate, least=0)
+        require(
+            self.max_grad_norm is None or self.max_grad_norm > 0,
+            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
+        )
+        require(
+            0 <= self.average_decay < 1,
+            f"Expected average_decay={self.average_decay} in [0, 1).",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneCycle(Settings):
+    """A value that rises once and falls once, by cosines (Smith and Topin, 2018).
+
+    It goes from `first` to `peak` and then to `last`, with PyTorch's rounding: the
+    peak is at `rise * num_steps - 1`, the end at `num_steps - 1`.
+
+    Attributes:
+      peak: the value in between.
+      first: the value of the first update.
+      last: the value of the last update.
+      num_steps: updates of the whole cycle; the value stays at `last` after it.
+      rise: the part of them before the peak.
+    """
+
+    peak: float
+    first: float
+    last: float
+    num_steps: int
+    rise: float = 0.25
+
+    def validate(self) -> None:
+        """Checks that there is a rise and a fall."""
+        require(0 < self.rise < 1, f"Expected rise={self.rise} in (0, 1).")
+        require(
+            self.rise * self.num_steps > 1 and self.num_steps > 2,
+            f"Expected num_steps={self.num_steps} to leave room for a rise.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sgd(Settings):
+    """Gradient descent with momentum, in PyTorch's sense.
+
+    The velocity is m v + g, weights move by the rate times the velocity, and weight
+    decay is added to the gradient of every weight.
+
+    Attributes:
+      learning_rate: a constant, (rate, first update) pairs, or a cycle.
+      momentum: a constant or a cycle.
+      weight_decay: factor of the weights that is added to their gradients.
+      max_grad_norm: as that of `Optimizer`.
+      average_decay: as that of `Optimizer`.
+    """
+
+    learning_rate: OneCycle | Schedule = adjustable(0.1)
+    momentum: OneCycle | float = 0.9
+    weight_decay: float = 5e-4
+    max_grad_norm: float | None = None
+    average_decay: float = 0.0
+
+    def validate(self) -> None:
+        """Checks rates, momentum and decays."""
+        if not isinstance(self.learning_rate, OneCycle):
+            require_schedule("learning_rate", self.learning_rate, least=0)
+        if not isinstance(self.momentum, OneCycle):
+            require(
+                0 <= self.momentum < 1, f"Expected momentum={self.momentum} in [0, 1)."
+            )
+        require(
+            self.weight_decay >= 0, f"Expected weight_decay={self.weight_decay} >= 0."
+        )
+        require(
+            self.max_grad_norm is None or self.max_grad_norm > 0,
+            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
+        )
+        require(
+            0 <= self.average_decay < 1,
+            f"Expected average_decay={self.average_decay} in [0, 1).",
+        )

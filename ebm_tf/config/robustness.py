@@ -1,0 +1,65 @@
+"""Experiments that attack a classifier without a defence."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import Experiment, require, runtime
+from ebm_tf.config.parts import Data
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RobustnessMeasurement(Experiment):
+    """Attacks a classifier, each attack on the images that are still unbroken.
+
+    Attributes:
+      data: natural images, and their size.
+      classifier: what is attacked; the settings of the run that learned it, where
+        `weights` is one.
+      weights: the folder of a run of train_clf, or a weight file.
+      weights_kind: of a run: "selected" by validation, "averaged" or "raw".
+      ball: what attacks may choose from.
+      pgd: the first attack; none if None.
+      auto_attack: the second; none if None.
+      carlini_wagner: measures l2 distances on the way; none if None.
+      num_images: the first so many of the split; all if None.
+      batch: images at once, over all replicas.
+      curve: radii in 255ths at which accuracy under `pgd` is measured.
+      median: whether the smallest radius that breaks each image is searched for.
+      num_bisections: halvings of that search.
+      save_every: batches between checkpoints.
+    """
+
+    executable: ClassVar[str] = "attack"
+
+    data: Data
+    classifier: ClassifierNetwork
+    weights: str | None = None
+    weights_kind: Literal["selected", "averaged", "raw"] = "selected"
+    ball: Ball = Ball()
+    pgd: Pgd | None = Pgd()
+    auto_attack: AutoAttack | None = AutoAttack()
+    carlini_wagner: CarliniWagner | None = None
+    num_images: int | None = None
+    batch: int = 100
+    curve: tuple[float, ...] = ()
+    median: bool = False
+    num_bisections: int = 8
+    save_every: int = runtime(1)
+
+    def validate(self) -> None:
+        """Checks counts, and that there is an attack where one is needed."""
+        super().validate()
+        for name in ("batch", "num_bisections", "save_every", "num_images"):
+            value = getattr(self, name)
+            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        require(
+            self.pgd is not None or not (self.curve or self.median),
+            "Expected pgd where a curve or the median radius is measured.",
+        )
+        require(
+            all(radius >= 0 for radius in self.curve)
+            and list(self.curve) == sorted(set(self.curve)),
+            f"Expected curve={self.curve} to rise from at least 0.",
+        )

@@ -1,0 +1,1 @@
+"""Defences of classifiers: what is done to images before they are classified."""
