@@ -20,6 +20,7 @@ from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.ebm import EbmLearning, EbmTraining
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
+from ebm_tf.config.overrides import override
 from ebm_tf.runtime import launch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -133,7 +134,7 @@ def tiny(**changed: object) -> EbmTraining:
     """A short experiment with digits."""
     settings = TINY | SHORT | changed
     config = core.load(str(DIGITS))
-    return core.override(config, [f"{name}={v}" for name, v in settings.items()])
+    return override(config, [f"{name}={v}" for name, v in settings.items()])
 
 
 def measuring(

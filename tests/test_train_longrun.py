@@ -12,6 +12,7 @@ from ebm_tf import fid
 from ebm_tf.config import core
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.config.fid import Sweep
+from ebm_tf.config.overrides import override
 from ebm_tf.runtime.sample_files import load_samples
 from tests import runs
 from tests.runs import (
@@ -58,7 +59,7 @@ def assignments(**changed: object) -> list[str]:
 def correcting(prior: object, **changed: object) -> LongRunTraining:
     """A short experiment that corrects what a run has learned."""
     named = {"prior__weights": prior} | changed
-    return core.override(core.load(str(CONFIG)), assignments(**named))
+    return override(core.load(str(CONFIG)), assignments(**named))
 
 
 @pytest.fixture(scope="module")

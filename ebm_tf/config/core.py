@@ -1,6 +1,5 @@
-"""Typed, validated, immutable settings: construction, command-line overrides, JSON."""
+"""Typed, validated, immutable settings: construction, comparison, JSON."""
 
-import ast
 import dataclasses
 import difflib
 import functools
@@ -118,7 +117,7 @@ def convert(value: Any, hint: Any, name: str) -> Any:
         for option in arguments:
             try:
                 return convert(value, option, name)
-            except _TypeMismatchError:
+            except TypeMismatchError:
                 continue
     elif origin is Literal:
         if value in arguments:
@@ -140,12 +139,12 @@ def convert(value: Any, hint: Any, name: str) -> Any:
         # bool is an int to Python, not to a reader of a config.
         if isinstance(value, hint) and (type(value) is not bool or hint is bool):
             return value
-    raise _TypeMismatchError(
+    raise TypeMismatchError(
         f"Expected {name}={value!r} to be of type {describe_type(hint)}."
     )
 
 
-class _TypeMismatchError(ConfigError):
+class TypeMismatchError(ConfigError):
     """A value of another type; tells it from a value that is out of range."""
 
 
@@ -154,13 +153,13 @@ def from_mapping(cls: type, mapping: Mapping[str, Any]) -> Any:
     names = field_types(cls)
     given = {key: value for key, value in mapping.items() if key != "type"}
     for key in given:
-        require(key in names, _unknown_key(key, names))
+        require(key in names, unknown_key(key, names))
     missing = [f.name for f in dataclasses.fields(cls) if _is_required(f)]
     missing = [name for name in missing if name not in given]
     require(not missing, f"{cls.__name__} needs {', '.join(missing)}.")
     try:
         return cls(**{key: convert(v, names[key], key) for key, v in given.items()})
-    except _TypeMismatchError as error:  # of a field, not of the settings as a whole
+    except TypeMismatchError as error:  # of a field, not of the settings as a whole
         raise ConfigError(str(error)) from error
 
 
@@ -184,65 +183,8 @@ def to_json(settings: Any) -> str:
     return json.dumps(to_mapping(settings), indent=2) + "\n"
 
 
-def override(config: Experiment, assignments: Iterable[str]) -> Any:
-    """Applies ``key.path=value`` assignments, each checked against its field.
-
-    All are applied before the result is validated, so their order is free.
-    """
-    mapping = to_mapping(config)
-    for assignment in assignments:
-        path, separator, text = assignment.partition("=")
-        require(bool(separator), f"Expected --set {assignment} as key.path=value.")
-        _assign(mapping, type(config), path.strip().split("."), text.strip())
-    return from_mapping(type(config), mapping)
-
-
-def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> None:
-    key, *rest = path
-    hints = field_types(cls)
-    require(key in hints, _unknown_key(key, hints))
-    if rest:
-        nested = mapping[key] = _with_fields(mapping[key], hints[key], key)
-        _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
-    else:
-        value = _parsed(text, hints[key], key)
-        mapping[key] = to_mapping(value) if dataclasses.is_dataclass(value) else value
-
-
-def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
-    """The mapping that a nested assignment goes into; begun where it was None."""
-    if value is None:
-        kinds = [o for o in typing.get_args(hint) if dataclasses.is_dataclass(o)]
-        if len(kinds) == 1:
-            return {"type": typing.cast(type, kinds[0]).__name__}
-    if not isinstance(value, dict):
-        raise ConfigError(f"Expected {key} to have fields, but it is {value!r}.")
-    return value
-
-
-def _settings_class(hint: Any, name: str) -> type:
-    options = typing.get_args(hint) or (hint,)
-    return next(option for option in options if option.__name__ == name)
-
-
-def _parsed(text: str, hint: Any, key: str) -> Any:
-    try:
-        return convert(_literal(text), hint, key)
-    except _TypeMismatchError as error:
-        try:
-            return convert(text, hint, key)  # a name of digits only, say
-        except _TypeMismatchError:
-            raise error from None
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return text
-
-
-def _unknown_key(key: str, known: Iterable[str]) -> str:
+def unknown_key(key: str, known: Iterable[str]) -> str:
+    """What to say of a setting that is not known."""
     known = sorted(known)
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known
     return f"Unknown setting {key!r}; the nearest are {', '.join(near)}."

@@ -19,6 +19,7 @@ import absl.logging
 from ebm_tf.config import core
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment
+from ebm_tf.config.overrides import override
 from ebm_tf.errors import (
     ConfigError,
     DeviceError,
@@ -123,7 +124,7 @@ def _why(stop: BaseException) -> str:
 def _fresh(options: Options) -> Experiment:
     if len(options.paths) != 1:
         raise ConfigError("Expected one config file: python3 ebm_tf/train.py CONFIG.")
-    return core.override(core.load(options.paths[0]), options.assignments)
+    return override(core.load(options.paths[0]), options.assignments)
 
 
 def _saved(options: Options) -> Experiment:
@@ -138,7 +139,7 @@ def _saved(options: Options) -> Experiment:
 
 def _resumed(saved: Experiment, options: Options) -> Experiment:
     """The config of an earlier run, with what may change of it changed."""
-    config = core.override(saved, options.assignments)
+    config = override(saved, options.assignments)
     before, after = (getattr(c, "num_updates", 0) for c in (saved, config))
     if after < before:
         raise ConfigError(

@@ -6,9 +6,10 @@ import pytest
 
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
-from ebm_tf.config.core import from_mapping, override, to_json
+from ebm_tf.config.core import from_mapping, to_json
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
 from ebm_tf.errors import ConfigError
 

@@ -8,7 +8,7 @@ import pytest
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.chains import BurnIn, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import differing_fields, from_mapping, override, to_json
+from ebm_tf.config.core import differing_fields, from_mapping, to_json
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import (
     FeatureExtractor,
@@ -16,6 +16,7 @@ from ebm_tf.config.fid import (
     Sweep,
     measurement_of,
 )
+from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
 from ebm_tf.errors import ConfigError
 from tests.config.test_burn_in_config import long_run

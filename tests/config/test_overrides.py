@@ -3,7 +3,7 @@
 import pytest
 
 from ebm_tf.config.chains import Transient
-from ebm_tf.config.core import override
+from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import COOPERATIVE, TRANSIENT, experiment

@@ -1,0 +1,77 @@
+"""Settings that are changed on the command line."""
+
+import ast
+import dataclasses
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from ebm_tf.config.core import (
+    Experiment,
+    TypeMismatchError,
+    convert,
+    field_types,
+    from_mapping,
+    require,
+    to_mapping,
+    unknown_key,
+)
+from ebm_tf.errors import ConfigError
+
+
+def override(config: Experiment, assignments: Iterable[str]) -> Any:
+    """Applies ``key.path=value`` assignments, each checked against its field.
+
+    All are applied before the result is validated, so their order is free.
+    """
+    mapping = to_mapping(config)
+    for assignment in assignments:
+        path, separator, text = assignment.partition("=")
+        require(bool(separator), f"Expected --set {assignment} as key.path=value.")
+        _assign(mapping, type(config), path.strip().split("."), text.strip())
+    return from_mapping(type(config), mapping)
+
+
+def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> None:
+    key, *rest = path
+    hints = field_types(cls)
+    require(key in hints, unknown_key(key, hints))
+    if rest:
+        nested = mapping[key] = _with_fields(mapping[key], hints[key], key)
+        _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
+    else:
+        value = _parsed(text, hints[key], key)
+        mapping[key] = to_mapping(value) if dataclasses.is_dataclass(value) else value
+
+
+def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
+    """The mapping that a nested assignment goes into; begun where it was None."""
+    if value is None:
+        kinds = [o for o in typing.get_args(hint) if dataclasses.is_dataclass(o)]
+        if len(kinds) == 1:
+            return {"type": typing.cast(type, kinds[0]).__name__}
+    if not isinstance(value, dict):
+        raise ConfigError(f"Expected {key} to have fields, but it is {value!r}.")
+    return value
+
+
+def _settings_class(hint: Any, name: str) -> type:
+    options = typing.get_args(hint) or (hint,)
+    return next(option for option in options if option.__name__ == name)
+
+
+def _parsed(text: str, hint: Any, key: str) -> Any:
+    try:
+        return convert(_literal(text), hint, key)
+    except TypeMismatchError as error:
+        try:
+            return convert(text, hint, key)  # a name of digits only, say
+        except TypeMismatchError:
+            raise error from None
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return text
