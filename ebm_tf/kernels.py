@@ -28,6 +28,7 @@ def iterate(
     seed: tf.Tensor,
     *,
     start: int | tf.Tensor = 0,
+    until: Callable[[Any], tf.Tensor] | None = None,
 ) -> tuple[Any, Any]:
     """Runs a kernel for a number of steps.
 
@@ -41,6 +42,7 @@ def iterate(
       num_steps: how many steps; a tensor where it is known only later.
       seed: int32 [2].
       start: absolute index of the first step.
+      until: state -> bool scalar: no further step is taken where it is true.
 
     Returns:
       The state after the last step, and the info of that step.
@@ -52,9 +54,12 @@ def iterate(
         state, info = kernel.step(state, tf.random.fold_in(seed, index))
         return index + 1, state, info
 
-    _, state, info = tf.while_loop(
-        lambda index, *_: index < end, step, (start, state, info)
-    )
+    def goes_on(index: tf.Tensor, state: Any, _: Any) -> tf.Tensor:
+        if until is None:
+            return index < end
+        return (index < end) & ~until(state)
+
+    _, state, info = tf.while_loop(goes_on, step, (start, state, info))
     return state, info
 
 
@@ -98,3 +103,33 @@ def trace(
         (tf.constant(0), state, info, records),
     )
     return state, info, tf.nest.map_structure(lambda array: array.stack(), records)
+
+
+def pull_back(
+    kernel: Kernel, states: tf.Tensor, gradient: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Carries a gradient from the end of a chain back to its beginning.
+
+    Each step is computed again and differentiated alone, so that besides the states
+    of the chain one step is in memory, however many there are.
+
+    Args:
+      kernel: what was run; its state is one tensor.
+      states: [num_steps, ...], the state before each step.
+      gradient: of some number, with respect to the state after the last step.
+      seed: int32 [2], that the chain was run with.
+
+    Returns:
+      The gradient of the number with respect to the first state.
+    """
+
+    def back(index: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        state = states[index]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(state)
+            moved, _ = kernel.step(state, tf.random.fold_in(seed, index))
+        return index - 1, tape.gradient(moved, state, output_gradients=gradient)
+
+    last = tf.shape(states)[0] - 1
+    _, gradient = tf.while_loop(lambda index, _: index >= 0, back, (last, gradient))
+    return gradient

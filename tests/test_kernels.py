@@ -38,6 +38,16 @@ def test_every_step_is_run_once():
     assert int(count) == 7
 
 
+def test_a_chain_stops_where_it_is_told_to():
+    state, info = random_walk().init(tf.zeros([3]))
+    stopped = iterate(
+        random_walk(), state, info, 10, SEED, until=lambda state: state[1] >= 4
+    )
+    assert_same(stopped, walk(4))
+    held = iterate(random_walk(), *stopped, 10, SEED, until=lambda _: tf.constant(True))
+    assert_same(held, stopped)
+
+
 @pytest.mark.parametrize("cuts", [[4, 6], [1, 1, 8], [0, 10], [9, 0, 1]])
 def test_a_chain_in_pieces_is_the_same_chain(cuts):
     whole = walk(10)

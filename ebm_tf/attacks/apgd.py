@@ -1,0 +1,127 @@
+"""Attacks by Auto-PGD: untargeted, targeted, on classifiers with randomness."""
+
+from typing import Literal
+
+import tensorflow as tf
+
+from ebm_tf.attacks import balls, losses
+from ebm_tf.attacks.auto_pgd import auto_pgd, climbed, highest_loss
+from ebm_tf.attacks.eot import RandomClassifier, averaged, random_gradient
+from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.outcomes import Outcome, attacked, merged, natural
+from ebm_tf.attacks.targets import likeliest_others, over_targets
+from ebm_tf.config.attacks import Ball
+from ebm_tf.protocols import Attacked, AttackFn, Classifier
+
+LossName = Literal["cross_entropy", "margin", "dlr"]
+
+
+def apgd(
+    classifier: Classifier, ball: Ball, *, loss: LossName, num_steps: int
+) -> AttackFn:
+    """APGD from one random start, until the first misclassified image.
+
+    Args:
+      classifier: what is attacked.
+      ball: whose norm is meant; radii come with the images.
+      loss: what is raised.
+      num_steps: of ascent.
+    """
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        logits = tf.cast(classifier(images), tf.float32)
+        start = natural(images, logits, labels)
+        around = balls.ball(ball.norm, epsilon)
+        ascent = plain(
+            classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
+        )
+        kernel = auto_pgd(ascent, around, images, labels, num_steps=num_steps)
+        start_seed, seed = tf.unstack(tf.random.split(seed, 2))
+        starts = around.random_start(images, start_seed)
+        found = climbed(kernel, starts, start.broken, num_steps=num_steps, seed=seed)
+        return attacked(merged(start, found))
+
+    return attack
+
+
+def apgd_targeted(
+    classifier: Classifier, ball: Ball, *, num_steps: int, num_targets: int
+) -> AttackFn:
+    """APGD on the targeted DLR loss, for the likeliest wrong classes in turn.
+
+    Of images that never break, the one of the highest loss over all targets is kept.
+
+    Args:
+      classifier: what is attacked, of four classes or more.
+      ball: whose norm is meant; radii come with the images.
+      num_steps: of ascent, for each target.
+      num_targets: classes to aim at; fewer where there are fewer.
+    """
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        logits = tf.cast(classifier(images), tf.float32)
+        start = natural(images, logits, labels)
+        around = balls.ball(ball.norm, epsilon)
+
+        def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
+            ascent = plain(
+                classifier,
+                lambda logits: losses.targeted_dlr(logits, labels, targets),
+            )
+            kernel = auto_pgd(ascent, around, images, labels, num_steps=num_steps)
+            start_seed, seed = tf.unstack(tf.random.split(seed, 2))
+            starts = around.random_start(images, start_seed)
+            return climbed(kernel, starts, broken, num_steps=num_steps, seed=seed)
+
+        targets = likeliest_others(logits, labels, num_targets)
+        return attacked(over_targets(aim, targets, start, seed))
+
+    return attack
+
+
+def apgd_random(
+    classifier: RandomClassifier,
+    ball: Ball,
+    *,
+    loss: LossName,
+    num_steps: int,
+    num_samples: int,
+) -> AttackFn:
+    """APGD on a classifier with randomness, by means over its noise (EOT).
+
+    A single error of such a classifier may be chance, so nothing stops at one: the
+    image of the highest mean loss is kept, and it is broken where the mean logits
+    err. Whether the classifier errs at it is for the caller to verify on fresh noise.
+
+    Args:
+      classifier: (images, seed) -> logits.
+      ball: whose norm is meant; radii come with the images.
+      loss: what is raised.
+      num_steps: of ascent.
+      num_samples: evaluations that each gradient, loss and logit is a mean of.
+    """
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        single = random_gradient(
+            classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
+        )
+        ascent = averaged(single, num_samples)
+        natural_seed, start_seed, seed = tf.unstack(tf.random.split(seed, 3))
+        logits = ascent(images, natural_seed).logits
+        start = natural(images, logits, labels)
+        around = balls.ball(ball.norm, epsilon)
+        kernel = auto_pgd(
+            ascent, around, images, labels, num_steps=num_steps, accept=highest_loss
+        )
+        starts = around.random_start(images, start_seed)
+        found = climbed(kernel, starts, start.broken, num_steps=num_steps, seed=seed)
+        outcome = merged(start, found)
+        return attacked(outcome._replace(num_queries=num_samples * outcome.num_queries))
+
+    return attack

@@ -1,0 +1,195 @@
+"""The attack of Carlini and Wagner (2017) that looks for the nearest error."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.attacks import balls
+from ebm_tf.attacks.ascents import finite
+from ebm_tf.attacks.balls import PIXEL_AXES, per_image
+from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.losses import margin
+from ebm_tf.config import attacks as config
+from ebm_tf.kernels import Kernel, iterate
+from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
+
+# Keeps pixels of -1 and 1 at a finite hyperbolic angle.
+SHRINK = 0.999999
+# Of Adam, as published (Kingma and Ba, 2015).
+MEAN_DECAY, SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
+
+
+class Nearest(NamedTuple):
+    """The nearest images yet that are classified wrongly.
+
+    Attributes:
+      images: float32 [n, H, W, C]; the natural ones where there is none.
+      distance: float32 [n], Euclidean, in units of [-1, 1]; infinite where none.
+    """
+
+    images: tf.Tensor
+    distance: tf.Tensor
+
+
+class Descent(NamedTuple):
+    """Adam, in the space whose hyperbolic tangent is the images.
+
+    Attributes:
+      angles: float32 [n, H, W, C].
+      mean: of gradients, of the same shape.
+      square: mean of their squares.
+      num_steps: int32 scalar.
+      nearest: the nearest errors that it came by.
+      succeeded: bool [n], whether it came by any.
+    """
+
+    angles: tf.Tensor
+    mean: tf.Tensor
+    square: tf.Tensor
+    num_steps: tf.Tensor
+    nearest: Nearest
+    succeeded: tf.Tensor
+
+
+class Search(NamedTuple):
+    """The binary search for the factor of the classifier's term, for each image.
+
+    Attributes:
+      constant: float32 [n], the next to be tried.
+      lower: the largest that was too small.
+      upper: the smallest that was enough; infinite where none was.
+      nearest: the nearest errors of all constants.
+    """
+
+    constant: tf.Tensor
+    lower: tf.Tensor
+    upper: tf.Tensor
+    nearest: Nearest
+
+
+def carlini_wagner(
+    classifier: Classifier, settings: config.CarliniWagner, ball: config.Ball
+) -> AttackFn:
+    """Minimises |x' - x|^2 + c max(confidence - margin(x'), 0), for each image.
+
+    x' is the hyperbolic tangent of what Adam moves, and c is found by a binary search.
+    Distances in the sum are in units of the pixel range, as published, so constants
+    mean what they mean in the paper. An image is broken where the nearest error is
+    inside the ball; any other comes back as it is. One that is misclassified to begin
+    with is its own nearest error. The info has the Euclidean "distance" of
+    the nearest error, in units of [-1, 1], inside the ball or not; it is infinite
+    where none was found.
+
+    Args:
+      classifier: what is attacked.
+      settings: steps, rates and confidence.
+      ball: its norm tells what epsilon bounds.
+    """
+
+    def confident(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return tf.minimum(margin(logits, labels), settings.confidence)
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        ascent = plain(classifier, lambda logits: confident(logits, labels))
+        natural = margin(tf.cast(classifier(images), tf.float32), labels)
+        distance = tf.where(natural > 0.0, 0.0, float("inf"))
+        search = _search(ascent, settings, images, labels)
+        begun = search.init(Nearest(images, distance))
+        (*_, nearest), _ = iterate(search, *begun, settings.num_constants, seed)
+        region = balls.ball(ball.norm, epsilon)
+        inside = region.distance(nearest.images, images) <= epsilon
+        broken = tf.math.is_finite(nearest.distance) & inside
+        chosen = tf.where(per_image(broken), nearest.images, images)
+        return Attacked(chosen, broken, {"distance": nearest.distance})
+
+    return attack
+
+
+def _search(
+    ascent: AscentFn,
+    settings: config.CarliniWagner,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+) -> Kernel:
+    """The kernel that tries one constant of each image; its state is a `Search`."""
+
+    def init(nearest: Nearest) -> tuple[Search, tuple]:
+        nothing = tf.zeros_like(nearest.distance)
+        constant = nothing + settings.initial_constant
+        return Search(constant, nothing, nothing + float("inf"), nearest), ()
+
+    def step(search: Search, seed: tf.Tensor) -> tuple[Search, tuple]:
+        kernel = _descent(ascent, settings, images, labels, search.constant)
+        begun = kernel.init(search.nearest)
+        descent, _ = iterate(kernel, *begun, settings.num_steps, seed)
+        enough, constant = descent.succeeded, search.constant
+        upper = tf.where(enough, constant, search.upper)
+        lower = tf.where(enough, search.lower, constant)
+        between = 0.5 * (lower + upper)
+        following = tf.where(tf.math.is_inf(upper), 10.0 * constant, between)
+        return Search(following, lower, upper, descent.nearest), ()
+
+    return Kernel(init, step)
+
+
+def _descent(
+    ascent: AscentFn,
+    settings: config.CarliniWagner,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    constant: tf.Tensor,
+) -> Kernel:
+    """The kernel of Adam for given constants [n]; its state is a `Descent`."""
+    pixel_range = pixels.from_255ths(255.0)
+
+    def init(nearest: Nearest) -> tuple[Descent, tuple]:
+        nothing = tf.zeros_like(images)
+        angles = tf.atanh(SHRINK * images)
+        never = tf.zeros_like(nearest.distance) > 0.0
+        return Descent(angles, nothing, nothing, tf.constant(0), nearest, never), ()
+
+    def step(descent: Descent, seed: tf.Tensor) -> tuple[Descent, tuple]:
+        moved = tf.tanh(descent.angles)
+        seen = finite(ascent(moved, seed))
+        wrong = margin(seen.logits, labels) > settings.confidence
+        nearest = _nearer(descent.nearest, moved, images, wrong)
+        pull = 2.0 * (moved - images) / pixel_range**2
+        slope = pull - per_image(constant) * seen.gradient
+        gradient = slope * (1.0 - moved) * (1.0 + moved)
+        return _adam(descent, gradient, settings.learning_rate)._replace(
+            nearest=nearest, succeeded=descent.succeeded | wrong
+        ), ()
+
+    return Kernel(init, step)
+
+
+def _nearer(
+    nearest: Nearest, moved: tf.Tensor, images: tf.Tensor, wrong: tf.Tensor
+) -> Nearest:
+    """Takes those moved images that are wrong and nearer to the natural ones."""
+    distance = tf.sqrt(tf.reduce_sum(tf.square(moved - images), PIXEL_AXES))
+    nearer = wrong & (distance < nearest.distance)
+    return Nearest(
+        tf.where(per_image(nearer), moved, nearest.images),
+        tf.where(nearer, distance, nearest.distance),
+    )
+
+
+def _adam(descent: Descent, gradient: tf.Tensor, learning_rate: float) -> Descent:
+    """A step of Adam (Kingma and Ba, 2015, algorithm 1)."""
+    count = descent.num_steps + 1
+    power = tf.cast(count, tf.float32)
+    mean = MEAN_DECAY * descent.mean + (1.0 - MEAN_DECAY) * gradient
+    square = SQUARE_DECAY * descent.square + (1.0 - SQUARE_DECAY) * gradient**2
+    unbiased_mean = mean / (1.0 - MEAN_DECAY**power)
+    unbiased_square = square / (1.0 - SQUARE_DECAY**power)
+    change = unbiased_mean / (tf.sqrt(unbiased_square) + ADAM_EPSILON)
+    return descent._replace(
+        angles=descent.angles - learning_rate * change,
+        mean=mean,
+        square=square,
+        num_steps=count,
+    )

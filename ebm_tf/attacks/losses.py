@@ -1,0 +1,97 @@
+"""Losses that attacks raise: of logits [n, k], one for each image."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ebm_tf.config.core import require
+
+# Logits [n, k] -> losses [n]; labels are bound already.
+Loss = Callable[[tf.Tensor], tf.Tensor]
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """-log softmax(logits)[label], float32 [n]."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest other logit less that of the label: positive where it errs.
+
+    Source: Carlini and Wagner (2017), the term of f_6, here for the class to leave.
+    """
+    own = tf.one_hot(labels, logits.shape[-1], True, False, dtype=tf.bool)
+    others = tf.where(own, -float("inf"), logits)
+    return tf.reduce_max(others, -1) - _chosen(logits, labels)
+
+
+def dlr(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The margin over the difference of the largest and the third largest logit.
+
+    Neither a shift nor a positive factor of the logits changes it (Croce and Hein,
+    2020, eq. 6).
+
+    Raises:
+      ConfigError: where there are fewer than three classes.
+    """
+    _require_classes(logits, 3, "dlr")
+    top = tf.math.top_k(logits, 3).values
+    return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """The same for a class to aim at (Croce and Hein, 2020, eq. 7).
+
+    Args:
+      logits: float32 [n, k].
+      labels: of the images, integers [n].
+      targets: other classes, integers [n].
+
+    Raises:
+      ConfigError: where there are fewer than four classes.
+    """
+    _require_classes(logits, 4, "targeted dlr")
+    top = tf.math.top_k(logits, 4).values
+    spread = top[:, 0] - 0.5 * (top[:, 2] + top[:, 3])
+    gained = _chosen(logits, targets) - _chosen(logits, labels)
+    return gained / (spread + 1e-12)
+
+
+def kl(logits: tf.Tensor, natural_logits: tf.Tensor) -> tf.Tensor:
+    """KL(p_natural || p), float32 [n] (Zhang et al., 2019); both logits [n, k]."""
+    natural = tf.nn.log_softmax(natural_logits)
+    difference = natural - tf.nn.log_softmax(logits)
+    return tf.reduce_sum(tf.exp(natural) * difference, -1)
+
+
+OF_LABELS = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}
+
+
+def attack_loss(
+    kind: str, classifier: Loss, images: tf.Tensor, labels: tf.Tensor
+) -> Loss:
+    """The loss of a kind that `Pgd` names, bound to images and their labels.
+
+    Args:
+      kind: "cross_entropy", "margin", "dlr" or "kl".
+      classifier: images -> logits; only "kl" asks it, once.
+      images: natural ones [n, H, W, C].
+      labels: theirs, integers [n].
+    """
+    if kind == "kl":
+        natural = tf.stop_gradient(tf.cast(classifier(images), tf.float32))
+        return lambda logits: kl(logits, natural)
+    return lambda logits: OF_LABELS[kind](logits, labels)
+
+
+def _chosen(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """The logit of one class of each image, [n]."""
+    return tf.gather(logits, classes, axis=1, batch_dims=1)
+
+
+def _require_classes(logits: tf.Tensor, least: int, name: str) -> None:
+    require(
+        logits.shape[-1] >= least,
+        f"Expected num_classes={logits.shape[-1]} to be at least {least} for the "
+        f"{name} loss; take margin or cross_entropy.",
+    )

@@ -1,0 +1,84 @@
+"""What the attacks of AutoAttack pass on: the best images so far, with their counts."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from ebm_tf.protocols import Attacked
+
+
+class Outcome(NamedTuple):
+    """The best images so far, and what it took to find them.
+
+    Attributes:
+      images: float32 [n, H, W, C].
+      broken: bool [n], whether the classifier errs at them; such images are final.
+      score: float32 [n], by which images that are not broken are ranked.
+      last_rise: float32 [n], how much the loss rose in the last tenth of the steps.
+      num_gradients: float32 [n], that were taken.
+      num_zero_gradients: float32 [n], of these were exactly 0.
+      num_queries: float32 [n], forward evaluations.
+    """
+
+    images: tf.Tensor
+    broken: tf.Tensor
+    score: tf.Tensor
+    last_rise: tf.Tensor
+    num_gradients: tf.Tensor
+    num_zero_gradients: tf.Tensor
+    num_queries: tf.Tensor
+
+
+def errs(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Whether the largest of logits [n, k] is another than the label's, bool [n]."""
+    return tf.argmax(logits, -1) != tf.cast(labels, tf.int64)
+
+
+def natural(images: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> Outcome:
+    """Before an attack: what the classifier errs at already is final.
+
+    Args:
+      images: natural ones [n, H, W, C].
+      logits: theirs [n, k].
+      labels: integers [n].
+    """
+    broken = errs(logits, labels)
+    nothing = tf.zeros(tf.shape(broken))
+    none = nothing - float("inf")
+    return Outcome(images, broken, none, nothing, nothing, nothing, nothing + 1.0)
+
+
+def chosen(first: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """Images [n, H, W, C] where `first`, bool [n], holds, and others elsewhere."""
+    return tf.where(first[:, None, None, None], images, others)
+
+
+def merged(old: Outcome, new: Outcome) -> Outcome:
+    """The better images of two attacks of which the second left broken ones alone."""
+    better = ~old.broken & (new.broken | (new.score > old.score))
+    return Outcome(
+        images=chosen(better, new.images, old.images),
+        broken=old.broken | new.broken,
+        score=tf.where(better, new.score, old.score),
+        last_rise=tf.maximum(old.last_rise, new.last_rise),
+        num_gradients=old.num_gradients + new.num_gradients,
+        num_zero_gradients=old.num_zero_gradients + new.num_zero_gradients,
+        num_queries=old.num_queries + new.num_queries,
+    )
+
+
+def attacked(outcome: Outcome) -> Attacked:
+    """The result of an attack, with the diagnostics that all of them have.
+
+    The info has "loss_last_rise", how much the loss still rose in the last tenth of
+    the steps (0 where the image broke); "zero_gradient", the share of gradients that
+    were exactly 0; and "num_queries", the forward evaluations until it broke.
+    """
+    info = {
+        "loss_last_rise": tf.where(outcome.broken, 0.0, outcome.last_rise),
+        "zero_gradient": tf.math.divide_no_nan(
+            outcome.num_zero_gradients, outcome.num_gradients
+        ),
+        "num_queries": outcome.num_queries,
+    }
+    return Attacked(outcome.images, outcome.broken, info)
