@@ -70,7 +70,10 @@ class AscentFn(Protocol):
     """(images, seed) -> their loss and its gradient; labels are bound already."""
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> Ascent:
-        """Looks at the images; a deterministic classifier ignores the seed."""
+        """Looks at the images; a deterministic classifier ignores the seed.
+
+        It is int32 [2], or [n, 2] where each image has noise of its own.
+        """
         ...
 
 
@@ -109,10 +112,14 @@ class AttackFn(Protocol):
 
 
 class Defense(Protocol):
-    """(images [n, H, W, C], seed) -> images that a classifier is safer with."""
+    """Images [n, H, W, C] and their seeds -> images that a classifier is safer with."""
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns images of the same shape."""
+        """Returns images of the same shape.
+
+        The seeds int32 [n, 2] are one for each image, so that what becomes of an
+        image does not depend on the others of its batch.
+        """
         ...
 
 

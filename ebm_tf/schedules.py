@@ -1,14 +1,24 @@
 """Values that change with the step."""
 
+import math
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
+from ebm_tf.config.optimizers import OneCycle
 
-def piecewise(
-    schedule: float | Sequence[tuple[float, int]], step: tf.Tensor, dtype: tf.DType
-) -> tf.Tensor:
+Steps = float | Sequence[tuple[float, int]]
+
+
+def value(schedule: Steps | OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value of either kind of schedule at a step, counted from 0."""
+    if isinstance(schedule, OneCycle):
+        return one_cycle(schedule, step, dtype)
+    return piecewise(schedule, step, dtype)
+
+
+def piecewise(schedule: Steps, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """The value that holds at a step.
 
     Args:
@@ -24,22 +34,43 @@ def piecewise(
     return tf.gather(values, entry)
 
 
+def one_cycle(settings: OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value that holds at a step of a cycle (Smith and Topin, 2018).
+
+    Args:
+      settings: first, highest and last value, and when they are reached.
+      step: integer scalar, counted from 0.
+      dtype: of the result, a floating one.
+    """
+    end = settings.num_steps - 1.0
+    peak = settings.rise * settings.num_steps - 1.0
+    now = tf.minimum(tf.cast(step, dtype), end)
+
+    def between(first: float, last: float, remaining: tf.Tensor) -> tf.Tensor:
+        # (1 + cos(pi t)) / 2 = sin(pi (1 - t) / 2)^2, which keeps all digits near 0.
+        return last + (first - last) * tf.square(tf.sin(remaining * (math.pi / 2)))
+
+    rising = between(settings.first, settings.peak, (peak - now) / peak)
+    falling = between(settings.peak, settings.last, (end - now) / (end - peak))
+    return tf.where(now <= peak, rising, falling)
+
+
 class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """A piecewise learning rate times a factor that can be set while learning.
+    """A learning rate times a factor that can be set while learning.
 
     Attributes:
       factor: float32 scalar variable, 1 at first.
     """
 
-    def __init__(self, schedule: float | Sequence[tuple[float, int]]):
-        """Takes a constant, or (rate, first update) pairs."""
+    def __init__(self, schedule: Steps | OneCycle):
+        """Takes a constant, (rate, first update) pairs, or a cycle."""
         super().__init__()
         self.schedule = schedule
         self.factor = tf.Variable(1.0, trainable=False, name="rate_factor")
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate of an update, counted from 0."""
-        return self.factor * piecewise(self.schedule, step, tf.float32)
+        return self.factor * value(self.schedule, step, tf.float32)
 
     def get_config(self) -> dict:
         """What the schedule is rebuilt from."""

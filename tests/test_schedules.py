@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.schedules import ScaledSchedule, piecewise
+from ebm_tf.config.optimizers import OneCycle
+from ebm_tf.schedules import ScaledSchedule, one_cycle, piecewise, value
 
 STAIR = ((1e-4, 0), (1e-5, 50_000), (1e-6, 75_000), (1e-7, 100_000), (1e-8, 125_000))
 CLASSIFIER = ((0.1, 0), (0.01, 19_961), (0.001, 29_941))
@@ -32,6 +33,59 @@ def test_golden_values(schedule, step, value, dtype):
     assert float(result) == pytest.approx(value)
 
 
+RATE = OneCycle(peak=0.1, first=0.004, last=4e-7, num_steps=39_100)
+MOMENTUM = OneCycle(peak=0.85, first=0.95, last=0.95, num_steps=39_100)
+
+
+def printed(number: float, digits: str) -> bool:
+    """Whether a number agrees with one that is printed to all of its digits."""
+    unit = float("1" + digits[digits.index("e") :]) if "e" in digits else 1.0
+    return abs(number - float(digits)) <= 0.51 * unit * 10.0 ** -len(
+        digits.partition("e")[0].partition(".")[2]
+    )
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
+@pytest.mark.parametrize(
+    ("step", "rate", "momentum"),
+    [
+        (0, "0.004", "0.95"),
+        (1000, "0.0064582", "0.94744"),
+        (5000, "0.053743", "0.89818"),
+        (9774, "0.1", "0.85"),
+        (20_000, "0.0728796", "0.87712"),
+        (30_000, "0.0219327", "0.92807"),
+        (38_000, "3.46543e-4", "0.94965"),
+        (39_099, "4e-7", "0.95"),
+    ],
+)
+def test_a_cycle_has_the_published_values(step, rate, momentum, dtype):
+    now = tf.constant(step, dtype)
+    assert printed(float(one_cycle(RATE, now, tf.float32)), rate)
+    assert printed(float(one_cycle(MOMENTUM, now, tf.float32)), momentum)
+
+
+def test_ends_and_peak_of_a_cycle_are_exact():
+    steps = [0, 9774, 39_099, 39_100, 10**6]
+    values = [one_cycle(RATE, tf.constant(step), tf.float32) for step in steps]
+    expected = np.array([0.004, 0.1, 4e-7, 4e-7, 4e-7], np.float32)
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+
+
+def test_a_cycle_rises_once_and_falls_once():
+    cycle = OneCycle(peak=1.0, first=0.5, last=0.0, num_steps=40, rise=0.3)
+    values = [float(one_cycle(cycle, tf.constant(s), tf.float64)) for s in range(40)]
+    changes = np.sign(np.diff(values))
+    np.testing.assert_array_equal(changes, [1.0] * 11 + [-1.0] * 28)
+
+
+@pytest.mark.parametrize("schedule", [0.25, STAIR, RATE])
+def test_either_kind_of_schedule_has_a_value(schedule):
+    function = one_cycle if schedule is RATE else piecewise
+    now = tf.constant(60_000)
+    assert value(schedule, now, tf.float32) == function(schedule, now, tf.float32)
+
+
 def test_counts_stay_integers():
     counts = [
         piecewise(((3, 0), (5, 2)), tf.constant(step), tf.int32) for step in range(4)
@@ -40,7 +94,14 @@ def test_counts_stay_integers():
     np.testing.assert_array_equal(counts, [3, 3, 5, 5])
 
 
-@pytest.mark.parametrize("schedule", [0.5, ((0.5, 0), (0.25, 1))])
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        0.5,
+        ((0.5, 0), (0.25, 1)),
+        OneCycle(peak=0.7, first=0.5, last=0.1, num_steps=9, rise=0.5),
+    ],
+)
 def test_the_factor_of_a_rate_can_be_set_after_tracing(schedule):
     rate = ScaledSchedule(schedule)
     rate_of = tf.function(lambda step: rate(step), autograph=False)

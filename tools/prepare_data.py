@@ -6,6 +6,10 @@ python3 tools/prepare_data.py DATASET RAW [--data_dir DIR] [--overwrite] [--dry_
   mnist         folder with train-images-idx3-ubyte(.gz) and its three companions
   cifar10       folder with data_batch_1.bin .. 5.bin and test_batch.bin, or a part of
                 these; or cifar-10-binary.tar.gz
+  cifar100      folder with train.bin and test.bin, or cifar-100-binary.tar.gz
+  svhn          folder with train_32x32.mat and, if wanted, test_ and extra_32x32.mat
+  tiny_imagenet folder with train.npz and val.npz, each with uint8 NHWC "image" and
+                int "label"
   celeb_a       folder or zip of .jpg or .png faces; where CelebA's own
                 list_eval_partition.txt lies in or beside it, its splits
   imagenet2012  ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar or their folder; or a

@@ -5,14 +5,10 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ebm_tf.config.core import require
+from ebm_tf.robust_objectives import cross_entropy, divergence
 
 # Logits [n, k] -> losses [n]; labels are bound already.
 Loss = Callable[[tf.Tensor], tf.Tensor]
-
-
-def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """-log softmax(logits)[label], float32 [n]."""
-    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
 
 def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -57,13 +53,6 @@ def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf
     return gained / (spread + 1e-12)
 
 
-def kl(logits: tf.Tensor, natural_logits: tf.Tensor) -> tf.Tensor:
-    """KL(p_natural || p), float32 [n] (Zhang et al., 2019); both logits [n, k]."""
-    natural = tf.nn.log_softmax(natural_logits)
-    difference = natural - tf.nn.log_softmax(logits)
-    return tf.reduce_sum(tf.exp(natural) * difference, -1)
-
-
 OF_LABELS = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}
 
 
@@ -80,7 +69,7 @@ def attack_loss(
     """
     if kind == "kl":
         natural = tf.stop_gradient(tf.cast(classifier(images), tf.float32))
-        return lambda logits: kl(logits, natural)
+        return lambda logits: divergence(natural, logits)
     return lambda logits: OF_LABELS[kind](logits, labels)
 
 

@@ -107,6 +107,15 @@ class ClassifierTraining(Experiment):
             "Expected an attack where the objective is other than Clean, and only "
             "there.",
         )
+        require(
+            self.attack is None or self.attack.num_restarts == 1,
+            "Expected attack.num_restarts=1: learning takes the last images of a run.",
+        )
+        require(
+            0 <= self.select_from <= self.num_updates,
+            f"Expected select_from={self.select_from} in [0, num_updates], which is "
+            f"[0, {self.num_updates}].",
+        )
         splits = (self.data.split, self.validation_split, self.test_split)
         require(
             len(set(splits)) == len(splits),

@@ -13,7 +13,8 @@ class ClassifierNetwork(Settings):
     Attributes:
       architecture: "wide_resnet", "resnet" or "small_cnn".
       depth: number of layers; the published one if None.
-      width: a factor of the numbers of channels; the published one if None.
+      width: channels of the first stage, of a "wide_resnet" their factor; the
+        published one if None.
       num_classes: how many logits.
       weights: a weight file or a run folder to start from.
     """

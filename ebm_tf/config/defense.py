@@ -120,3 +120,9 @@ class DefenseMeasurement(EbmExperiment):
         self.require_positive(
             "num_images", "batch", "num_final_replicates", "chunk", "save_every"
         )
+        chain_steps = self.attack.chain_steps
+        require(
+            chain_steps is None or chain_steps <= self.defense.num_steps,
+            f"Expected attack.chain_steps={chain_steps} to be at most "
+            f"defense.num_steps={self.defense.num_steps}.",
+        )

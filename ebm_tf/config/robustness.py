@@ -26,7 +26,8 @@ class RobustnessMeasurement(Experiment):
       num_images: the first so many of the split; all if None.
       batch: images at once, over all replicas.
       curve: radii in 255ths at which accuracy under `pgd` is measured.
-      median: whether the smallest radius that breaks each image is searched for.
+      median: whether the smallest radius at which `pgd` breaks each image is searched
+        for, up to the largest one of `curve` and `ball`.
       num_bisections: halvings of that search.
       save_every: batches between checkpoints.
     """

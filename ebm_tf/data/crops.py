@@ -8,7 +8,12 @@ from ebm_tf.config.parts import Data
 
 def crops_at_random(data: Data) -> bool:
     """Whether a config asks for random crops: only the training split gets them."""
-    return data.random_crop and data.split.partition("[")[0] == "train"
+    return data.random_crop and is_learned_from(data)
+
+
+def is_learned_from(data: Data) -> bool:
+    """Whether the split is the training split or a part of it."""
+    return data.split.partition("[")[0] == "train"
 
 
 def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tensor:

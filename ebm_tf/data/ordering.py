@@ -40,7 +40,7 @@ class EpochKeys(NamedTuple):
     """Keys [2] for stateless random numbers; each is used for one thing."""
 
     order: tf.Tensor
-    crops: tf.Tensor
+    images: tf.Tensor
 
 
 def epoch_keys(seed: int, epoch: tf.Tensor) -> EpochKeys:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.augmentation import shifted_and_flipped, shifts_or_flips
 from ebm_tf.data.crops import crops_at_random, preprocess
 from ebm_tf.data.ordering import Source, epoch_keys
 from ebm_tf.data.prepared import told_as_data_errors
@@ -96,7 +97,7 @@ def stream(
 
     Args:
       source: where images come from.
-      data: how they are cropped.
+      data: how they are cropped and, of the training split, augmented.
       batch: examples of a step over all replicas and workers.
       seed: not negative; with it, the examples of a step are a pure function of the
         step.
@@ -122,10 +123,15 @@ def stream(
     order = order.shard(num_shards, shard)
     replica_batch = batch // num_replicas
 
-    def prepare(encoded: Any, crop_seed: tf.Tensor) -> dict[str, tf.Tensor]:
+    def prepare(encoded: Any, key: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         example = source.decode(encoded)
-        image = preprocess(example["image"], data, crop_seed)
-        return {"image": image, "label": example["label"]}
+        image = preprocess(example["image"], data, key)
+        return {"image": image, "label": example["label"]}, key
+
+    def augment(batch: dict[str, tf.Tensor], keys: tf.Tensor) -> dict[str, tf.Tensor]:
+        if not shifts_or_flips(data):
+            return batch
+        return batch | {"image": shifted_and_flipped(batch["image"], data, keys)}
 
     if source.one_size and not crops_at_random(data):
         batched = order.batch(replica_batch, drop_remainder=True)
@@ -133,13 +139,14 @@ def stream(
     else:
         batched = order.map(prepare, tf.data.AUTOTUNE)
         batched = batched.batch(replica_batch, drop_remainder=True)
+    batched = batched.map(augment, tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True
     return batched.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Dataset:
-    """(encoded example, key of its crop) from step start on, without end."""
+    """(encoded example, key of its augmentation) from step start on, without end."""
     steps = num_batches(source, batch)
     first_epoch, first_step = divmod(start, steps)
 
@@ -150,7 +157,7 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
         encoded = source.shuffled(keys.order, skip).take(steps * batch - skip)
 
         def with_key(position: tf.Tensor, example: Any) -> tuple[Any, tf.Tensor]:
-            key = tf.random.experimental.stateless_fold_in(keys.crops, position)
+            key = tf.random.experimental.stateless_fold_in(keys.images, position)
             return example, key
 
         return encoded.enumerate(skip).map(with_key)
@@ -161,7 +168,7 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
 def images_in_order(
     source: Source, data: Data, *, limit: int | None = None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The split, or the first limit of it, in file order and centrally cropped.
+    """The split, or the first limit of it, in file order, never augmented.
 
     Yields:
       Batches of images float32 [b,S,S,C] in [-1, 1] and labels int64 [b], -1 where

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebm_tf.data import raw_imagenet
-from ebm_tf.data.raw_arrays import read_cifar, read_mnist
+from ebm_tf.data.raw_arrays import read_cifar, read_cifar100, read_mnist
 from ebm_tf.data.raw_images import Images, check_image, find_images, shrink
+from ebm_tf.data.raw_matrices import read_svhn, read_tiny_imagenet
 from ebm_tf.errors import DataError
 
 # Portraits at other sizes than CelebA's 218x178: twice what the largest network sees.
@@ -45,14 +46,28 @@ def mnist(raw: pathlib.Path) -> Plan:
 def cifar10(raw: pathlib.Path) -> Plan:
     """CIFAR-10 from its binary batches or cifar-10-binary.tar.gz; subsets too."""
     splits = read_cifar(raw)
-    whole = {"train": 50_000, "test": 10_000}
-    notes = [
-        f"A subset: {len(splits[split][0]) if split in splits else 0:,} of {count:,} "
-        f"{split} images."
-        for split, count in whole.items()
-        if split not in splits or len(splits[split][0]) != count
-    ]
+    notes = _missing(splits, train=50_000, test=10_000)
     return _array_plan(splits, notes, ids=True)
+
+
+def cifar100(raw: pathlib.Path) -> Plan:
+    """CIFAR-100 from train.bin and test.bin or cifar-100-binary.tar.gz."""
+    splits = read_cifar100(raw)
+    notes = _missing(splits, train=50_000, test=10_000)
+    return _array_plan(splits, notes, ids=True, labels=("coarse_label", "label"))
+
+
+def svhn(raw: pathlib.Path) -> Plan:
+    """The cropped digits of SVHN from a folder of its *_32x32.mat."""
+    splits = read_svhn(raw)
+    return _array_plan(splits, _missing(splits, train=73_257, test=26_032), ids=True)
+
+
+def tiny_imagenet(raw: pathlib.Path) -> Plan:
+    """Tiny ImageNet from a folder with train.npz and val.npz."""
+    splits = read_tiny_imagenet(raw)
+    notes = _missing(splits, train=100_000, validation=10_000)
+    return _array_plan(splits, notes, ids=False)
 
 
 def celeb_a(raw: pathlib.Path) -> Plan:
@@ -114,22 +129,39 @@ def imagenet2012(raw: pathlib.Path) -> Plan:
 PLANS: dict[str, Callable[[pathlib.Path], Plan]] = {
     "celeb_a": celeb_a,
     "cifar10": cifar10,
+    "cifar100": cifar100,
     "imagenet2012": imagenet2012,
     "mnist": mnist,
+    "svhn": svhn,
+    "tiny_imagenet": tiny_imagenet,
 }
 
 
+def _missing(splits: dict[str, tuple[np.ndarray, ...]], **whole: int) -> list[str]:
+    """Notes on splits that have not as many images as they are known to have."""
+    found = {split: len(splits[split][0]) if split in splits else 0 for split in whole}
+    return [
+        f"A subset: {found[split]:,} of {count:,} {split} images."
+        for split, count in whole.items()
+        if found[split] != count
+    ]
+
+
 def _array_plan(
-    splits: dict[str, tuple[np.ndarray, np.ndarray]], notes: list[str], *, ids: bool
+    splits: dict[str, tuple[np.ndarray, ...]],
+    notes: list[str],
+    *,
+    ids: bool,
+    labels: tuple[str, ...] = ("label",),
 ) -> Plan:
     def examples(split: str) -> Examples:
-        for i, (image, label) in enumerate(zip(*splits[split], strict=True)):
-            example = {"image": image, "label": label}
+        for i, values in enumerate(zip(*splits[split], strict=True)):
+            example = dict(zip(("image", *labels), values, strict=True))
             yield i, {**example, "id": f"{split}_{i:05d}"} if ids else example
 
     return Plan(
         {split: lambda split=split: examples(split) for split in splits},
-        {split: len(images) for split, (images, _) in splits.items()},
+        {split: len(columns[0]) for split, columns in splits.items()},
         notes,
     )
 

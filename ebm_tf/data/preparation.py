@@ -15,6 +15,7 @@ from tensorflow_datasets.core.shuffle import DuplicatedKeysError
 from tqdm import tqdm
 
 from ebm_tf.data.plans import PLANS, Examples, Plan
+from ebm_tf.data.prepared import tfds_name
 from ebm_tf.data.raw_arrays import CIFAR_CLASSES
 from ebm_tf.errors import DataError
 
@@ -71,8 +72,7 @@ def prepare(
     if not source.exists():
         raise DataError(f"{raw} does not exist.")
     with _told_as_data_errors(f"{target}"):
-        version = str(tfds.builder_cls(name).VERSION)
-        place = target / name / version
+        place = target / tfds_name(name) / _version(name)
         if place.exists() and not overwrite:
             raise DataError(f"{place} is there already: --overwrite replaces it.")
         plan = PLANS[name](source)
@@ -80,7 +80,7 @@ def prepare(
         if not dry_run:
             with _stage(target) as stage:
                 counts = _write(name, plan, stage)
-                _move(stage / name / version, place)
+                _move(stage / place.relative_to(target), place)
     left = [
         f"{path} is of a preparation that was killed or still runs."
         for path in sorted(target.glob(f"{_STAGE}*"))
@@ -89,14 +89,13 @@ def prepare(
 
 
 def _write(name: str, plan: Plan, stage: pathlib.Path) -> dict[str, int]:
-    standard = tfds.builder(name, data_dir=stage)
-    features = _features(name, standard.info.features)
+    features = _features(name, stage)
     tfds.disable_progress_bar()  # TFDS's own do not know how much there is
     # TFDS prints that it downloads, which it does not.
     with redirect_stdout(io.StringIO()):
         builder = tfds.dataset_builders.store_as_tfds_dataset(
-            name=name,
-            version=str(standard.version),
+            name=tfds_name(name),
+            version=_version(name),
             features=features,
             split_datasets={
                 split: _watched(examples(), split, plan.counts.get(split), features)
@@ -111,8 +110,19 @@ def _write(name: str, plan: Plan, stage: pathlib.Path) -> dict[str, int]:
     return counts
 
 
+def _version(name: str) -> str:
+    if name == "tiny_imagenet":  # none of TFDS's
+        return "1.0.0"
+    return str(tfds.builder_cls(tfds_name(name)).VERSION)
+
+
 # TFDS annotates its features too loosely for a type checker; hence Any.
-def _features(name: str, standard: Any) -> Any:
+def _features(name: str, stage: pathlib.Path) -> Any:
+    if name == "tiny_imagenet":
+        image = tfds.features.Image(shape=(64, 64, 3), encoding_format="png")
+        label = tfds.features.ClassLabel(num_classes=200)
+        return tfds.features.FeaturesDict({"image": image, "label": label})
+    standard: Any = tfds.builder(tfds_name(name), data_dir=stage).info.features
     if name == "cifar10":  # TFDS takes the names from a file that it downloads
         label = tfds.features.ClassLabel(names=CIFAR_CLASSES)
         return tfds.features.FeaturesDict({**standard, "label": label})

@@ -17,15 +17,22 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.records import Shards, in_order, shuffled
 from ebm_tf.errors import DataError
 
+# Where a dataset's name here is not that of TFDS.
+_TFDS_NAMES = {"svhn": "svhn_cropped"}
 _SECONDS_TO_ANSWER = 5
 _BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
+
+
+def tfds_name(name: str) -> str:
+    """The name under which TFDS keeps a dataset."""
+    return _TFDS_NAMES.get(name, name)
 
 
 def streamed(name: str, split: str, directory: str | None) -> Source:
     """A source that reads records as they are needed and decodes them last.
 
     Args:
-      name: a TFDS dataset with a feature "image", and perhaps "label".
+      name: a dataset in TFDS format with a feature "image", and perhaps "label".
       split: a split or a part of one in TFDS's notation, such as "train[:10%]".
       directory: where TFDS datasets lie; TFDS's own choice if None.
 
@@ -162,7 +169,7 @@ def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
     if directory is not None:
         directory = os.path.expanduser(directory)
     try:
-        return read_only_builder.builder_from_files(name, data_dir=directory)
+        return read_only_builder.builder_from_files(tfds_name(name), data_dir=directory)
     except tfds.core.DatasetNotFoundError:
         return None
     # Whatever a damaged description makes of itself: JSON, protocol buffers, keys.
@@ -178,7 +185,7 @@ def _download(name: str, directory: str | None, probe: str) -> tfds.core.Dataset
     try:
         request = urllib.request.Request(probe, method="HEAD")
         urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
-        builder = tfds.builder(name, data_dir=directory)
+        builder = tfds.builder(tfds_name(name), data_dir=directory)
         builder.download_and_prepare()
     # Networks, disks and checksums fail in too many ways to list.
     except Exception as error:

@@ -1,4 +1,4 @@
-"""MNIST's IDX files and CIFAR-10's binary batches."""
+"""MNIST's IDX files and the binary batches of CIFAR-10 and CIFAR-100."""
 
 import gzip
 import math
@@ -12,7 +12,7 @@ import numpy as np
 from ebm_tf.errors import DataError
 
 _UNSIGNED_BYTE = 8
-_CIFAR_RECORD = 1 + 3 * 32 * 32
+_CIFAR_PIXELS = 3 * 32 * 32
 
 CIFAR_CLASSES = [
     *["airplane", "automobile", "bird", "cat", "deer"],
@@ -24,7 +24,7 @@ _CIFAR_BATCHES = {
 }
 
 
-def read_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def read_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
     """Reads the IDX files of a folder, compressed or not.
 
     Returns:
@@ -52,11 +52,11 @@ def read_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]
             raise DataError(
                 f"{labels_path} has {labels.shape} labels for {len(images)} images."
             )
-        splits[split] = (images[..., None], _digits(labels, labels_path))
+        splits[split] = (images[..., None], checked_labels(labels, 9, labels_path))
     return splits
 
 
-def read_cifar(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def read_cifar(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
     """Reads CIFAR-10's binary batches, from a folder or from their tar.gz.
 
     Returns:
@@ -67,18 +67,49 @@ def read_cifar(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
       DataError: if there are no training batches, or one is cut off or of another
         format.
     """
-    contents = _cifar_contents(raw)
+    contents = _cifar_contents(
+        raw,
+        "cifar-10-binary.tar.gz",
+        "cifar-10-batches-bin",
+        [name for names in _CIFAR_BATCHES.values() for name in names],
+    )
     splits = {}
     for split, names in _CIFAR_BATCHES.items():
         found = [
-            _cifar_batch(contents[n], f"{raw}: {n}") for n in names if n in contents
+            _cifar_batch(contents[n], f"{raw}: {n}", [9])
+            for n in names
+            if n in contents
         ]
         if found:
-            images, labels = zip(*found, strict=True)
-            splits[split] = (np.concatenate(images), np.concatenate(labels))
+            splits[split] = tuple(map(np.concatenate, zip(*found, strict=True)))
     if "train" not in splits:
         raise DataError(f"{raw} has none of data_batch_1.bin .. data_batch_5.bin.")
     return splits
+
+
+def read_cifar100(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
+    """Reads CIFAR-100's train.bin and test.bin, from a folder or from their tar.gz.
+
+    Returns:
+      "train" and, where it is there, "test": uint8 images [N,32,32,3], and int64
+      labels [N] of the 20 groups and of the 100 classes.
+
+    Raises:
+      DataError: if there is no train.bin, or a file is cut off or of another format.
+    """
+    contents = _cifar_contents(
+        raw,
+        "cifar-100-binary.tar.gz",
+        "cifar-100-binary",
+        ["train.bin", "test.bin"],
+    )
+    if "train.bin" not in contents:
+        raise DataError(f"{raw} has no train.bin.")
+    return {
+        split: _cifar_batch(contents[name], f"{raw}: {name}", [19, 99])
+        for split, name in [("train", "train.bin"), ("test", "test.bin")]
+        if name in contents
+    }
 
 
 def _idx_path(folder: pathlib.Path, stem: str, kind: str) -> pathlib.Path | None:
@@ -113,16 +144,16 @@ def _read_idx(path: pathlib.Path) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def _cifar_contents(raw: pathlib.Path) -> dict[str, bytes]:
+def _cifar_contents(
+    raw: pathlib.Path, archive: str, inner: str, names: list[str]
+) -> dict[str, bytes]:
+    """The files of these names in a folder, in its folder `inner`, or in an archive."""
     if raw.is_dir():
-        archive = raw / "cifar-10-binary.tar.gz"
-        inner = raw / "cifar-10-batches-bin"
-        folder = inner if inner.is_dir() else raw
-        paths = [folder / n for names in _CIFAR_BATCHES.values() for n in names]
-        paths = [path for path in paths if path.is_file()]
-        if paths or not archive.is_file():
+        folder = raw / inner if (raw / inner).is_dir() else raw
+        paths = [folder / name for name in names if (folder / name).is_file()]
+        if paths or not (raw / archive).is_file():
             return {path.name: path.read_bytes() for path in paths}
-        raw = archive
+        raw = raw / archive
     contents = {}
     try:
         with tarfile.open(raw) as tar:
@@ -134,18 +165,35 @@ def _cifar_contents(raw: pathlib.Path) -> dict[str, bytes]:
     return contents
 
 
-def _cifar_batch(content: bytes, origin: str) -> tuple[np.ndarray, np.ndarray]:
-    if not content or len(content) % _CIFAR_RECORD:
+def _cifar_batch(
+    content: bytes, origin: str, greatest: list[int]
+) -> tuple[np.ndarray, ...]:
+    """Images, and labels of every kind, of which `greatest` has the greatest."""
+    kinds = len(greatest)
+    record = kinds + _CIFAR_PIXELS
+    if not content or len(content) % record:
         raise DataError(
-            f"{origin} is cut off: {len(content):,} bytes are no multiple of "
-            f"{_CIFAR_RECORD}."
+            f"{origin} is cut off: {len(content):,} bytes are no multiple of {record}."
         )
-    records = np.frombuffer(content, np.uint8).reshape([-1, _CIFAR_RECORD])
-    images = records[:, 1:].reshape([-1, 3, 32, 32]).transpose([0, 2, 3, 1])
-    return images, _digits(records[:, 0], origin)
+    records = np.frombuffer(content, np.uint8).reshape([-1, record])
+    images = records[:, kinds:].reshape([-1, 3, 32, 32]).transpose([0, 2, 3, 1])
+    columns = records[:, :kinds].T
+    return images, *(
+        checked_labels(column, most, origin)
+        for column, most in zip(columns, greatest, strict=True)
+    )
 
 
-def _digits(labels: np.ndarray, origin: object) -> np.ndarray:
-    if labels.max(initial=0) > 9:
-        raise DataError(f"Expected labels 0..9 in {origin}, found {labels.max()}.")
-    return labels.astype(np.int64)
+def checked_labels(labels: np.ndarray, greatest: int, origin: object) -> np.ndarray:
+    """The labels as int64.
+
+    Raises:
+      DataError: if one is below 0 or above the greatest.
+    """
+    signed = labels.astype(np.int64)
+    for found in (signed.max(initial=0), signed.min(initial=0)):
+        if not 0 <= found <= greatest:
+            raise DataError(
+                f"Expected labels 0..{greatest} in {origin}, found {found}."
+            )
+    return signed

@@ -14,14 +14,18 @@ _MNIST_PROBE = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz"
 )
 _CIFAR_PROBE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+_SVHN_PROBE = "http://ufldl.stanford.edu/housenumbers/"
 
 # name -> (split, directory) -> source
 DATASETS: dict[str, Callable[[str, str | None], Source]] = {
     "celeb_a": functools.partial(streamed, "celeb_a"),
     "cifar10": functools.partial(held, "cifar10", probe=_CIFAR_PROBE),
+    "cifar100": functools.partial(held, "cifar100", probe=_CIFAR_PROBE),
     "digits": digits,
     "imagenet2012": functools.partial(streamed, "imagenet2012"),
     "mnist": functools.partial(held, "mnist", probe=_MNIST_PROBE),
+    "svhn": functools.partial(held, "svhn", probe=_SVHN_PROBE),
+    "tiny_imagenet": functools.partial(streamed, "tiny_imagenet"),
 }
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.optimizers import Optimizer, Sgd
+from ebm_tf.learning.momentum_sgd import MomentumSgd
 from ebm_tf.schedules import ScaledSchedule
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
@@ -33,14 +34,19 @@ class Learned(NamedTuple):
         return self.optimizer._learning_rate
 
 
-def learned(settings: Optimizer, build: Callable[[], keras.Model]) -> Learned:
+def learned(settings: Optimizer | Sgd, build: Callable[[], keras.Model]) -> Learned:
     """Builds what a network needs to learn; call it in the strategy's scope."""
-    model = build()
-    optimizer = OPTIMIZERS[settings.name](
-        learning_rate=ScaledSchedule(settings.learning_rate),
-        use_ema=True,
-        ema_momentum=settings.average_decay,
-    )
+    model, rate = build(), ScaledSchedule(settings.learning_rate)
+    averaging = {"use_ema": True, "ema_momentum": settings.average_decay}
+    if isinstance(settings, Sgd):
+        optimizer = MomentumSgd(
+            rate,
+            momentum=settings.momentum,
+            coupled_decay=settings.weight_decay,
+            **averaging,
+        )
+    else:
+        optimizer = OPTIMIZERS[settings.name](learning_rate=rate, **averaging)
     optimizer.build(model.trainable_variables)
     return Learned(model, optimizer, settings.max_grad_norm, build())
 

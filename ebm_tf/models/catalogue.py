@@ -6,7 +6,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import keras
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models import biggan, biggan_generators, latents, sngan, wide_resnet
+from ebm_tf.models import (
+    biggan,
+    biggan_generators,
+    latents,
+    resnet,
+    small_cnn,
+    sngan,
+    wide_resnet,
+)
 
 T = TypeVar("T")
 
@@ -55,7 +63,7 @@ class GeneratorSettings(Protocol):
 
 
 class ClassifierSettings(Protocol):
-    """What chooses a classifier."""
+    """What chooses a classifier; None stands for the published value."""
 
     @property
     def architecture(self) -> str:
@@ -63,13 +71,13 @@ class ClassifierSettings(Protocol):
         ...
 
     @property
-    def depth(self) -> int:
+    def depth(self) -> int | None:
         """Number of layers."""
         ...
 
     @property
-    def width(self) -> int:
-        """Factor of the numbers of channels."""
+    def width(self) -> int | None:
+        """Channels of the first stage, or their factor."""
         ...
 
     @property
@@ -100,6 +108,8 @@ GENERATORS: Mapping[str, GeneratorEntry] = {
 
 CLASSIFIERS: Mapping[str, Callable[..., keras.Model]] = {
     "wide_resnet": wide_resnet.classifier,
+    "resnet": resnet.classifier,
+    "small_cnn": small_cnn.classifier,
 }
 
 
@@ -145,10 +155,9 @@ def build_classifier(
     return model(
         image_size,
         channels,
-        depth=settings.depth,
-        width=settings.width,
         num_classes=settings.num_classes,
         dtype=dtype,
+        **_given(depth=settings.depth, width=settings.width),
     )
 
 

@@ -6,8 +6,14 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
-from ebm_tf.models.catalogue import build_energy, build_generator, latent_prior
+from ebm_tf.models.catalogue import (
+    build_classifier,
+    build_energy,
+    build_generator,
+    latent_prior,
+)
 from ebm_tf.models.latents import LatentsFn
 from ebm_tf.protocols import Generator
 
@@ -16,7 +22,7 @@ class EbmModels(NamedTuple):
     """The networks in use.
 
     Attributes:
-      energy: U.
+      energy: U, or the marginal energy of a classifier.
       generator: latents -> images, None where there is none.
       prior: P, which stays as it is, None where there is none.
     """
@@ -43,8 +49,14 @@ def builders(config: EbmExperiment) -> Builders:
     """What builds the networks of an experiment."""
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     generator, prior = config.generator, config.prior
+
+    def energy() -> keras.Model:
+        if isinstance(config.energy, ClassifierNetwork):
+            return marginal_energy(build_classifier(config.energy, *shape))
+        return build_energy(config.energy, *shape)
+
     return Builders(
-        lambda: build_energy(config.energy, *shape),
+        energy,
         generator and (lambda: build_generator(generator, *shape)),
         prior and (lambda: build_energy(prior, *shape)),
     )
@@ -53,6 +65,28 @@ def builders(config: EbmExperiment) -> Builders:
 def build_models(config: EbmExperiment) -> EbmModels:
     """Builds networks that do not learn; call it in the strategy's scope."""
     return EbmModels(*(build and build() for build in builders(config)))
+
+
+class NegativeLogSumExp(keras.layers.Layer):
+    """Logits [B,k] -> their marginal energies float32 [B,1]; it has no weights."""
+
+    def call(self, logits: tf.Tensor) -> tf.Tensor:
+        """Returns -logsumexp of the logits."""
+        return -tf.reduce_logsumexp(tf.cast(logits, tf.float32), -1, keepdims=True)
+
+
+def marginal_energy(classifier: keras.Model) -> keras.Model:
+    """The energy [B,1] that the logits of a classifier define (Grathwohl, 2020).
+
+    It has the layers of the classifier and one more without weights, so a weight
+    file of either loads into the other, and they share their variables.
+    """
+    layer = NegativeLogSumExp(name="marginal_energy", dtype="float32")
+    return keras.Model(
+        classifier.input,
+        layer(classifier.output),
+        name=f"{classifier.name}_marginal",
+    )
 
 
 def image_shape(config: EbmExperiment) -> tuple[int, int, int]:

@@ -48,11 +48,16 @@ def classifier(
       of the call.
 
     Raises:
-      ConfigError: if `image_size` or `dtype` is not supported.
+      ConfigError: if `image_size`, `depth` or `dtype` is not supported.
     """
     if image_size < LEAST_IMAGE_SIZE:
         raise ConfigError(
             f"Expected image_size={image_size} >= {LEAST_IMAGE_SIZE} for wide_resnet."
+        )
+    if depth < 10 or depth % 6 != 4:
+        raise ConfigError(
+            f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for "
+            "wide_resnet."
         )
     kit = layer_kit(dtype)
     images = keras.Input((image_size, image_size, channels), name="images")

@@ -47,8 +47,8 @@ def log_metrics(
     workspace: Workspace, total: int, period: int, unit: str = "updates"
 ) -> Action:
     """Writes the mean metrics of each period to the log, a file and TensorBoard."""
-    board = _summary_writer(workspace)
-    clock = _Clock(total, unit)
+    board = summary_writer(workspace)
+    clock = Clock(total, unit)
 
     def log(moment: Moment) -> None:
         pace = clock.tell(moment.step)
@@ -63,21 +63,24 @@ def log_metrics(
         with board.as_default(moment.step):
             for name, value in means.items():
                 tf.summary.scalar(name, value)
-        place = f"{unit.removesuffix('s')} {moment.step}/{total}"
+        one = unit.removesuffix("es" if unit.endswith("ches") else "s")
+        place = f"{one} {moment.step}/{total}"
         workspace.log(_line(place, means, pace))
 
     return log
 
 
-class _Clock:
+class Clock:
     """Tells the pace of a loop since its first update, which compiles."""
 
     def __init__(self, total: int, unit: str):
+        """Takes the last update, and what an update is called, in the plural."""
         self.total = total
         self.unit = unit
         self.start: tuple[int, float] | None = None
 
     def tell(self, step: int) -> str:
+        """Pace and time left after an update; nothing after the first."""
         now = time.monotonic()
         if self.start is None or step <= self.start[0]:
             self.start = (step, now)
@@ -89,6 +92,9 @@ class _Clock:
 
 def _line(place: str, means: Mapping[str, float], pace: str) -> str:
     shown = (
+        "loss",
+        "natural_accuracy",
+        "attacked_accuracy",
         "energy_difference",
         "energy",
         "drift_norm",
@@ -101,7 +107,7 @@ def _line(place: str, means: Mapping[str, float], pace: str) -> str:
 
 def save_pictures(workspace: Workspace, pictures: Mapping[str, ImagesFn]) -> Action:
     """Writes a grid of each kind of images, and shows it in TensorBoard."""
-    board = _summary_writer(workspace)
+    board = summary_writer(workspace)
 
     def save(moment: Moment) -> None:
         with board.as_default(moment.step):
@@ -151,5 +157,6 @@ def save_network_once(workspace: Workspace, role: str, model: keras.Model) -> Ac
     return save
 
 
-def _summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
+def summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
+    """What writes the run's folder for TensorBoard."""
     return tf.summary.create_file_writer(os.path.join(workspace.folder, "tensorboard"))

@@ -5,9 +5,6 @@ from typing import Any
 
 import keras
 
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.core import differing_fields
-from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import num_batches
@@ -20,19 +17,12 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.ebm_sampling import EbmSampling
 from ebm_tf.runtime.extraction import extracted, open_extractor
+from ebm_tf.runtime.learned_energy import weight_files
 from ebm_tf.runtime.sample_files import load_samples
 from ebm_tf.runtime.sample_run import run_chains
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import (
-    SUFFIX,
-    find_weights,
-    load_weights,
-    saved_steps,
-    weights_of_run,
-)
-from ebm_tf.runtime.workspace import Workspace, read_config
-
-SAMPLED_FIELDS = ("temperature", "prior_temperature", "gaussian_stddev", "langevin")
+from ebm_tf.runtime.weights import load_weights, saved_steps
+from ebm_tf.runtime.workspace import Workspace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,27 +67,7 @@ class FidSession:
         Raises:
           WeightsError: if one is missing.
         """
-        config, files = self.config, {}
-        for role in self.models.by_role:
-            named = getattr(config, role).weights
-            if named:
-                files[role] = find_weights(named, "energy" if role == "prior" else role)
-            elif config.weights is None:
-                raise WeightsError(
-                    f"The {role} of {config.name} needs weights: --set weights=RUN, "
-                    f"the folder of the run that learned it, or --set "
-                    f"{role}.weights=FILE."
-                )
-            elif config.weights.endswith(SUFFIX):
-                raise WeightsError(
-                    f"Expected weights={config.weights} to be the folder of a run; a "
-                    f"file goes to its network: --set {role}.weights=FILE."
-                )
-            else:
-                files[role] = weights_of_run(
-                    config.weights, role, kind=config.weights_kind, step=step
-                )
-        return files
+        return weight_files(self.config, self.models.by_role, step)
 
     def load_weights(self, step: int | None) -> dict[str, str]:
         """Loads the weights of every network; returns their files, by role.
@@ -227,22 +197,3 @@ def open_fid_session(config: SampleMeasurement) -> FidSession:
         session.weight_files(step)
     session.load_weights(steps[0])
     return session
-
-
-def differences(config: SampleMeasurement) -> list[str]:
-    """Settings of the sampled energy that differ from those of the run."""
-    if config.weights is None:
-        return []
-    learned = read_config(config.weights, EXPERIMENTS)
-    if not isinstance(learned, EbmExperiment):
-        raise ConfigError(f"{config.weights} did not learn an energy.")
-    changed = []
-    if (config.prior is None) != (learned.prior is None):
-        changed.append(f"prior={config.prior} (learned with {learned.prior})")
-    for name in SAMPLED_FIELDS:
-        here, there = getattr(config, name), getattr(learned, name)
-        if dataclasses.is_dataclass(here):
-            changed += differing_fields(here, there, f"{name}.")
-        elif here != there:
-            changed.append(f"{name}={here} (learned with {there})")
-    return changed

@@ -38,6 +38,7 @@ class Task(NamedTuple):
       batches: step -> iterator of distributed batches from that step on.
       modules: networks and optimizers by name; their variables are saved.
       rates: the learning rate schedules, slowed by the guard.
+      rate_setting: the setting that they follow, for advice.
       num_dimensions: of an image, to which the guard's bound is relative.
       unit: what a step is called, in the plural.
     """
@@ -48,6 +49,7 @@ class Task(NamedTuple):
     batches: Callable[[int], Iterator[Any]]
     modules: Mapping[str, Any] = types.MappingProxyType({})
     rates: Sequence[Any] = ()
+    rate_setting: str = "energy_optimizer.learning_rate"
     num_dimensions: int = 1
     unit: str = "updates"
 
@@ -257,7 +259,7 @@ class Loop:
             raise EarlyStopError(
                 f"{where} It was rolled back {position.rollbacks} times already; the "
                 f"last good checkpoint is kept. Try a lower learning rate: --resume "
-                f"takes --set energy_optimizer.learning_rate=RATE."
+                f"takes --set {self.task.rate_setting}=RATE."
             )
         steps = self.checkpoints.steps()
         if steps[-1] == position.returned_to and len(steps) > 1:

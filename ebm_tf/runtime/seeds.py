@@ -16,6 +16,9 @@ class Purpose(enum.IntEnum):
     LEARNING = 4
     SAMPLES = 5
     BURN_IN = 6
+    VALIDATION = 7
+    TEST = 8
+    ATTACKS = 9
 
 
 def key(seed: int, purpose: Purpose) -> tf.Tensor:

@@ -16,6 +16,8 @@ from ebm_tf.runtime.workspace import CONFIG, told_as_run_error
 
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
+# What the file of a network's weights of some kind adds to its role.
+INFIXES = {"averaged": "average", "selected": "selected"}
 
 
 def weights_name(role: str, step: int | None = None) -> str:
@@ -40,8 +42,8 @@ def find_weights(source: str, role: str) -> str:
     """The weight file that a setting means.
 
     Args:
-      source: a weight file, or a run folder, whose newest averaged weights of the
-        role are meant.
+      source: a weight file, or a run folder: the weights of the role that it has
+        selected are meant, else its newest averaged ones.
       role: "energy", "generator" or "classifier".
 
     Raises:
@@ -49,7 +51,8 @@ def find_weights(source: str, role: str) -> str:
     """
     if source.endswith(SUFFIX) and tf.io.gfile.exists(source):
         return source
-    return weights_of_run(source, role)
+    selected = tf.io.gfile.exists(_selected(source, role))
+    return weights_of_run(source, role, kind="selected" if selected else "averaged")
 
 
 def weights_of_run(
@@ -60,8 +63,8 @@ def weights_of_run(
     Args:
       run: the folder.
       role: of the network in that run; one that did not learn has one file.
-      kind: "averaged" or "raw".
-      step: updates that it had made; the newest if None.
+      kind: "averaged", "raw", or "selected" by a measurement while it was learned.
+      step: updates that it had made; the newest if None, and for "selected" ones.
 
     Raises:
       WeightsError: if there is none.
@@ -74,6 +77,9 @@ def weights_of_run(
     frozen = os.path.join(folder, weights_name(role))
     if tf.io.gfile.exists(frozen):
         return frozen
+    selected = _selected(run, role)
+    if kind == "selected" and step is None and tf.io.gfile.exists(selected):
+        return selected
     steps = saved_steps(run, role, kind=kind)
     if not steps or step not in (None, *steps):
         when = "yet" if step is None else f"at update {step}"
@@ -92,7 +98,12 @@ def saved_steps(run: str, role: str, *, kind: str = "averaged") -> list[int]:
 
 
 def _infix(role: str, kind: str) -> str:
-    return f"{role}_average" if kind == "averaged" else role
+    return role if kind == "raw" else f"{role}_{INFIXES[kind]}"
+
+
+def _selected(run: str, role: str) -> str:
+    name = weights_name(_infix(role, "selected"))
+    return os.path.join(run, FOLDER, name)
 
 
 def _is_run(folder: str) -> bool:

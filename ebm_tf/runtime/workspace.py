@@ -20,6 +20,7 @@ from ebm_tf.runtime.environment import environment
 CONFIG = "config.json"
 RESULTS = "results.json"
 METRICS = "metrics.jsonl"
+VALIDATION = "validation.jsonl"
 LOG = "log.txt"
 CHECKPOINTS = "checkpoints"
 
@@ -71,10 +72,20 @@ class Workspace:
         time = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
         self._append(LOG, f"{time}  {message}\n")
 
-    def append_metrics(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a line of metrics."""
+    def append_metrics(
+        self, step: int, values: Mapping[str, float], *, name: str = METRICS
+    ) -> None:
+        """Adds a line of metrics to one of their files."""
         if self.is_chief:
-            self._append(METRICS, json.dumps({"step": step, **values}) + "\n")
+            self._append(name, json.dumps({"step": step, **values}) + "\n")
+
+    def read_metrics(self, *, name: str = METRICS) -> list[dict[str, float]]:
+        """The lines of a file of metrics; none where there is no file yet."""
+        path = os.path.join(self.folder, name)
+        if not tf.io.gfile.exists(path):
+            return []
+        with tf.io.gfile.GFile(path, "r") as file:
+            return [json.loads(line) for line in file.read().splitlines()]
 
     def _append(self, name: str, line: str) -> None:
         path = self.path(name)
@@ -83,14 +94,19 @@ class Workspace:
 
     def rewind_metrics(self, step: int) -> None:
         """Drops the metrics of later steps, which will be made again."""
-        path = self.path(METRICS)
-        if not self.is_chief or not tf.io.gfile.exists(path):
+        if self.is_chief:
+            for name in (METRICS, VALIDATION):
+                self._rewind(name, step)
+
+    def _rewind(self, name: str, step: int) -> None:
+        path = self.path(name)
+        if not tf.io.gfile.exists(path):
             return
         with tf.io.gfile.GFile(path, "r") as file:
             lines = file.read().splitlines(keepends=True)
         kept = [line for line in lines if _step_of(line) <= step]
         if len(kept) < len(lines):
-            self.write(METRICS, "".join(kept))
+            self.write(name, "".join(kept))
 
     def results(self) -> dict[str, Any] | None:
         """The final figures, or None where the run is not finished."""

@@ -1,11 +1,15 @@
 """Langevin dynamics: the one kernel that every sampler of this project runs."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Energy
+
+# (shape, key of the step) -> standard normal numbers of that shape.
+DrawFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 class LangevinInfo(NamedTuple):
@@ -21,7 +25,12 @@ class LangevinInfo(NamedTuple):
 
 
 def langevin(
-    energy: Energy, *, drift: float, noise: float, max_drift: float | None = None
+    energy: Energy,
+    *,
+    drift: float,
+    noise: float,
+    max_drift: float | None = None,
+    draw: DrawFn = tf.random.stateless_normal,
 ) -> Kernel:
     """The unadjusted Langevin step x <- x - drift * dV/dx + noise * z, z ~ N(0, I).
 
@@ -33,6 +42,7 @@ def langevin(
       drift: factor of the gradient.
       noise: standard deviation of the noise.
       max_drift: bound on the Euclidean norm of one image's drift.
+      draw: z; of one key for the whole batch unless said otherwise.
 
     Returns:
       A kernel whose state is the images, float32 [n, H, W, C].
@@ -52,7 +62,7 @@ def langevin(
             displacement = _limited(displacement, max_drift, axes)
         moved = images - displacement
         if noise:
-            moved += noise * tf.random.stateless_normal(tf.shape(images), seed)
+            moved += noise * draw(tf.shape(images), seed)
         norms = tf.sqrt(tf.reduce_sum(tf.square(displacement), axes))
         return moved, LangevinInfo(energies, norms)
 

@@ -8,7 +8,7 @@ from ebm_tf import energies
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.kernels import Kernel
 from ebm_tf.protocols import Energy
-from ebm_tf.sampling.langevin import langevin
+from ebm_tf.sampling.langevin import DrawFn, langevin
 
 Network = Callable[..., tf.Tensor]
 
@@ -42,13 +42,21 @@ def potential(
 
 
 def langevin_kernel(
-    settings: EbmExperiment, energy: Energy, *, denoising: bool = False
+    settings: EbmExperiment,
+    energy: Energy,
+    *,
+    denoising: bool = False,
+    draw: DrawFn = tf.random.stateless_normal,
 ) -> Kernel:
-    """The Langevin step of an experiment, without its noise where that denoises."""
+    """The Langevin step of an experiment, without its noise where that denoises.
+
+    `draw` makes the noise; of one key for the whole batch unless said otherwise.
+    """
     step = settings.langevin
     return langevin(
         energy,
         drift=step.drift_factor,
         noise=0.0 if denoising else step.noise,
         max_drift=step.max_drift,
+        draw=draw,
     )

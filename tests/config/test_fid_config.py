@@ -161,7 +161,7 @@ def test_what_is_not_there_is_begun_by_its_fields():
     [
         ("num_steps=[1", "num_steps='\\[1' to be of type"),
         ("sweep.each=2", "'each'; the nearest are"),
-        ("features.classifier.depth=27", "depth=27 to be one of"),
+        ("features.classifier.depth=-1", "depth=-1 > 0."),
         ("features.name=pixels", "and only there."),
         ("num_step=3", "'num_step'; the nearest are num_steps"),
     ],

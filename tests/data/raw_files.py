@@ -9,6 +9,7 @@ import zipfile
 from typing import Literal
 
 import numpy as np
+import scipy.io
 from PIL import Image
 
 
@@ -67,6 +68,53 @@ def write_cifar(folder: pathlib.Path, counts: dict[str, int]) -> np.ndarray:
         images = random.integers(0, 256, [count, 32, 32, 3], np.uint8)
         content = cifar_batch(images, np.arange(count) % 10)
         (folder / name).write_bytes(content)
+        everything.append(images)
+    return np.concatenate(everything)
+
+
+def write_cifar100(folder: pathlib.Path, counts: dict[str, int]) -> np.ndarray:
+    """Writes train.bin and the like, and returns all images in that order.
+
+    Image i of a file has the class 7 i mod 100 and the group i mod 20.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(2)
+    everything = []
+    for name, count in counts.items():
+        images = random.integers(0, 256, [count, 32, 32, 3], np.uint8)
+        planes = images.transpose([0, 3, 1, 2]).reshape([count, -1])
+        groups, classes = np.arange(count) % 20, 7 * np.arange(count) % 100
+        labels = np.stack([groups, classes], 1).astype(np.uint8)
+        (folder / name).write_bytes(np.concatenate([labels, planes], 1).tobytes())
+        everything.append(images)
+    return np.concatenate(everything)
+
+
+def write_svhn(folder: pathlib.Path, counts: dict[str, int]) -> np.ndarray:
+    """Writes the file of each split, labels 1 to 10 in turn; returns all images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(3)
+    everything = []
+    for split, count in counts.items():
+        images = random.integers(0, 256, [count, 32, 32, 3], np.uint8)
+        content = {
+            "X": np.moveaxis(images, 0, -1),
+            "y": (np.arange(count) % 10 + 1).astype(np.uint8)[:, None],
+        }
+        path = folder / f"{split}_32x32.mat"
+        scipy.io.savemat(path, content, do_compression=True)
+        everything.append(images)
+    return np.concatenate(everything)
+
+
+def write_tiny_imagenet(folder: pathlib.Path, counts: dict[str, int]) -> np.ndarray:
+    """Writes train.npz and the like, labels 3 i mod 200; returns all images."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(4)
+    everything = []
+    for name, count in counts.items():
+        images = random.integers(0, 256, [count, 64, 64, 3], np.uint8)
+        np.savez(folder / name, image=images, label=3 * np.arange(count) % 200)
         everything.append(images)
     return np.concatenate(everything)
 

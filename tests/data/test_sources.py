@@ -77,7 +77,7 @@ def test_unknown_split_names_those_there_are(mnist_folder, split):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["celeb_a", "imagenet2012"])
+@pytest.mark.parametrize("name", ["celeb_a", "imagenet2012", "tiny_imagenet"])
 def test_a_dataset_that_is_not_prepared_says_the_command(name, tmp_path):
     with pytest.raises(DataError) as caught:
         open_source(data(name, directory=str(tmp_path)))
@@ -87,7 +87,7 @@ def test_a_dataset_that_is_not_prepared_says_the_command(name, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["cifar10", "mnist"])
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "mnist", "svhn"])
 def test_a_download_that_fails_says_the_command(name, tmp_path, monkeypatch):
     def offline(*_, **__):
         raise OSError("Name or service\nnot known")
@@ -103,8 +103,9 @@ def test_a_download_that_fails_says_the_command(name, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_every_dataset_is_one_of_tfds_or_digits():
-    assert set(DATASETS) - {"digits"} <= set(tfds.list_builders())
+def test_every_dataset_has_a_place_in_tfds_or_is_named_here():
+    names = {prepared.tfds_name(name) for name in DATASETS}
+    assert names - set(tfds.list_builders()) == {"digits", "tiny_imagenet"}
 
 
 @pytest.mark.parametrize("lost", [1, 600])

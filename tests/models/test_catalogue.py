@@ -28,8 +28,8 @@ class GeneratorNetwork:
 @dataclasses.dataclass(frozen=True)
 class ClassifierNetwork:
     architecture: str = "wide_resnet"
-    depth: int = 10
-    width: int = 2
+    depth: int | None = 10
+    width: int | None = 2
     num_classes: int = 7
 
 
@@ -49,14 +49,37 @@ def test_every_generator_takes_the_latents_of_its_prior(architecture):
     assert model(latents, training=False).shape == (2, 64, 64, 3)
 
 
-@pytest.mark.parametrize("architecture", catalogue.CLASSIFIERS)
-def test_every_classifier_can_be_built_from_settings(architecture):
-    settings = ClassifierNetwork(architecture)
+@pytest.mark.parametrize(
+    ("architecture", "depth", "num_features", "num_convolutions"),
+    [("wide_resnet", 10, 128, 10), ("resnet", 34, 16, 36), ("small_cnn", 5, 8, 5)],
+)
+def test_every_classifier_can_be_built_from_settings(
+    architecture, depth, num_features, num_convolutions
+):
+    settings = ClassifierNetwork(architecture, depth)
     model = catalogue.build_classifier(settings, 8, 1, "bfloat16")
     assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
-    assert model.layers[-1].input.shape[-1] == 128
-    assert model.get_layer("group1_block1_1_conv").compute_dtype == "bfloat16"
-    assert not any("block2" in layer.name for layer in model.layers)
+    assert model.layers[-1].input.shape[-1] == num_features
+    convolutions = [x for x in model.layers if isinstance(x, tf.keras.layers.Conv2D)]
+    assert {layer.compute_dtype for layer in convolutions} == {"bfloat16"}
+    assert len(convolutions) == num_convolutions
+
+
+@pytest.mark.parametrize(
+    ("architecture", "name"),
+    [
+        ("wide_resnet", "wide_resnet_28_10"),
+        ("resnet", "resnet_18_64"),
+        ("small_cnn", "small_cnn_4_16"),
+    ],
+)
+def test_a_classifier_without_depth_and_width_is_the_published_one(architecture, name):
+    settings = ClassifierNetwork(architecture, None, None)
+    assert catalogue.build_classifier(settings, 8, 1, "float32").name == name
+
+
+def test_every_classifier_is_tested_here():
+    assert list(catalogue.CLASSIFIERS) == ["wide_resnet", "resnet", "small_cnn"]
 
 
 def test_missing_settings_are_the_published_ones():
@@ -95,7 +118,7 @@ def test_unknown_architectures_are_told():
     assert str(raised.value) == (
         "Expected architecture='resnet' to be one of sngan, biggan for an energy."
     )
-    with pytest.raises(ConfigError, match="to be one of wide_resnet for a classifier"):
-        catalogue.build_classifier(ClassifierNetwork("resnet"), 8, 1, "float32")
+    with pytest.raises(ConfigError, match="small_cnn for a classifier"):
+        catalogue.build_classifier(ClassifierNetwork("sngan"), 8, 1, "float32")
     with pytest.raises(ConfigError, match="biggan_conditional for a generator"):
         catalogue.latent_prior(GeneratorNetwork("stylegan"))

@@ -138,3 +138,12 @@ def test_images_that_are_too_small_and_other_dtypes_are_told():
     assert str(raised.value) == "Expected image_size=7 >= 8 for wide_resnet."
     with pytest.raises(ConfigError, match="dtype='float16'"):
         wide_resnet.classifier(8, 3, dtype="float16")
+
+
+@pytest.mark.parametrize("depth", [4, 9, 27, 30])
+def test_depths_that_do_not_divide_into_three_groups_are_told(depth):
+    with pytest.raises(ConfigError) as raised:
+        wide_resnet.classifier(8, 3, depth=depth, width=1)
+    assert str(raised.value) == (
+        f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for wide_resnet."
+    )

@@ -54,6 +54,23 @@ def test_a_file_brings_the_same_weights(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["some.weights.h5"]
 
 
+def test_a_run_folder_means_what_it_has_selected(run):
+    with pytest.raises(WeightsError, match="holds no selected weights of its energy"):
+        weights_of_run(str(run), "energy", kind="selected")
+    selected = run / "weights" / "energy_selected.weights.h5"
+    save_weights(network(seed=5), str(selected))
+    assert weights_of_run(str(run), "energy", kind="selected") == str(selected)
+    assert find_weights(str(run), "energy") == str(selected)
+    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
+    model = network(0)
+    load_weights(model, str(run), "energy")
+    assert same(model, network(seed=5))
+    averages = weights_of_run(str(run), "energy")
+    assert averages.endswith("energy_average_00010000.weights.h5")
+    with pytest.raises(WeightsError, match="at update 9"):
+        weights_of_run(str(run), "energy", kind="selected", step=9)
+
+
 def test_a_run_folder_means_its_newest_averages(run):
     model = network(0)
     path = load_weights(model, str(run), "energy")

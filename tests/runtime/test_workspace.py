@@ -101,7 +101,18 @@ def test_metrics_are_rewound_past_a_line_that_was_cut(run):
     assert text(run, "metrics.jsonl") == whole
 
 
+def test_every_file_of_metrics_is_rewound(run):
+    for step in (3, 6):
+        run.append_metrics(step, {"error": step / 7}, name=workspace.VALIDATION)
+    run.append_metrics(5, {"loss": 1.0})
+    run.rewind_metrics(4)
+    (line,) = run.read_metrics(name=workspace.VALIDATION)
+    assert line == {"step": 3, "error": 3 / 7}
+    assert run.read_metrics() == []
+
+
 def test_nothing_to_rewind(run):
+    assert run.read_metrics() == []
     run.rewind_metrics(0)
     assert "metrics.jsonl" not in files(run.folder)
 

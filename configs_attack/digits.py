@@ -1,0 +1,31 @@
+"""Defends a plain classifier of handwritten digits by purification with an EBM.
+
+python3 ebm_tf/attack.py configs_attack/digits.py --set weights=RUN \
+    --set classifier.weights=CLASSIFIER_RUN
+
+RUN is the folder that configs/digits_medconv.py left, CLASSIFIER_RUN that of
+configs/digits_clean.py. The published protocol (Hill et al., 2022), smaller. Expected:
+some minutes on two cores.
+"""
+
+import dataclasses
+
+from configs.digits_clean import config as classifier
+from configs.digits_medconv import config as learning
+from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
+
+config = DefenseMeasurement(
+    name="digits",
+    data=dataclasses.replace(learning.data, split=classifier.test_split),
+    energy=learning.energy,
+    temperature=learning.temperature,
+    langevin=learning.langevin,
+    classifier=classifier.classifier,
+    ball=classifier.ball,
+    defense=Purification(num_steps=100, num_replicates=16),
+    attack=PurifiedPgd(num_steps=20, step_size=7.65, num_replicates=8),
+    num_images=360,
+    batch=60,
+    num_final_replicates=32,
+    chunk=480,
+)

@@ -1,0 +1,25 @@
+"""Attacks a classifier of handwritten digits with all there is, on its test images.
+
+python3 ebm_tf/attack.py configs_attack/digits_classifier.py --set weights=RUN
+
+RUN is the folder that one of configs/digits_{clean,sat,trades,weat_adv}.py left.
+"""
+
+import dataclasses
+
+from configs.digits_clean import config as learning
+from ebm_tf.config.attacks import AutoAttack, CarliniWagner
+from ebm_tf.config.robustness import RobustnessMeasurement
+
+config = RobustnessMeasurement(
+    name="digits_classifier",
+    data=dataclasses.replace(learning.data, split=learning.test_split),
+    classifier=learning.classifier,
+    ball=learning.ball,
+    pgd=learning.evaluation_attack,
+    auto_attack=AutoAttack(),
+    carlini_wagner=CarliniWagner(),
+    curve=(9.5625, 19.125, 38.25, 57.375, 76.5, 95.625),
+    median=True,
+    batch=120,
+)

@@ -1,0 +1,68 @@
+"""Langevin steps in front of a classifier, which wash an attack out of images."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from ebm_tf import keyed_noise
+from ebm_tf.kernels import Kernel, iterate, pull_back, trace
+from ebm_tf.protocols import Defense
+
+# What draws the noise of a step, (shape, key of the step) -> noise, -> the kernel.
+KernelFn = Callable[[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]], Kernel]
+
+# (images, seeds, purified images -> a gradient there) -> that gradient at the images.
+DefenseGradient = Callable[
+    [tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor
+]
+
+
+def purification(kernel: KernelFn, num_steps: int) -> Defense:
+    """A number of Langevin steps (Hill et al., 2021); 0 leaves images as they are.
+
+    The noise of a step is a function of the image's seed and of the step alone.
+    """
+
+    def purify(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        if not num_steps:
+            return images
+        chain = _chain(kernel, images, seed)
+        purified, _ = iterate(chain, *chain.init(images), num_steps, _shared_key())
+        return purified
+
+    return purify
+
+
+def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
+    """What differentiates through all steps of the same purification, exactly."""
+
+    def gradient(
+        images: tf.Tensor,
+        seed: tf.Tensor,
+        at_end: Callable[[tf.Tensor], tf.Tensor],
+    ) -> tf.Tensor:
+        if not num_steps:
+            return at_end(images)
+        chain, key = _chain(kernel, images, seed), _shared_key()
+        purified, _, (moved, _) = trace(chain, *chain.init(images), num_steps, key)
+        states = tf.concat([images[None], moved[:-1]], 0)
+        return pull_back(chain, states, at_end(purified), key)
+
+    return gradient
+
+
+def _chain(kernel: KernelFn, images: tf.Tensor, seed: tf.Tensor) -> Kernel:
+    """The kernel whose noise is of the seeds [n, 2] of the images."""
+
+    def draw(shape: tf.Tensor, step_key: tf.Tensor) -> tf.Tensor:
+        del shape  # that of the images
+        keys = keyed_noise.fold_in(seed, step_key[0])
+        keys = keyed_noise.fold_in(keys, step_key[1])
+        return keyed_noise.normal(keys, images.shape[1:])
+
+    return kernel(draw)
+
+
+def _shared_key() -> tf.Tensor:
+    """Of which the keys of steps are made; images differ by their seeds."""
+    return tf.zeros([2], tf.int32)

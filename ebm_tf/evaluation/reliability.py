@@ -1,0 +1,173 @@
+"""Whether the attacks on a classifier can be believed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+# Attacks that see no gradient.
+BLACK_BOX = ("square",)
+# A black-box attack that breaks more than this share of all images beyond those that
+# gradients broke says that gradients were no good guide.
+_BLACK_BOX_SHARE = 2e-3
+# The least rise of a loss at an attack's end, and difference of logits, that count.
+_RISE = 0.01
+_DIFFERENCE = 1e-4
+
+
+class Evidence(NamedTuple):
+    """What says how far attacks can be believed; shares are of all images.
+
+    Attributes:
+      logit_difference: the largest difference between the logits of two passes,
+        relative to the largest logit where that is above 1.
+      looks_like_probabilities: whether what should be logits sums to 1.
+      zero_gradient_share: images that an attack did not break and at which it met
+        a gradient of zero.
+      black_box_share: images that only a black-box attack broke.
+      rise: how much the loss of unbroken images still rose at an attack's end.
+      num_disagreeing: images on which an attack and its verification disagree.
+    """
+
+    logit_difference: float = 0.0
+    looks_like_probabilities: bool = False
+    zero_gradient_share: float = 0.0
+    black_box_share: float = 0.0
+    rise: float = 0.0
+    num_disagreeing: int = 0
+
+
+def logit_difference(first: np.ndarray, second: np.ndarray) -> float:
+    """The largest difference of two passes, relative to logits larger than 1."""
+    scale = max(1.0, float(np.abs(first).max()))
+    return float(np.abs(first - second).max()) / scale
+
+
+def looks_like_probabilities(logits: np.ndarray) -> bool:
+    """Whether outputs [n, k] lie in [0, 1] and sum to 1, as those of a softmax."""
+    in_range = logits.min() >= 0 and logits.max() <= 1 + 1e-6
+    return bool(in_range and np.allclose(logits.sum(1), 1.0, atol=1e-3))
+
+
+def mean_rise(rises: np.ndarray) -> float:
+    """The mean of [n] rises of a loss, less two standard errors; 0 for no images.
+
+    A climb that goes to and fro rises as often as it falls, which is no rise.
+    """
+    if len(rises) < 2:
+        return float(rises.sum())
+    error = float(rises.std(ddof=1)) / math.sqrt(len(rises))
+    return float(rises.mean()) - 2 * error
+
+
+def black_box_share(
+    broken_by: Mapping[str, np.ndarray], black_box: Sequence[str]
+) -> float:
+    """The share of images that black-box attacks alone broke.
+
+    Args:
+      broken_by: bool [n], whether an attack broke each image, by attack.
+      black_box: the names of those that see no gradient.
+    """
+    if not broken_by:
+        return 0.0
+    nothing = np.zeros_like(next(iter(broken_by.values())))
+    by_gradients, by_others = nothing.copy(), nothing.copy()
+    for name, broken in broken_by.items():
+        if name in black_box:
+            by_others |= broken
+        else:
+            by_gradients |= broken
+    return float((by_others & ~by_gradients).mean())
+
+
+def reliability(evidence: Evidence) -> dict[str, Any]:
+    """Whether there are reasons not to believe a robust accuracy.
+
+    Returns:
+      `flags`, booleans by name, and `warnings`, a sentence for each that is true.
+    """
+    share = f"{evidence.zero_gradient_share:.1%}"
+    black_box = f"{evidence.black_box_share:.1%}"
+    found: dict[str, tuple[bool, str]] = {
+        "random_logits": (
+            not evidence.logit_difference <= _DIFFERENCE,
+            "Two passes over the same images give different logits: the classifier "
+            "is random, and only auto_attack.version='rand' is meant for that.",
+        ),
+        "probabilities": (
+            evidence.looks_like_probabilities,
+            "The outputs look like probabilities of a softmax: gradients of a "
+            "cross-entropy taken of them vanish; attack the logits.",
+        ),
+        "zero_gradients": (
+            evidence.zero_gradient_share > 0.0,
+            f"At {share} of the images a gradient was zero and the attack failed: "
+            "attacks that follow gradients are blind there.",
+        ),
+        "black_box_wins": (
+            evidence.black_box_share > _BLACK_BOX_SHARE,
+            f"A black-box attack broke {black_box} of the images, which attacks by "
+            "gradients had not: gradients are masked.",
+        ),
+        "still_rising": (
+            evidence.rise > _RISE,
+            f"The loss of unbroken images still rose by {evidence.rise:.2g} at the end "
+            "of an attack: more steps may break more.",
+        ),
+        "not_repeatable": (
+            evidence.num_disagreeing > 0,
+            f"The verdict of an attack could not be repeated on "
+            f"{evidence.num_disagreeing} images.",
+        ),
+    }
+    return {
+        "flags": {name: raised for name, (raised, _) in found.items()},
+        "warnings": [sentence for raised, sentence in found.values() if raised],
+    }
+
+
+def gathered(
+    outcomes: Mapping[str, tuple[np.ndarray, Mapping[str, np.ndarray]]],
+    num_images: int,
+    *,
+    is_random: bool,
+) -> Evidence:
+    """What attacks tell of how far they can be believed; logits are not looked at.
+
+    Args:
+      outcomes: of each attack, the positions [m] of the images that it was tried on
+        and, [m], "broken" by a new evaluation, "claimed" by itself, and of its info,
+        where it has them, "info_zero_gradient" and either "info_loss_last_rise" or
+        "info_loss_last" and "info_loss_before_last".
+      num_images: n, of which some were attacked.
+      is_random: whether a verdict may by chance not be repeated.
+    """
+    blind = np.zeros(num_images, bool)
+    broken_by, rises, num_disagreeing = {}, [0.0], 0
+    for name, (chosen, outcome) in outcomes.items():
+        broken = outcome["broken"]
+        broken_by[name] = np.zeros(num_images, bool)
+        broken_by[name][chosen] = broken
+        num_disagreeing += int((outcome["claimed"] != broken).sum())
+        if name in BLACK_BOX:
+            continue
+        if "info_zero_gradient" in outcome:
+            blind[chosen] |= ~broken & (outcome["info_zero_gradient"] > 0)
+        rises.append(mean_rise(_rises(outcome)[~broken]))
+    return Evidence(
+        zero_gradient_share=float(blind.mean()),
+        black_box_share=black_box_share(broken_by, BLACK_BOX),
+        rise=max(rises),
+        num_disagreeing=0 if is_random else num_disagreeing,
+    )
+
+
+def _rises(outcome: Mapping[str, np.ndarray]) -> np.ndarray:
+    """How much the loss of each image rose at the end of an attack."""
+    if "info_loss_last_rise" in outcome:
+        return outcome["info_loss_last_rise"]
+    if "info_loss_last" in outcome:
+        return outcome["info_loss_last"] - outcome["info_loss_before_last"]
+    return np.zeros(len(outcome["broken"]))

@@ -1,0 +1,54 @@
+"""The attack that a classifier learns from."""
+
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.attacks.balls import ball
+from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.losses import attack_loss
+from ebm_tf.attacks.pgd import perturb, starts, step_size
+from ebm_tf.config.attacks import Ball, Pgd
+from ebm_tf.pixels import from_255ths
+from ebm_tf.protocols import Classifier
+
+# (images, labels, seed) -> attacked images.
+PerturbFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def in_inference(model: keras.Model) -> Classifier:
+    """The logits of a network in inference mode, float32 [n, k]."""
+    return lambda images: tf.cast(model(images, training=False), tf.float32)
+
+
+def adversary(
+    classifier: Classifier, settings: Pgd, ball_settings: Ball, *, jit: bool = False
+) -> PerturbFn:
+    """The attack of learning, whose last images are learned from.
+
+    Args:
+      classifier: what is attacked, in inference mode.
+      settings: loss, start and steps; restarts are for measurements.
+      ball_settings: where images may go.
+      jit: whether XLA compiles it.
+    """
+    radius = from_255ths(ball_settings.epsilon)
+
+    @tf.function(autograph=False, jit_compile=jit)
+    def attack(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        keys = tf.unstack(tf.random.split(seed, 2))
+        epsilon = tf.fill(tf.shape(images)[:1], radius)
+        around = ball(ball_settings.norm, epsilon)
+        loss = attack_loss(settings.loss, classifier, images, labels)
+        return perturb(
+            plain(classifier, loss),
+            around,
+            images,
+            starts(settings.start, around, images, keys[0]),
+            step=step_size(settings, ball_settings, epsilon),
+            num_steps=settings.num_steps,
+            seed=keys[1],
+        )
+
+    return attack

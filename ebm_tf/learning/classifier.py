@@ -1,0 +1,181 @@
+"""The learning step of a classifier, for one replica."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ebm_tf import robust_objectives
+from ebm_tf.config.classification import WeightPerturbation
+from ebm_tf.config.objectives import Objective, Sat
+from ebm_tf.learning.adversary import PerturbFn
+from ebm_tf.learning.optimization import Learned, descend
+from ebm_tf.learning.weight_perturbation import perturbed
+from ebm_tf.robust_objectives import Predictions
+
+Metrics = dict[str, tf.Tensor]
+# Images -> logits of the network in training mode.
+PredictFn = Callable[[tf.Tensor], tf.Tensor]
+
+
+class ClassifierBatch(NamedTuple):
+    """What a step takes from the data.
+
+    Attributes:
+      images: float32 [b, H, W, C] in [-1, 1].
+      labels: int64 [b].
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
+class ClassifierState(NamedTuple):
+    """What a step carries besides weights and slots.
+
+    Attributes:
+      update: int64 scalar, updates so far.
+    """
+
+    update: tf.Tensor
+
+
+class Differentiated(NamedTuple):
+    """A loss at some weights of a network, in training mode.
+
+    Attributes:
+      loss: scalar, of the replica's batch.
+      predictions: that it was computed from.
+      gradients: of the loss in the weights.
+      statistics: the network's other variables after it, in their order.
+    """
+
+    loss: tf.Tensor
+    predictions: Predictions
+    gradients: list[tf.Tensor]
+    statistics: list[tf.Tensor]
+
+
+def differentiate(
+    model: keras.Model,
+    weights: Sequence[tf.Tensor],
+    objective: Callable[[PredictFn], tuple[tf.Tensor, Predictions]],
+) -> Differentiated:
+    """The gradients of an objective at given weights; the network stays as it is.
+
+    Every prediction is a forward pass of its own in training mode: it is normalised
+    by its own batch, and moves the statistics that the pass before has left.
+    """
+    weights = list(weights)
+    statistics = [tf.identity(v.value) for v in model.non_trainable_variables]
+
+    def predict(images: tf.Tensor) -> tf.Tensor:
+        nonlocal statistics
+        found: Any = model.stateless_call(weights, statistics, images, training=True)
+        logits, statistics = found
+        return tf.cast(logits, tf.float32)
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(weights)
+        loss, predictions = objective(predict)
+    gradients = tape.gradient(loss, weights)
+    return Differentiated(loss, predictions, gradients, statistics)
+
+
+def make_step(
+    classifier: Learned,
+    settings: Objective,
+    *,
+    attack: PerturbFn | None = None,
+    weight_perturbation: WeightPerturbation | None = None,
+) -> Callable:
+    """The step (state, batch, seed) -> (state, metrics, images) of one replica.
+
+    Images are attacked first, where there is an attack; then the natural ones go
+    through the network in training mode, then the attacked ones, each where the
+    objective looks at them. The images that come back are the attacked ones.
+
+    Args:
+      classifier: the network that learns.
+      settings: of what is minimised.
+      attack: makes the attacked images.
+      weight_perturbation: moves the weights to where gradients are taken.
+    """
+    model = classifier.model
+
+    def step(state: ClassifierState, batch: ClassifierBatch, seed: tf.Tensor):
+        images, labels = batch
+        attacked = None if attack is None else attack(images, labels, seed)
+
+        def objective(predict: PredictFn) -> tuple[tf.Tensor, Predictions]:
+            predictions = Predictions(
+                None if isinstance(settings, Sat) else predict(images),
+                None if attacked is None else predict(attacked),
+            )
+            losses = robust_objectives.per_image(
+                settings,
+                predictions,
+                labels,
+                update=state.update,
+                batch_mean=_mean_of_all,
+            )
+            return tf.reduce_mean(losses), predictions
+
+        weights = [tf.identity(v.value) for v in model.trainable_variables]
+        if weight_perturbation is not None:
+            proxy = differentiate(model, weights, objective)
+            weights = perturbed(
+                weights,
+                _over_replicas(proxy.gradients),
+                weight_perturbation,
+                update=state.update,
+            )
+        found = differentiate(model, weights, objective)
+        for variable, value in zip(
+            model.non_trainable_variables, found.statistics, strict=True
+        ):
+            variable.assign(value)
+        metrics = {"loss": found.loss, **measure(found.predictions, labels)}
+        metrics["grad_norm"] = descend(classifier, found.gradients)
+        outputs = images if attacked is None else attacked
+        return ClassifierState(state.update + 1), metrics, outputs
+
+    return step
+
+
+def _over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, tensors)
+
+
+def _mean_of_all(values: tf.Tensor) -> tf.Tensor:
+    return _over_replicas([tf.reduce_mean(values)])[0]
+
+
+def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:
+    """Accuracies and energies of a batch, as far as there are logits for them."""
+    metrics = {
+        f"{name}_accuracy": _accuracy(logits, labels)
+        for name, logits in predictions._asdict().items()
+        if logits is not None
+    }
+    if predictions.natural is None:
+        return metrics
+    energy = robust_objectives.marginal_energy(predictions.natural)
+    weights = robust_objectives.energy_weights(predictions.natural)
+    metrics["weight"] = tf.reduce_mean(weights)
+    metrics["positive_share"] = tf.reduce_mean(tf.cast(energy > 0, tf.float32))
+    if predictions.attacked is not None:
+        of_attacked = robust_objectives.marginal_energy(predictions.attacked)
+        joint, joint_of_attacked = (
+            robust_objectives.joint_energy(logits, labels) for logits in predictions
+        )
+        metrics["delta_marginal"] = tf.reduce_mean(energy - of_attacked)
+        metrics["delta_joint"] = tf.reduce_mean(joint - joint_of_attacked)
+    return metrics
+
+
+def _accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    right = tf.argmax(logits, -1, labels.dtype) == labels
+    return tf.reduce_mean(tf.cast(right, tf.float32))

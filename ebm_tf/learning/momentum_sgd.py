@@ -1,0 +1,61 @@
+"""Gradient descent with momentum and weight decay in PyTorch's sense."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.config.optimizers import OneCycle
+from ebm_tf.schedules import ScaledSchedule, value
+
+
+class MomentumSgd(keras.Optimizer):
+    """v <- m v + g + d w; w <- w - rate v, for every weight w with gradient g.
+
+    Keras' SGD has the rate inside of v and its decay outside of the gradient. They
+    differ where the rate or the momentum changes from update to update.
+
+    Attributes:
+      momentum: m, a constant or a cycle over updates.
+      coupled_decay: d.
+    """
+
+    def __init__(
+        self,
+        learning_rate: ScaledSchedule,
+        *,
+        momentum: float | OneCycle,
+        coupled_decay: float,
+        **settings: Any,
+    ):
+        """Takes what every optimizer of Keras takes as further settings."""
+        super().__init__(learning_rate=learning_rate, **settings)
+        self.momentum = momentum
+        self.coupled_decay = coupled_decay
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the velocities, 0 at first."""
+        if not self.built:
+            super().build(variables)
+            self._velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Updates one weight; the number of the update is `iterations`."""
+        velocity = self._velocities[self._get_variable_index(variable)]
+        step = tf.convert_to_tensor(self.iterations)
+        momentum = value(self.momentum, step, tf.float32)
+        weights = tf.convert_to_tensor(variable)
+        decayed = tf.convert_to_tensor(gradient) + self.coupled_decay * weights
+        moved = momentum * tf.convert_to_tensor(velocity) + decayed
+        self.assign(velocity, moved)
+        self.assign_sub(variable, learning_rate * moved)
+
+    def get_config(self) -> dict[str, Any]:
+        """What the optimizer is rebuilt from."""
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "coupled_decay": self.coupled_decay,
+        }

@@ -1,0 +1,178 @@
+"""What a classifier minimises: losses of logits, one value per image.
+
+Logits are float32 [n, k] and labels int64 [n]. The energies of a classifier are
+E(x) = -logsumexp f(x) and E(x, y) = -f(x)[y] (Grathwohl et al., 2020).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from ebm_tf.config.objectives import (
+    Clean,
+    MailTrades,
+    Mart,
+    Objective,
+    Sat,
+    Trades,
+    WeatAdv,
+    WeatNat,
+)
+
+MeanFn = Callable[[tf.Tensor], tf.Tensor]
+
+
+class Predictions(NamedTuple):
+    """Logits [n, k] of a batch; None where an objective does not look at them."""
+
+    natural: Any
+    attacked: Any
+
+
+def marginal_energy(logits: tf.Tensor) -> tf.Tensor:
+    """E(x), float32 [n]."""
+    return -tf.reduce_logsumexp(logits, axis=-1)
+
+
+def joint_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """E(x, y), float32 [n]."""
+    return -tf.gather(logits, labels, axis=-1, batch_dims=1)
+
+
+def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """-log p(y | x) = E(x, y) - E(x), float32 [n]."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+
+def divergence(natural: tf.Tensor, attacked: tf.Tensor) -> tf.Tensor:
+    """KL(p || p*) of the natural prediction p and the attacked one, float32 [n]."""
+    difference = tf.nn.log_softmax(natural) - tf.nn.log_softmax(attacked)
+    return tf.reduce_sum(tf.nn.softmax(natural) * difference, axis=-1)
+
+
+def energy_weights(natural: tf.Tensor) -> tf.Tensor:
+    """1 / log(1 + exp |E(x)|), float32 [n], without a gradient.
+
+    Source: Mirza et al. (2024). Softplus stays finite where exp |E| would not.
+    """
+    energy = tf.stop_gradient(marginal_energy(natural))
+    return 1.0 / tf.nn.softplus(tf.abs(energy))
+
+
+def margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Largest probability of another class less that of the label, [n]."""
+    probabilities = tf.nn.softmax(logits)
+    own = tf.gather(probabilities, labels, axis=-1, batch_dims=1)
+    return _largest_other(probabilities, labels) - own
+
+
+def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    is_label = tf.one_hot(labels, values.shape[-1], True, False, dtype=tf.bool)
+    return tf.reduce_max(tf.where(is_label, -1.0, values), axis=-1)
+
+
+def trades(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
+    """Natural cross-entropy and beta times the divergence (Zhang et al., 2019)."""
+    return cross_entropy(predictions.natural, labels) + beta * divergence(*predictions)
+
+
+def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
+    """Boosted cross-entropy, divergence where the label is unlikely.
+
+    Source: Wang et al. (2020), with the small constants of the authors' code.
+    """
+    attacked = tf.nn.softmax(predictions.attacked)
+    boost = -tf.math.log(1.0001 - _largest_other(attacked, labels) + 1e-12)
+    natural = tf.nn.softmax(predictions.natural)
+    own = tf.gather(natural, labels, axis=-1, batch_dims=1)
+    regulariser = divergence(*predictions) * (1.0000001 - own)
+    return cross_entropy(predictions.attacked, labels) + boost + beta * regulariser
+
+
+def mail_trades(
+    predictions: Predictions,
+    labels: tf.Tensor,
+    *,
+    beta: float,
+    slope: float,
+    bias: float,
+    weighted: tf.Tensor,
+) -> tf.Tensor:
+    """TRADES whose divergence counts more where the attack wins (Wang et al., 2021).
+
+    Args:
+      predictions: of a batch.
+      labels: of its images.
+      beta: factor of the divergence.
+      slope: of the weight over the margin.
+      bias: added to the margin.
+      weighted: bool scalar, whether there are weights already.
+    """
+    margin = tf.stop_gradient(margins(predictions.attacked, labels))
+    weights = tf.where(weighted, 3.0 * tf.sigmoid(slope * (margin + bias)), 1.0)
+    regulariser = weights * divergence(*predictions)
+    return cross_entropy(predictions.natural, labels) + beta * regulariser
+
+
+def weighted_loss(
+    logits: tf.Tensor,
+    predictions: Predictions,
+    labels: tf.Tensor,
+    *,
+    beta: float,
+    weights: tf.Tensor,
+) -> tf.Tensor:
+    """Cross-entropy and beta times the divergence, both weighted.
+
+    With natural logits this is WEAT_nat, with attacked ones WEAT_adv (Mirza et al.,
+    2024).
+    """
+    loss = cross_entropy(logits, labels) + beta * divergence(*predictions)
+    return weights * loss
+
+
+def per_image(
+    settings: Objective,
+    predictions: Predictions,
+    labels: tf.Tensor,
+    *,
+    update: tf.Tensor,
+    batch_mean: MeanFn = tf.reduce_mean,
+) -> tf.Tensor:
+    """The losses [n] that an objective asks for; their mean is what is minimised.
+
+    Args:
+      settings: of the objective.
+      predictions: of a batch.
+      labels: of its images.
+      update: updates so far, an integer scalar.
+      batch_mean: mean of values [n] over the batch of all replicas.
+    """
+    match settings:
+        case Clean():
+            return cross_entropy(predictions.natural, labels)
+        case Sat():
+            return cross_entropy(predictions.attacked, labels)
+        case Trades(beta=beta):
+            return trades(predictions, labels, beta=beta)
+        case Mart(beta=beta):
+            return mart(predictions, labels, beta=beta)
+        case MailTrades(beta=beta, slope=slope, bias=bias, first_update=first):
+            weighted = update >= tf.cast(first, update.dtype)
+            return mail_trades(
+                predictions,
+                labels,
+                beta=beta,
+                slope=slope,
+                bias=bias,
+                weighted=weighted,
+            )
+        case WeatNat(beta=beta, normalize=normalize):
+            logits = predictions.natural
+        case WeatAdv(beta=beta, normalize=normalize):
+            logits = predictions.attacked
+    weights = energy_weights(predictions.natural)
+    if normalize:
+        weights /= batch_mean(weights)
+    return weighted_loss(logits, predictions, labels, beta=beta, weights=weights)

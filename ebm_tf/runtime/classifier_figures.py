@@ -1,0 +1,96 @@
+"""Plots of classifiers that learn."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ebm_tf.runtime.workspace import replace_file
+
+COLORS = {"train": "tab:orange", "validation": "tab:blue"}
+PANELS = {
+    "marginal": "E(x)",
+    "joint": "E(x, y)",
+    "delta_marginal": "E(x) - E(x*)",
+    "delta_joint": "E(x, y) - E(x*, y)",
+}
+
+
+def save_story(
+    path: str,
+    lines: Sequence[Mapping[str, float]],
+    selected: Mapping[str, float] | None,
+) -> None:
+    """Plots errors and energies over epochs, on images of learning and validation.
+
+    Args:
+      path: of the PNG.
+      lines: what was measured, with an "epoch" and "train_" and "validation_" before
+        the names of `evaluation.energy_statistics.story`.
+      selected: the line of the selected weights, which is marked; none if None.
+    """
+    figure = Figure(figsize=(15, 8), layout="constrained")
+    axes = figure.subplots(2, 3)
+    _errors(axes[0, 0], lines)
+    _weights(axes[1, 0], lines)
+    places = (axes[0, 1], axes[0, 2], axes[1, 1], axes[1, 2])
+    for place, (name, title) in zip(places, PANELS.items(), strict=True):
+        _energy(place, lines, name, title)
+    for place in axes.flat:
+        place.set(xlabel="epoch")
+        if selected is not None:
+            place.axvline(selected["epoch"], color="black", linewidth=0.8, alpha=0.5)
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    replace_file(path, buffer.getvalue())
+
+
+def _values(lines: Sequence[Mapping[str, float]], name: str) -> np.ndarray:
+    return np.array([line[name] for line in lines])
+
+
+def _errors(axes: Axes, lines: Sequence[Mapping[str, float]]) -> None:
+    epochs = _values(lines, "epoch")
+    for part, color in COLORS.items():
+        for kind, style in (("natural", "--"), ("robust", "-")):
+            values = _values(lines, f"{part}_{kind}_error")
+            label = f"{kind}, {part}"
+            axes.plot(epochs, values, style, marker=".", color=color, label=label)
+    axes.set(title="Error; the line marks the selected weights", ylim=(0, 1.02))
+    axes.legend()
+
+
+def _weights(axes: Axes, lines: Sequence[Mapping[str, float]]) -> None:
+    epochs = _values(lines, "epoch")
+    for name, style in (("weight_mean", "-"), ("positive_share", ":")):
+        for part, color in COLORS.items():
+            values = _values(lines, f"{part}_{name}")
+            label = f"{name.replace('_', ' ')}, {part}"
+            axes.plot(epochs, values, style, marker=".", color=color, label=label)
+    axes.set(title="Weight by energy, share of E(x) > 0")
+    axes.legend()
+
+
+def _energy(
+    axes: Axes, lines: Sequence[Mapping[str, float]], name: str, title: str
+) -> None:
+    """Mean, and the bands between the quartiles and between 5 and 95 %."""
+    epochs = _values(lines, "epoch")
+    for part, color in COLORS.items():
+        values = _values(lines, f"{part}_{name}_mean")
+        axes.plot(epochs, values, marker=".", color=color, label=part)
+        for low, high in (("05", "95"), ("25", "75")):
+            axes.fill_between(
+                epochs,
+                _values(lines, f"{part}_{name}_{low}"),
+                _values(lines, f"{part}_{name}_{high}"),
+                color=color,
+                alpha=0.12,
+            )
+    if name.startswith("delta"):
+        axes.axhline(0.0, color="black", linewidth=0.8)
+    axes.set(title=f"{title}: mean, 25-75 % and 5-95 %")
+    axes.legend()

@@ -1,0 +1,49 @@
+"""Settings of classifiers that learn."""
+
+import dataclasses
+
+import pytest
+
+from ebm_tf.config.attacks import Pgd
+from ebm_tf.config.classification import ClassifierTraining, WeightPerturbation
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import from_mapping, to_mapping
+from ebm_tf.config.objectives import Clean, WeatAdv
+from ebm_tf.config.parts import Data
+from ebm_tf.errors import ConfigError
+
+CONFIG = ClassifierTraining(
+    name="some",
+    data=Data(name="digits", image_size=8, channels=1, split="train[:100]"),
+    validation_split="train[100:200]",
+    test_split="train[200:]",
+    classifier=ClassifierNetwork(architecture="small_cnn"),
+    objective=WeatAdv(),
+    attack=Pgd(),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": Clean()}, "attack where the objective is other than Clean"),
+        ({"attack": None}, "attack where the objective is other than Clean"),
+        ({"attack": Pgd(num_restarts=2)}, "attack.num_restarts=1"),
+        ({"num_updates": 10, "select_from": 11}, r"select_from=11 in .*\[0, 10\]"),
+        ({"select_from": -1}, "select_from=-1"),
+        ({"test_split": "train[100:200]"}, "three different splits"),
+        ({"validation_split": "train[:100]"}, "three different splits"),
+        ({"evaluation_batch": 0}, "evaluation_batch=0 > 0"),
+        ({"num_test": -5}, "num_test=-5 > 0"),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_told(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        dataclasses.replace(CONFIG, **changes)
+
+
+def test_settings_survive_a_file():
+    perturbed = dataclasses.replace(CONFIG, weight_perturbation=WeightPerturbation())
+    for config in (CONFIG, perturbed):
+        assert from_mapping(ClassifierTraining, to_mapping(config)) == config

@@ -1,0 +1,182 @@
+"""Purification: exact moments, noise that belongs to an image, exact gradients."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf import energies, keyed_noise
+from ebm_tf.defenses.purification import purification, purification_gradient
+from ebm_tf.kernels import pull_back, trace
+from ebm_tf.sampling.langevin import langevin
+
+SHAPE = (4, 4, 1)
+NOISE, STDDEV = 0.2, 0.5
+
+
+def quadratic(draw):
+    energy = energies.gaussian(STDDEV)
+    return langevin(energy, drift=NOISE**2 / 2, noise=NOISE, draw=draw)
+
+
+def curved(images: tf.Tensor) -> tf.Tensor:
+    """An energy whose Hessian changes from place to place and couples pixels."""
+    sums = tf.reduce_sum(tf.sin(3.0 * images), [1, 2, 3])
+    return tf.reduce_sum(tf.cos(2.0 * images), [1, 2, 3]) + 0.3 * tf.square(sums)
+
+
+def crooked(draw):
+    return langevin(curved, drift=0.05, noise=NOISE, draw=draw, max_drift=0.8)
+
+
+def seeds_of(n: int) -> tf.Tensor:
+    return keyed_noise.fold_in(tf.constant([3, 4]), tf.range(n))
+
+
+def images_of(n: int) -> tf.Tensor:
+    return tf.random.stateless_uniform([n, *SHAPE], [1, 2], -1.0, 1.0)
+
+
+def test_moments_of_a_gaussian_energy():
+    """x' = (1 - a) x + eps z: the mean and variance after n steps are known."""
+    num_steps, a = 20, NOISE**2 / (2 * STDDEV**2)
+    images = tf.ones([2000, *SHAPE])
+    purified = purification(quadratic, num_steps)(images, seeds_of(2000)).numpy()
+    shrunk = (1 - a) ** num_steps
+    variance = NOISE**2 * (1 - shrunk**2) / (1 - (1 - a) ** 2)
+    assert purified.mean() == pytest.approx(shrunk, abs=4e-3)
+    assert purified.var() == pytest.approx(variance, rel=0.02)
+
+
+def test_no_steps_leave_images_as_they_are():
+    images = images_of(3)
+    np.testing.assert_array_equal(
+        purification(quadratic, 0)(images, seeds_of(3)), images
+    )
+    gradient = purification_gradient(quadratic, 0)
+    np.testing.assert_array_equal(
+        gradient(images, seeds_of(3), lambda purified: 2.0 * purified), 2.0 * images
+    )
+
+
+def test_an_image_has_the_same_noise_wherever_it_is():
+    images, seeds = images_of(6), seeds_of(6)
+    purify = purification(crooked, 5)
+    together, order = purify(images, seeds).numpy(), [5, 0, 3]
+    apart = purify(tf.gather(images, order), tf.gather(seeds, order))
+    np.testing.assert_allclose(apart, together[order], rtol=1e-5, atol=1e-6)
+    same = purify(tf.repeat(images[:1], 6, axis=0), seeds).numpy()
+    assert len({image.tobytes() for image in same}) == 6
+
+
+def test_a_shorter_chain_is_the_beginning_of_a_longer_one():
+    """What an attack through a shortened chain knows of fixed noise."""
+    images, seeds = images_of(2), seeds_of(2)
+    states = []
+
+    def recording(draw):
+        kernel = quadratic(draw)
+
+        def step(state, key):
+            moved, info = kernel.step(state, key)
+            states.append(moved)
+            return moved, info
+
+        return kernel._replace(step=step)
+
+    short = purification(recording, 2)(images, seeds)
+    after_two = states[-1]
+    np.testing.assert_array_equal(short, after_two)
+    del states[:]
+    purification(recording, 4)(images, seeds)
+    np.testing.assert_array_equal(states[1], after_two)
+
+
+@pytest.mark.parametrize("kernel", [quadratic, crooked])
+@pytest.mark.parametrize("num_steps", [1, 6])
+def test_the_gradient_through_a_chain_is_that_of_finite_differences(kernel, num_steps):
+    images, seeds = images_of(3), seeds_of(3)
+    weights = tf.random.stateless_normal(images.shape, [5, 6])
+    purify = purification(kernel, num_steps)
+
+    def number(images):
+        return tf.reduce_sum(weights * tf.sin(purify(images, seeds)), [1, 2, 3])
+
+    gradient = purification_gradient(kernel, num_steps)(
+        images, seeds, lambda purified: weights * tf.cos(purified)
+    )
+    direction = tf.random.stateless_normal(images.shape, [7, 8])
+    step = 2e-3
+    slope = (number(images + step * direction) - number(images - step * direction)) / (
+        2 * step
+    )
+    expected = tf.reduce_sum(gradient * direction, [1, 2, 3])
+    np.testing.assert_allclose(slope, expected, rtol=0.01, atol=0.01)
+
+
+def test_the_gradient_of_a_gaussian_chain_is_known():
+    num_steps, a = 30, NOISE**2 / (2 * STDDEV**2)
+    images = images_of(2)
+    gradient = purification_gradient(quadratic, num_steps)(
+        images, seeds_of(2), tf.ones_like
+    )
+    np.testing.assert_allclose(
+        gradient, np.full(images.shape, (1 - a) ** 30), rtol=1e-4
+    )
+
+
+def test_pulling_back_is_what_a_tape_over_all_steps_says():
+    images, seeds, num_steps = images_of(2), seeds_of(2), 4
+    purify = purification(crooked, num_steps)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(purify(images, seeds))
+    expected = tape.gradient(total, images)
+    found = purification_gradient(crooked, num_steps)(images, seeds, tf.ones_like)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_xla_compiles_chain_and_gradient():
+    images, seeds = images_of(3), seeds_of(3)
+
+    def both(images, seeds):
+        purified = purification(crooked, 3)(images, seeds)
+        gradient = purification_gradient(crooked, 3)(images, seeds, tf.identity)
+        return purified, gradient
+
+    compiled = tf.function(both, jit_compile=True, autograph=False)
+    for found, expected in zip(
+        compiled(images, seeds), both(images, seeds), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_noise_of_one_key_is_drawn_as_before():
+    images, key = images_of(3), tf.constant([9, 9])
+    usual = langevin(energies.gaussian(STDDEV), drift=0.02, noise=NOISE)
+    said = functools.partial(langevin, energies.gaussian(STDDEV), drift=0.02)
+    named = said(noise=NOISE, draw=tf.random.stateless_normal)
+    moved, _ = usual.step(images, key)
+    np.testing.assert_array_equal(moved, named.step(images, key)[0])
+    drift = said(noise=0.0).step(images, key)[0]
+    noise = tf.random.stateless_normal(images.shape, key)
+    np.testing.assert_allclose(moved - drift, NOISE * noise, atol=1e-6)
+
+
+def test_pull_back_goes_through_each_step_with_its_own_key():
+    kernel = langevin(curved, drift=0.05, noise=NOISE)
+    images, key = images_of(2), tf.constant([1, 5])
+    end, _, (moved, _) = trace(kernel, *kernel.init(images), 3, key)
+    states = tf.concat([images[None], moved[:-1]], 0)
+    other = pull_back(kernel, states, tf.ones_like(end), tf.constant([8, 8]))
+    found = pull_back(kernel, states, tf.ones_like(end), key)
+    # The noise is added, so that a key changes no gradient where states are kept.
+    np.testing.assert_array_equal(found, other)
+    product = tf.ones_like(end)
+    for state in tf.unstack(states)[::-1]:
+        with tf.GradientTape() as tape:
+            tape.watch(state)
+            after = kernel.step(state, key)[0]
+        product = tape.gradient(after, state, output_gradients=product)
+    np.testing.assert_allclose(found, product, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,73 @@
+"""An image stays broken by what broke it first."""
+
+import numpy as np
+import pytest
+
+from ebm_tf.evaluation.robustness import interval
+from ebm_tf.evaluation.verdicts import by_attack, natural_verdicts, own_accuracy
+
+NATURAL = np.zeros([5, 2, 2, 1], np.float32)
+
+
+def images(value: float, count: int) -> np.ndarray:
+    return np.full([count, 2, 2, 1], value, np.float32)
+
+
+@pytest.fixture
+def verdicts():
+    """One is wrong to begin with; one attack breaks two, the other a third."""
+    first = natural_verdicts(
+        NATURAL, np.array([True, False, False, False, False]), np.array([7, 0, 0, 0, 0])
+    )
+    assert first.right.tolist() == [False, True, True, True, True]
+    chosen = np.array([1, 2, 3, 4])
+    second = first.after(
+        "one",
+        chosen,
+        images(0.1, 4),
+        np.array([True, True, False, False]),
+        np.array([1, 1, 0, 0]),
+    )
+    assert second.unbroken.tolist() == [3, 4]
+    chosen = np.array([1, 3, 4])
+    return second.after(
+        "two",
+        chosen,
+        images(0.2, 3),
+        np.array([True, True, False]),
+        np.array([2, 2, 0]),
+    )
+
+
+def test_what_broke_each_image(verdicts):
+    assert verdicts.names == ("natural", "one", "two")
+    assert verdicts.broken_by.tolist() == [0, 1, 1, 2, -1]
+    # The last one is unbroken: what the first attack made of it stays.
+    np.testing.assert_array_equal(
+        verdicts.images[:, 0, 0, 0], np.array([0, 0.1, 0.1, 0.2, 0.1], np.float32)
+    )
+    assert verdicts.predictions.tolist() == [7, 1, 1, 2, 0]
+    assert verdicts.broken["two"].tolist() == [False, True, False, True, False]
+
+
+def test_accuracies(verdicts):
+    assert by_attack(verdicts) == {
+        "one": {"accuracy": 0.4, "accuracy_interval": interval(2, 5), "broke": 0.4},
+        "two": {"accuracy": 0.2, "accuracy_interval": interval(1, 5), "broke": 0.2},
+    }
+    assert own_accuracy(verdicts, "two")["two_accuracy"] == 0.4
+
+
+def test_nothing_is_changed_in_place(verdicts):
+    before = verdicts.broken_by.copy(), verdicts.images.copy()
+    verdicts.after("three", np.array([4]), images(1, 1), np.array([True]), np.ones(1))
+    np.testing.assert_array_equal(verdicts.broken_by, before[0])
+    np.testing.assert_array_equal(verdicts.images, before[1])
+    assert not NATURAL.any()
+
+
+def test_an_attack_on_nothing_changes_nothing(verdicts):
+    nothing = np.zeros(0, np.int64)
+    after = verdicts.after("none", nothing, images(0, 0), nothing > 0, nothing)
+    np.testing.assert_array_equal(after.broken_by, verdicts.broken_by)
+    assert by_attack(after)["none"]["broke"] == 0.0

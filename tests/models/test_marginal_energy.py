@@ -1,0 +1,87 @@
+"""A classifier as an energy: its value, and weights that go there and back."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.config.attacks import Ball
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.defense import DefenseMeasurement
+from ebm_tf.config.parts import Data, Langevin, Network
+from ebm_tf.energies import marginal, network
+from ebm_tf.errors import WeightsError
+from ebm_tf.models.catalogue import CLASSIFIERS, build_classifier
+from ebm_tf.models.ebm import build_models, marginal_energy
+from ebm_tf.runtime.weights import load_weights, save_weights
+
+IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
+DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3}
+
+
+def built(architecture: str, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    settings = ClassifierNetwork(
+        architecture=architecture, depth=DEPTHS[architecture], width=2, num_classes=4
+    )
+    model = build_classifier(settings, 8, 1, "float32")
+    numbers = np.random.default_rng(seed)
+    for weight in model.weights:
+        weight.assign(weight + numbers.uniform(0.1, 0.2, weight.shape))
+    return model
+
+
+def energies_of(model: keras.Model) -> np.ndarray:
+    return network(model)(IMAGES).numpy()
+
+
+@pytest.mark.parametrize("architecture", CLASSIFIERS)
+def test_weights_go_there_and_back(architecture, tmp_path):
+    classifier, other = built(architecture, 1), built(architecture, 2)
+    energy = marginal_energy(built(architecture, 3))
+    expected = marginal(lambda images: classifier(images, training=False))(IMAGES)
+    assert not np.allclose(energies_of(energy), expected, rtol=1e-3)
+    there, back = str(tmp_path / "1.weights.h5"), str(tmp_path / "2.weights.h5")
+    save_weights(classifier, there)
+    load_weights(energy, there, "classifier")
+    np.testing.assert_allclose(energies_of(energy), expected, rtol=1e-6)
+    save_weights(energy, back)
+    load_weights(other, back, "classifier")
+    for ours, theirs in zip(classifier.weights, other.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_weights_of_another_classifier_are_told(tmp_path):
+    path = str(tmp_path / "1.weights.h5")
+    save_weights(built("resnet", 1), path)
+    with pytest.raises(WeightsError, match="small_cnn_3_2_marginal"):
+        load_weights(marginal_energy(built("small_cnn", 1)), path, "classifier")
+
+
+@pytest.mark.parametrize(
+    ("energy", "name"),
+    [
+        (Network(width=4), "sngan"),
+        (ClassifierNetwork(architecture="small_cnn"), "small_cnn_4_16_marginal"),
+    ],
+)
+def test_the_energy_of_a_defence_may_be_a_classifier(energy, name):
+    config = DefenseMeasurement(
+        name="defended",
+        data=Data(name="digits", image_size=8, channels=1),
+        langevin=Langevin(noise=0.01),
+        temperature=1.0,
+        energy=energy,
+        classifier=ClassifierNetwork(architecture="small_cnn"),
+        ball=Ball(),
+    )
+    model = build_models(config).energy
+    assert model.output_shape == (None, 1) and model.name.startswith(name)
+
+
+def test_low_precision_energies_are_float32_and_share_variables():
+    settings = ClassifierNetwork(architecture="small_cnn", width=4)
+    classifier = build_classifier(settings, 8, 1, "bfloat16")
+    energy = marginal_energy(classifier)
+    assert energy(IMAGES, training=False).dtype == tf.float32
+    assert [id(v) for v in energy.variables] == [id(v) for v in classifier.variables]
