@@ -4,8 +4,8 @@ python3 ebm_tf/attack.py configs_attack/digits.py --set weights=RUN \
     --set classifier.weights=CLASSIFIER_RUN
 
 RUN is the folder that configs/digits_medconv.py left, CLASSIFIER_RUN that of
-configs/digits_clean.py. The published protocol (Hill et al., 2022), smaller. Expected:
-some minutes on two cores.
+configs/digits_clean.py. The published protocol (Hill et al., 2022) with shorter chains
+and fewer of them. Expected: about ten minutes on two cores.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ config = DefenseMeasurement(
     classifier=classifier.classifier,
     ball=classifier.ball,
     defense=Purification(num_steps=100, num_replicates=16),
-    attack=PurifiedPgd(num_steps=20, step_size=7.65, num_replicates=8),
+    attack=PurifiedPgd(num_steps=20, step_size=7.5, num_replicates=8),
     num_images=360,
     batch=60,
     num_final_replicates=32,

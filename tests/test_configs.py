@@ -20,7 +20,13 @@ from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays
 
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
-HUGE = ("imagenet_medconv", "imagenet_prior", "imagenet_conv", "imagenet_longrun")
+HUGE = (
+    "imagenet",
+    "imagenet_medconv",
+    "imagenet_prior",
+    "imagenet_conv",
+    "imagenet_longrun",
+)
 
 
 def load(name: str) -> EbmLearning:

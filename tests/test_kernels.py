@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.kernels import Kernel, iterate, trace
+from ebm_tf.kernels import Kernel, iterate, pull_back, trace
 
 SEED = tf.constant([5, 6])
 
@@ -97,3 +97,29 @@ def test_a_trace_records_what_iterate_gives(every, start):
     pieces = [walk(every * n, start=start) for n in range(1, 5)]
     assert_same((state, info), pieces[-1])
     assert_same(records, tf.nest.map_structure(lambda *parts: tf.stack(parts), *pieces))
+
+
+def bent_walk() -> Kernel:
+    """A curved step whose slope depends on the noise of the step."""
+
+    def step(state, seed):
+        noise = tf.random.stateless_normal(state.shape, seed)
+        return tf.sin(state * (1.0 + 0.5 * noise)) + 0.1 * tf.reduce_sum(state), ()
+
+    return Kernel(lambda position: (position, ()), step)
+
+
+def test_pull_back_is_the_product_of_all_slopes():
+    kernel, start = bent_walk(), tf.constant([0.3, -0.2, 0.9])
+    weights = tf.constant([1.0, -2.0, 0.5])
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        end, _ = iterate(kernel, start, (), 5, SEED)
+        number = tf.reduce_sum(weights * end)
+    expected = tape.gradient(number, start)
+    _, _, (moved, _) = trace(kernel, start, (), 5, SEED)
+    states = tf.concat([start[None], moved[:-1]], 0)
+    found = pull_back(kernel, states, weights, SEED)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    other = pull_back(kernel, states, weights, tf.constant([6, 6]))
+    assert not np.allclose(other, expected, rtol=1e-2)

@@ -25,13 +25,16 @@ def conv_norm(
       size: side of the kernel, odd.
       stride: of the convolution.
     """
-    if size > 1:
+    # The padding "same" of Keras is lopsided at stride 2, and the faster one else.
+    pads = size > 1 and stride > 1
+    if pads:
         pad = layers.ZeroPadding2D(size // 2, name=f"{name}_pad", dtype=kit.policy)
         images = pad(images)
     conv = layers.Conv2D(
         filters,
         size,
         strides=stride,
+        padding="valid" if pads else "same",
         use_bias=False,
         kernel_initializer=fan_in_uniform(),
         name=f"{name}_conv",

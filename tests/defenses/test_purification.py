@@ -1,14 +1,11 @@
 """Purification: exact moments, noise that belongs to an image, exact gradients."""
 
-import functools
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from ebm_tf import energies, keyed_noise
 from ebm_tf.defenses.purification import purification, purification_gradient
-from ebm_tf.kernels import pull_back, trace
 from ebm_tf.sampling.langevin import langevin
 
 SHAPE = (4, 4, 1)
@@ -150,33 +147,3 @@ def test_xla_compiles_chain_and_gradient():
         compiled(images, seeds), both(images, seeds), strict=True
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
-
-
-def test_noise_of_one_key_is_drawn_as_before():
-    images, key = images_of(3), tf.constant([9, 9])
-    usual = langevin(energies.gaussian(STDDEV), drift=0.02, noise=NOISE)
-    said = functools.partial(langevin, energies.gaussian(STDDEV), drift=0.02)
-    named = said(noise=NOISE, draw=tf.random.stateless_normal)
-    moved, _ = usual.step(images, key)
-    np.testing.assert_array_equal(moved, named.step(images, key)[0])
-    drift = said(noise=0.0).step(images, key)[0]
-    noise = tf.random.stateless_normal(images.shape, key)
-    np.testing.assert_allclose(moved - drift, NOISE * noise, atol=1e-6)
-
-
-def test_pull_back_goes_through_each_step_with_its_own_key():
-    kernel = langevin(curved, drift=0.05, noise=NOISE)
-    images, key = images_of(2), tf.constant([1, 5])
-    end, _, (moved, _) = trace(kernel, *kernel.init(images), 3, key)
-    states = tf.concat([images[None], moved[:-1]], 0)
-    other = pull_back(kernel, states, tf.ones_like(end), tf.constant([8, 8]))
-    found = pull_back(kernel, states, tf.ones_like(end), key)
-    # The noise is added, so that a key changes no gradient where states are kept.
-    np.testing.assert_array_equal(found, other)
-    product = tf.ones_like(end)
-    for state in tf.unstack(states)[::-1]:
-        with tf.GradientTape() as tape:
-            tape.watch(state)
-            after = kernel.step(state, key)[0]
-        product = tape.gradient(after, state, output_gradients=product)
-    np.testing.assert_allclose(found, product, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,34 @@
+"""Defends a plain classifier of MNIST by purification with an EBM, at 32x32.
+
+python3 ebm_tf/attack.py configs_attack/mnist.py --set weights=RUN \
+    --set classifier.weights=CLASSIFIER_RUN
+
+RUN is the folder that configs/mnist_nonconv.py left, CLASSIFIER_RUN that of
+configs/mnist_clean.py with --set data.image_size=32, the size of the energy's images.
+Expected: about half an hour on two cores for the first 100 test images (an estimate, not
+run by us).
+"""
+
+import dataclasses
+
+from configs.mnist_clean import config as classifier
+from configs.mnist_nonconv import config as learning
+from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
+
+config = DefenseMeasurement(
+    name="mnist",
+    data=dataclasses.replace(learning.data, split="test"),
+    energy=learning.energy,
+    temperature=learning.temperature,
+    langevin=learning.langevin,
+    classifier=classifier.classifier,
+    ball=classifier.ball,
+    defense=Purification(num_steps=100, num_replicates=16),
+    attack=PurifiedPgd(
+        num_steps=20, step_size=classifier.ball.epsilon / 5, num_replicates=8
+    ),
+    num_images=100,
+    batch=20,
+    num_final_replicates=32,
+    chunk=160,
+)
