@@ -4,7 +4,8 @@ python3 ebm_tf/attack.py configs_attack/digits_fixed.py --set weights=RUN \
     --set classifier.weights=CLASSIFIER_RUN
 
 The attack averages over all the chains that the defence has. Expected: about twenty
-minutes on two cores; `robust_accuracy_fresh` tells what the attack is worth on other noise.
+minutes on two cores; `robust_accuracy_fresh` tells what the attack is worth on other
+noise.
 """
 
 import dataclasses

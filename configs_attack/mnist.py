@@ -5,8 +5,8 @@ python3 ebm_tf/attack.py configs_attack/mnist.py --set weights=RUN \
 
 RUN is the folder that configs/mnist_nonconv.py left, CLASSIFIER_RUN that of
 configs/mnist_clean.py with --set data.image_size=32, the size of the energy's images.
-Expected: about half an hour on two cores for the first 100 test images (an estimate, not
-run by us).
+Expected: about half an hour on two cores for the first 100 test images (an estimate,
+not run by us).
 """
 
 import dataclasses

@@ -233,12 +233,13 @@ def _show(session: DefenseSession, records: Arrays, workspace: Workspace) -> Non
     natural, adversarial = records["ims_orig"][shown], records["ims_adv"][shown]
     # One more chain of each image; the prediction is that of all final replicates.
     purified = session.purify(adversarial, _picture_keys(len(shown)))
+    undefended = np.argmax(session.classifier(tf.constant(adversarial)), 1)
     save_comparison(
         workspace.path("images", "attacked.png"),
         {"natural": natural, "adversarial": adversarial, "purified": purified},
         {
             "natural": _captions(records, "natural_predictions", shown),
-            "adversarial": [f"label {label}" for label in records["labs"][shown]],
+            "adversarial": [f"undefended: says {value}" for value in undefended],
             "purified": _captions(records, "final_predictions", shown),
         },
     )

@@ -129,8 +129,8 @@ def test_images_keep_their_shape_and_float32():
 
 def test_noise_of_one_key_is_what_is_drawn_unless_said_otherwise():
     images = tf.random.stateless_normal([3, 4, 4, 1], [1, 2])
-    energy, scale = gaussian(0.5), {"drift": 0.02, "noise": 0.2}
-    moved, _ = langevin(energy, **scale).step(images, SEED)
+    energy = gaussian(0.5)
+    moved, _ = langevin(energy, drift=0.02, noise=0.2).step(images, SEED)
     descended, _ = step_without_noise(energy, images, drift=0.02)
     noise = tf.random.stateless_normal(tf.shape(images), SEED)
     np.testing.assert_array_equal(moved, descended + 0.2 * noise)
@@ -140,6 +140,7 @@ def test_noise_of_one_key_is_what_is_drawn_unless_said_otherwise():
         seen.append((shape.numpy().tolist(), seed.numpy().tolist()))
         return tf.ones(shape)
 
-    shifted, _ = langevin(energy, **scale, draw=draw).step(images, SEED)
+    kernel = langevin(energy, drift=0.02, noise=0.2, draw=draw)
+    shifted, _ = kernel.step(images, SEED)
     np.testing.assert_array_equal(shifted, descended + 0.2)
     assert seen == [([3, 4, 4, 1], SEED.numpy().tolist())]
