@@ -141,7 +141,7 @@ def create(folder, config: EbmLearning) -> workspace.Workspace:
     "name",
     [
         "cifar10_medconv",
-        "cifar10_medconv_data",
+        pytest.param("cifar10_medconv_data", marks=pytest.mark.slow),
         pytest.param("cifar10_prior", marks=pytest.mark.slow),
         "cifar10_conv",
         pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
@@ -163,6 +163,7 @@ def test_two_steps_at_32_pixels(name, data_dir, tmp_path):
     assert not any(key.startswith("generator_optimizer") for key in arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 def test_a_cooperative_run_in_two_pieces_is_one_run(data_dir, tmp_path):
     config = tiny("cifar10_nonconv", data_dir, num_updates=4)

@@ -125,7 +125,7 @@ class Killed(Exception):  # noqa: N818
 @pytest.mark.parametrize(
     "moment",
     [
-        "in a line",
+        pytest.param("in a line", marks=pytest.mark.slow),
         pytest.param("after the line", marks=pytest.mark.slow),
         pytest.param("after the weights", marks=pytest.mark.slow),
     ],

@@ -109,7 +109,7 @@ def reliability(evidence: Evidence) -> dict[str, Any]:
         "black_box_wins": (
             evidence.black_box_share > _BLACK_BOX_SHARE,
             f"A black-box attack broke {black_box} of the images, which attacks by "
-            "gradients had not: gradients are masked.",
+            "gradients had not: the true accuracy may be lower still.",
         ),
         "still_rising": (
             evidence.rise > _RISE,

@@ -202,7 +202,7 @@ def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "changed",
     [
-        {"gradient": "chain", "chain_steps": 2},
+        pytest.param({"gradient": "chain", "chain_steps": 2}, marks=pytest.mark.slow),
         pytest.param({"gradient": "transfer"}, marks=pytest.mark.slow),
         pytest.param({"average": "probabilities"}, marks=pytest.mark.slow),
     ],

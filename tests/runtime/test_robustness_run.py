@@ -202,6 +202,7 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeyp
     assert_same_arrays(arrays(pathlib.Path(run.folder)), arrays(folder))
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
     """From the natural image nothing is drawn."""
     pgd = Pgd(num_steps=3, step_size=9.0, start="natural")
@@ -264,7 +265,13 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
     ("before", "after", "attacks", "flags"),
     [
         ([], [keras.layers.Softmax], None, {"probabilities"}),
-        ([Coarse], [], BLIND, {"zero_gradients", "black_box_wins"}),
+        pytest.param(
+            [Coarse],
+            [],
+            BLIND,
+            {"zero_gradients", "black_box_wins"},
+            marks=pytest.mark.slow,
+        ),
         ([Noisy], [], None, {"random_logits"}),
     ],
     ids=["softmax", "coarse", "noisy"],
