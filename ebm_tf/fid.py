@@ -101,4 +101,5 @@ def _plot(
             workspace.path("plots", "fid_by_update.png"),
             {session.config.name: (list(measured), list(measured.values()))},
             labels=("updates", f"Fréchet distance ({session.extractor.name})"),
+            mark_lowest=True,
         )

@@ -135,14 +135,16 @@ def save_curves(
     *,
     labels: tuple[str, str],
     logarithmic: bool = False,
+    mark_lowest: bool = False,
 ) -> None:
-    """Plots curves (x, y) by name; the lowest point of each is marked."""
+    """Plots curves (x, y) by name."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, (across, up) in curves.items():
         (line,) = axes.plot(across, up, marker=".", label=name)
-        best = int(np.argmin(up))
-        axes.plot(across[best], up[best], marker="o", color=line.get_color())
+        if mark_lowest:
+            best = int(np.argmin(up))
+            axes.plot(across[best], up[best], marker="o", color=line.get_color())
     axes.set(xlabel=labels[0], ylabel=labels[1])
     if logarithmic:
         axes.set(xscale="log", yscale="log")

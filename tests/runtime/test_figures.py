@@ -155,7 +155,9 @@ def test_the_lowest_point_of_a_curve_is_marked(tmp_path):
     def drawn(up: list[float], **how: bool) -> np.ndarray:
         path = tmp_path / "curves.png"
         curves = {"it": ([10, 100, 1000], up)}
-        figures.save_curves(str(path), curves, labels=("x", "y"), **how)
+        figures.save_curves(
+            str(path), curves, labels=("x", "y"), mark_lowest=True, **how
+        )
         return coloured(path)
 
     def place_of_the_mark(mask: np.ndarray) -> float:
