@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import signal
 
 import pytest
@@ -75,7 +76,8 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
 
 
 def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
-    path = weights_of_run(str(learned), "classifier", kind="selected")
+    of_run = weights_of_run(str(learned), "classifier", kind="selected")
+    path = shutil.copy(of_run, tmp_path / "mine.weights.h5")
     found = []
     for number, given in enumerate(("weights", "classifier__weights")):
         done = attack(
@@ -88,9 +90,17 @@ def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
         )
         assert done.code == 0, done.err
         found.append(json.loads((done.folder / "results.json").read_text()))
-    assert found[0] == found[1] and found[0]["weights"] == path
+    assert found[0] == found[1] and found[0]["weights"] == str(path)
     done = attack(DIGITS, "--output", tmp_path, weights=path)
     assert done.code == 2 and "do not fit the classifier" in done.err
+
+
+def test_a_weight_file_of_a_run_brings_its_network(learned, tmp_path):
+    path = weights_of_run(str(learned), "classifier", kind="selected")
+    done = attack(DIGITS, "--output", tmp_path, weights=path)
+    assert done.code == 0, done.err
+    done = attack(DIGITS, "--output", tmp_path, weights=path, data__image_size=16)
+    assert done.code == 2 and "learned from images of 8 pixels" in done.err
 
 
 def test_a_dry_run_writes_nothing(learned, tmp_path):

@@ -1,6 +1,7 @@
 """Experiments that learn a classifier."""
 
 import dataclasses
+import itertools
 from typing import ClassVar
 
 from ebm_tf.config.attacks import Ball, Pgd
@@ -9,6 +10,7 @@ from ebm_tf.config.core import Experiment, Settings, adjustable, require, runtim
 from ebm_tf.config.objectives import Clean, Objective
 from ebm_tf.config.optimizers import Optimizer, Sgd
 from ebm_tf.config.parts import Data, Guard
+from ebm_tf.config.splits import overlap
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,19 +19,15 @@ class WeightPerturbation(Settings):
 
     Attributes:
       gamma: length of the perturbation of each kernel, relative to the kernel.
-      learning_rate: of the step that finds it.
       first_update: before it weights are not perturbed.
     """
 
     gamma: float = 5e-3
-    learning_rate: float = 0.01
     first_update: int = 0
 
     def validate(self) -> None:
         """Checks lengths."""
-        for name in ("gamma", "learning_rate"):
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
+        require(self.gamma > 0, f"Expected gamma={self.gamma} > 0.")
         require(
             self.first_update >= 0, f"Expected first_update={self.first_update} >= 0."
         )
@@ -117,7 +115,8 @@ class ClassifierTraining(Experiment):
             f"[0, {self.num_updates}].",
         )
         splits = (self.data.split, self.validation_split, self.test_split)
-        require(
-            len(set(splits)) == len(splits),
-            f"Expected three different splits, not {', '.join(splits)}.",
-        )
+        for first, second in itertools.combinations(splits, 2):
+            require(
+                not overlap(first, second),
+                f"Expected splits that share no images, but {first} and {second} do.",
+            )

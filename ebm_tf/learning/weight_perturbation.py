@@ -39,6 +39,6 @@ def perturbed(
 def _perturbed(
     weight: tf.Tensor, gradient: tf.Tensor, settings: WeightPerturbation
 ) -> tf.Tensor:
-    step = settings.learning_rate * gradient
-    scale = tf.norm(weight) / (tf.norm(step) + 1e-20)
-    return weight + settings.gamma * scale * step
+    # The length of the step that finds the direction cancels.
+    scale = tf.norm(weight) / (tf.norm(gradient) + 1e-20)
+    return weight + settings.gamma * scale * gradient

