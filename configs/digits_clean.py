@@ -2,7 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/digits_clean.py
 
-Expected: at most a minute on two cores; `test_accuracy` 0.95, `pgd20_accuracy` 0.07.
+Expected: at most a minute on two cores; `test_accuracy` about 0.94, `pgd20_accuracy`
+about 0.10.
 """
 
 import dataclasses

@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/digits_sat.py
 
-The attack and the network are those of configs/digits_weat_adv.py. Expected: at most
-two minutes on two cores; `test_accuracy` 0.96, `pgd20_accuracy` 0.76.
+The attack and the network are those of configs/digits_weat_adv.py. Expected: at most a
+minute on two cores; `test_accuracy` about 0.96, `pgd20_accuracy` about 0.76.
 """
 
 import dataclasses

@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/digits_trades.py
 
-The attack and the network are those of configs/digits_weat_adv.py. Expected: at most
-three minutes on two cores.
+The attack and the network are those of configs/digits_weat_adv.py. Expected: at most a
+minute on two cores; `test_accuracy` about 0.95, `pgd20_accuracy` about 0.79.
 """
 
 import dataclasses

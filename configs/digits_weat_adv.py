@@ -3,7 +3,7 @@
 python3 ebm_tf/train_clf.py configs/digits_weat_adv.py
 
 An attack may move every pixel by 0.15 of its range. Expected: at most two minutes on
-two cores; `test_accuracy` 0.94, `pgd20_accuracy` 0.77.
+two cores; `test_accuracy` about 0.94, `pgd20_accuracy` about 0.77.
 """
 
 from ebm_tf.config.attacks import Ball, Pgd

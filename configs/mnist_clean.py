@@ -2,7 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_clean.py
 
-Expected: at most 15 minutes on two cores; few digits withstand PGD-20.
+Expected: at most six minutes on two cores; `test_accuracy` about 0.99, `pgd20_accuracy`
+about 0.00.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@
 python3 ebm_tf/attack.py configs_attack/digits_classifier.py --set weights=RUN
 
 RUN is the folder that one of configs/digits_{clean,sat,trades,weat_adv}.py left.
-Expected: at most two minutes on two cores.
+Expected: at most four minutes on two cores.
 """
 
 import dataclasses
