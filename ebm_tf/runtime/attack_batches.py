@@ -1,13 +1,11 @@
 """Work on any number of images in batches of one shape, each of which is kept."""
 
 import dataclasses
-import io
 import sys
 import time
-import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -16,16 +14,16 @@ import tqdm
 from ebm_tf.errors import EarlyStopError, RunError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.actions import Clock
+from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.attack_pieces import Piece
 from ebm_tf.runtime.distribution import Replicas, distributed, gather, local
 from ebm_tf.runtime.interrupts import deferred_stop
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace, replace_file
+from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
 FOLDER = "attacks"
 SECONDS_BETWEEN_LINES = 10.0
 # What numpy raises for a file that is cut short, empty or no archive at all.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 # Outcomes by name, each with a row for every image.
 Outcome = dict[str, np.ndarray]
@@ -174,13 +172,11 @@ class AttackBatches:
         return stage.chosen[first:last]
 
     def _save(self, stage: Stage, index: int, rows: Outcome) -> None:
-        buffer, worker = io.BytesIO(), self.replicas.worker
+        worker = self.replicas.worker
         chosen = self._own(stage, index, worker)
         if len(chosen):
             about = {"num_replicas": self.replicas.count, "positions": chosen}
-            arrays: dict[str, Any] = about | rows
-            np.savez(buffer, **arrays)
-            replace_file(self._path(stage, index, worker), buffer.getvalue())
+            save_arrays(self._path(stage, index, worker), **about, **rows)
 
     def _load(self, stage: Stage, index: int) -> Outcome | None:
         """The outcomes of a batch in the files of all workers; None if one lacks."""
@@ -193,22 +189,22 @@ class AttackBatches:
             if not tf.io.gfile.exists(path):
                 return None
             try:
-                parts.append(self._read(path, chosen))
-            except (*_DAMAGE, tf.errors.OpError) as error:
-                self.workspace.log(f"{path} is damaged and made anew: {error}.")
+                rows = load_arrays(path)
+            except RunError as error:
+                self.workspace.log(f"{error} It is made anew.")
                 return None
+            parts.append(self._checked(rows, path, chosen))
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
-    def _read(self, path: str, chosen: np.ndarray) -> Outcome:
-        with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
-            rows = {name: stored[name] for name in stored.files}
+    def _checked(self, rows: Outcome, path: str, chosen: np.ndarray) -> Outcome:
+        """What a file holds of the chosen images."""
         if rows.pop("num_replicas") != self.replicas.count:
             raise RunError(
                 f"{path} was made with other replicas than these "
                 f"{self.replicas.count}: go on with those that began the run."
             )
         if not np.array_equal(rows.pop("positions"), chosen):
-            raise ValueError("it is of other images")
+            raise RunError(f"{path} is of other images: begin a new run.")
         return rows
 
     def _path(self, stage: Stage, index: int, worker: int) -> str:

@@ -1,14 +1,12 @@
 """Plots of classifiers that learn."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ebm_tf.runtime.workspace import replace_file
+from ebm_tf.runtime.figures import save_figure
 
 COLORS = {"train": "tab:orange", "validation": "tab:blue"}
 PANELS = {
@@ -43,9 +41,7 @@ def save_story(
         place.set(xlabel="epoch")
         if selected is not None:
             place.axvline(selected["epoch"], color="black", linewidth=0.8, alpha=0.5)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    replace_file(path, buffer.getvalue())
+    save_figure(figure, path)
 
 
 def _values(lines: Sequence[Mapping[str, float]], name: str) -> np.ndarray:

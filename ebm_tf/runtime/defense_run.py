@@ -1,7 +1,5 @@
 """A classifier behind purification is attacked, batch by batch, and judged."""
 
-import io
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,23 +8,21 @@ import tensorflow as tf
 
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
-from ebm_tf.errors import RunError
 from ebm_tf.evaluation import reliability
 from ebm_tf.evaluation.defense_protocol import Record
 from ebm_tf.evaluation.robustness import accuracy
 from ebm_tf.runtime import actions, figures
+from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.defense_session import DefenseSession, open_defense_session
 from ebm_tf.runtime.distribution import distributed, gather
 from ebm_tf.runtime.learned_energy import differences
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.robustness_figures import save_comparison
-from ebm_tf.runtime.workspace import Workspace, replace_file
+from ebm_tf.runtime.workspace import Workspace
 
 RECORDS = "records"
 RESULTS = ("data_log", "results.npz")
 MOST_PICTURED = 8
-# What numpy raises for a file that is cut short, empty or no archive at all.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 Arrays = dict[str, np.ndarray]
 
@@ -65,7 +61,7 @@ def run(config: DefenseMeasurement, workspace: Workspace) -> dict[str, Any]:
     if not workspace.is_chief:
         return {}
     records = _joined(workspace, total)
-    _write_arrays(workspace.path(*RESULTS), records)
+    save_arrays(workspace.path(*RESULTS), **records)
     _show(session, records, workspace)
     results = _figures(config, records)
     for warning in results["warnings"]:
@@ -115,8 +111,8 @@ def _keep_record(workspace: Workspace) -> Action:
 
     def keep(moment: Moment) -> None:
         images, labels, record = moment.outputs
-        _write_arrays(
-            _record_path(workspace, moment.step), _arrays(images, labels, record)
+        save_arrays(
+            _record_path(workspace, moment.step), **_arrays(images, labels, record)
         )
 
     return keep
@@ -140,28 +136,14 @@ def _record_path(workspace: Workspace, batch: int) -> str:
     return workspace.path(RECORDS, f"{batch:05d}.npz")
 
 
-def _write_arrays(path: str, arrays: Arrays) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # pyright: ignore[reportArgumentType]
-    replace_file(path, buffer.getvalue())
-
-
 def _joined(workspace: Workspace, total: int) -> Arrays:
     """The records of all batches together; images are along the last axis of paths.
 
     Raises:
       RunError: if a file is missing or damaged.
     """
-    parts = []
-    for batch in range(1, total + 1):
-        path = _record_path(workspace, batch)
-        try:
-            with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
-                parts.append({name: stored[name] for name in stored.files})
-        except (*_DAMAGE, tf.errors.OpError) as error:
-            raise RunError(
-                f"The record {path} is damaged: {error}. Begin a new run."
-            ) from error
+    batches = range(1, total + 1)
+    parts = [load_arrays(_record_path(workspace, batch)) for batch in batches]
     axes = {"class_path": 1, "losses": 1}
     return {
         name: np.concatenate([part[name] for part in parts], axes.get(name, 0))

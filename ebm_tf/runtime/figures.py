@@ -92,7 +92,7 @@ def save_diagnosis(
     axes[1, 1].bar(lags + 0.2, result.gradient, width=0.4, label="drift")
     axes[1, 1].set(title="Autocorrelation", xlabel="lag in updates")
     axes[1, 1].legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
@@ -103,7 +103,7 @@ def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
     ):
         axes.hist(values, bins=min(50, int(values.max()) + 1))
         axes.set(title=f"Chains: {name}", xlabel="visits", ylabel="chains")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_traces(
@@ -126,7 +126,7 @@ def save_traces(
         axes.plot(steps, values, color="tab:blue", linewidth=0.5, alpha=0.3)
         axes.plot(steps, values.mean(axis=1), color="black", linewidth=1.5)
         axes.set(title=f"{title}: chains, and their mean", xlabel="Langevin steps")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def save_curves(
@@ -149,10 +149,11 @@ def save_curves(
     if logarithmic:
         axes.set(xscale="log", yscale="log")
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Figure, path: str) -> None:
+def save_figure(figure: Figure, path: str) -> None:
+    """Writes a figure as a PNG."""
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     replace_file(path, buffer.getvalue())

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from ebm_tf.errors import DataError
 from ebm_tf.evaluation.frechet import Moments, from_covariance
-from ebm_tf.runtime.workspace import replace_file, told_as_run_error
+from ebm_tf.runtime.array_files import save_arrays
+from ebm_tf.runtime.workspace import told_as_run_error
 
 # Relative to the largest entry; sums in float32 differ by less.
 ASYMMETRY = 1e-5
@@ -30,11 +31,9 @@ def save_moments(path: str, moments: Moments) -> None:
     arrays: dict[str, Any] = {"mu": moments.mean, "sigma": moments.covariance}
     if moments.count is not None:
         arrays["count"] = moments.count
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
     with told_as_run_error(path):
         tf.io.gfile.makedirs(os.path.dirname(path) or ".")
-    replace_file(path, buffer.getvalue())
+    save_arrays(path, **arrays)
 
 
 def load_moments(path: str) -> Moments:

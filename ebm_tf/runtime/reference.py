@@ -1,7 +1,6 @@
 """Summaries of the images that samples are compared with, made once."""
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -18,10 +17,11 @@ from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.features import Extractor
 from ebm_tf.evaluation.frechet import Moments
 from ebm_tf.evaluation.summaries import Summary, published, summarize
+from ebm_tf.runtime.array_files import save_arrays
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.extraction import extracted
 from ebm_tf.runtime.moment_files import load_moments
-from ebm_tf.runtime.workspace import Workspace, replace_file
+from ebm_tf.runtime.workspace import Workspace
 
 FOLDER = "reference"
 FORMAT = 1  # to be raised where the same images would get other features
@@ -88,16 +88,15 @@ def _cache_path(
 
 
 def _save(path: str, summary: Summary) -> None:
-    whole, buffer = summary.whole, io.BytesIO()
-    np.savez(
-        buffer,
+    whole = summary.whole
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    save_arrays(
+        path,
         mu=whole.mean,
         sigma=whole.covariance,
         count=whole.known_count,
         vectors=summary.vectors,
     )
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    replace_file(path, buffer.getvalue())
 
 
 def _load(path: str) -> Summary | None:

@@ -1,14 +1,12 @@
 """Pictures of attacked images."""
 
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ebm_tf import pixels
-from ebm_tf.runtime.workspace import replace_file
+from ebm_tf.runtime.figures import save_figure
 
 INCHES = 1.6
 
@@ -38,9 +36,7 @@ def save_comparison(
             place.set(xticks=[], yticks=[])
             if title in captions:
                 place.set_xlabel(captions[title][row], fontsize=7)
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    replace_file(path, buffer.getvalue())
+    save_figure(figure, path)
 
 
 def save_attacked(

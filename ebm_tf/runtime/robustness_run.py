@@ -1,6 +1,5 @@
 """A measurement of robustness, from its first look at natural images to its figures."""
 
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from ebm_tf.evaluation.verdicts import (
     own_accuracy,
 )
 from ebm_tf.runtime import figures
+from ebm_tf.runtime.array_files import save_arrays
 from ebm_tf.runtime.attack_batches import AttackBatches, Outcome
 from ebm_tf.runtime.robustness_figures import save_attacked
 from ebm_tf.runtime.robustness_radii import bisected, radii_of_breaking
@@ -25,7 +25,7 @@ from ebm_tf.runtime.robustness_session import (
     open_robustness_session,
 )
 from ebm_tf.runtime.robustness_stages import Stages
-from ebm_tf.runtime.workspace import Workspace, replace_file
+from ebm_tf.runtime.workspace import Workspace
 
 RECORD = "record.npz"
 MOST_PICTURED = 4
@@ -190,9 +190,8 @@ def _keep_record(
     predictions: np.ndarray,
 ) -> None:
     """Writes what became of every image."""
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
+    save_arrays(
+        workspace.path(RECORD),
         natural=batches.images,
         adversarial=verdicts.images,
         labels=batches.labels,
@@ -201,7 +200,6 @@ def _keep_record(
         attacks=np.array(verdicts.names),
         broken_by=verdicts.broken_by,
     )
-    replace_file(workspace.path(RECORD), buffer.getvalue())
 
 
 def _show_some(

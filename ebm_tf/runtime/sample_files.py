@@ -1,8 +1,6 @@
 """Samples as files: bytes, one file for each round of chains and worker."""
 
-import io
 import os
-import zipfile
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,11 +8,10 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.workspace import Workspace, replace_file
+from ebm_tf.runtime.array_files import load_arrays, save_arrays
+from ebm_tf.runtime.workspace import Workspace
 
 FOLDER = "samples"
-# What numpy raises for a file that is cut short, empty or no archive at all.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 def save_samples(
@@ -29,15 +26,12 @@ def save_samples(
       images: those that are not finite are counted and left out.
     """
     finite = np.isfinite(images).all(axis=(1, 2, 3))
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
+    name = f"{index:05d}_{workspace.worker}.npz"
+    save_arrays(
+        workspace.path(FOLDER, f"{num_steps:08d}", name),
         images=pixels.to_bytes(images[finite]),
         num_not_finite=np.sum(~finite),
     )
-    name = f"{index:05d}_{workspace.worker}.npz"
-    path = workspace.path(FOLDER, f"{num_steps:08d}", name)
-    replace_file(path, buffer.getvalue())
 
 
 def saved_steps(folder: str) -> list[int]:
@@ -61,9 +55,5 @@ def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]
     if not names:
         raise RunError(f"{folder} has no samples after {num_steps} Langevin steps.")
     for name in names:
-        file_path = os.path.join(path, name)
-        try:
-            with tf.io.gfile.GFile(file_path, "rb") as file, np.load(file) as stored:
-                yield stored["images"], int(stored["num_not_finite"])
-        except (*_DAMAGE, tf.errors.OpError) as error:
-            raise RunError(f"The samples {file_path} are damaged: {error}.") from error
+        stored = load_arrays(os.path.join(path, name))
+        yield stored["images"], int(stored["num_not_finite"])

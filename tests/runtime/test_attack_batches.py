@@ -143,7 +143,7 @@ def test_what_is_kept_is_not_made_again(replicas, tmp_path):
     files(tmp_path)[0].write_bytes(b"cut")
     assert_same_arrays(whole, work.outcome(attack))
     log = (tmp_path / "log.txt").read_text()
-    assert "00000_0.npz is damaged and made anew" in log
+    assert "00000_0.npz is missing or damaged" in log
 
 
 def test_a_kill_loses_what_was_not_written(replicas, tmp_path):

@@ -22,7 +22,7 @@ def same(first, second):
     )
 
 
-@pytest.mark.parametrize("place", ["{}/new/folder/moments.npz", "ram://bucket/m.npz"])
+@pytest.mark.parametrize("place", ["{}/new/folder/moments.npz", "ram://moments/m.npz"])
 def test_moments_come_back_bit_for_bit(tmp_path, place):
     path = place.format(tmp_path)
     saved = moments(FEATURES)

@@ -142,7 +142,7 @@ def test_coloured_images_of_a_sweep(tmp_path):
         (["run", "out", "--num_steps", "3"], "after 3 Langevin steps, but after 2, 10"),
         (["run", "begun"], "Expected begun to be a new or an empty folder"),
         (["run", "begun/config.json/out"], "Cannot write begun/config.json/out: "),
-        (["cut", "out"], "cut/samples/00000002/00001_0.npz are damaged"),
+        (["cut", "out"], "cut/samples/00000002/00001_0.npz is missing or damaged"),
     ],
 )
 def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
