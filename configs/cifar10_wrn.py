@@ -3,7 +3,8 @@
 python3 ebm_tf/train_clf.py configs/cifar10_wrn.py
 
 Published hyper-parameters (Hill et al., 2022). The authors select weights on the test
-split; here the last 1,000 images of the training split are held out for that.
+split; here the last 1,000 images of the training split are held out for that, and
+shifted images are padded with black, not with the grey of zeros in [-1, 1].
 Expected: about half a day on one GPU; `test_accuracy` 0.96, `pgd20_accuracy` near 0
 (not run by us).
 """

@@ -4,8 +4,9 @@ python3 ebm_tf/attack.py configs_attack/digits.py --set weights=RUN \
     --set classifier.weights=CLASSIFIER_RUN
 
 RUN is the folder that configs/digits_medconv.py left, CLASSIFIER_RUN that of
-configs/digits_clean.py. The published protocol (Hill et al., 2022) with shorter chains
-and fewer of them. Expected: about ten minutes on two cores.
+configs/digits_clean.py. Learn the energy with `--set "data.split=train[:1437]"`, so
+that it has not seen the images that are attacked. The published protocol (Hill et al.,
+2022) with shorter chains and fewer of them. Expected: about ten minutes on two cores.
 """
 
 import dataclasses

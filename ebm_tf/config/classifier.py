@@ -46,7 +46,7 @@ class PretrainedClassifier(Settings):
 
     name: str
     image_size: int
-    pixel_range: Literal["-1..1", "0..1", "0..255"] = "0..255"
+    pixel_range: Literal["-1..1", "0..1", "0..255"]
     weights: str = "imagenet"
 
     def validate(self) -> None:

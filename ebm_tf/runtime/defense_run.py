@@ -15,7 +15,7 @@ from ebm_tf.runtime import actions, figures
 from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.defense_session import DefenseSession, open_defense_session
 from ebm_tf.runtime.distribution import distributed, gather
-from ebm_tf.runtime.learned_energy import differences
+from ebm_tf.runtime.learned_energy import differences, seen_before
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.robustness_figures import save_comparison
 from ebm_tf.runtime.workspace import Workspace
@@ -64,6 +64,8 @@ def run(config: DefenseMeasurement, workspace: Workspace) -> dict[str, Any]:
     save_arrays(workspace.path(*RESULTS), **records)
     _show(session, records, workspace)
     results = _figures(config, records)
+    if session.models is not None:
+        results["warnings"] += seen_before(config)
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
     return results | _facts(session)

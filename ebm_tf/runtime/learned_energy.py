@@ -1,7 +1,10 @@
 """The networks that a run has learned, as a measurement wants them."""
 
 import dataclasses
+import os
 from collections.abc import Iterable
+
+import tensorflow as tf
 
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.classifier import ClassifierNetwork
@@ -9,9 +12,10 @@ from ebm_tf.config.core import differing_fields
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.splits import overlap
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
-from ebm_tf.runtime.workspace import read_config
+from ebm_tf.runtime.workspace import CONFIG, read_config
 
 Measurement = SampleMeasurement | DefenseMeasurement
 
@@ -51,6 +55,8 @@ def weight_files(
                 f"file goes to its network: --set {role}.weights=FILE."
             )
         else:
+            if learned_as != "classifier" and _has_config(config.weights):
+                _learned(config.weights)  # raises where it did not
             files[role] = weights_of_run(
                 config.weights, learned_as, kind=config.weights_kind, step=step
             )
@@ -61,9 +67,7 @@ def differences(config: Measurement) -> list[str]:
     """Settings of the sampled energy that differ from those of the run."""
     if config.weights is None or isinstance(config.energy, ClassifierNetwork):
         return []
-    learned = read_config(config.weights, EXPERIMENTS)
-    if not isinstance(learned, EbmExperiment):
-        raise ConfigError(f"{config.weights} did not learn an energy.")
+    learned = _learned(config.weights)
     changed = []
     if (config.prior is None) != (learned.prior is None):
         changed.append(f"prior={config.prior} (learned with {learned.prior})")
@@ -74,3 +78,30 @@ def differences(config: Measurement) -> list[str]:
         elif here != there:
             changed.append(f"{name}={here} (learned with {there})")
     return changed
+
+
+def seen_before(config: DefenseMeasurement) -> list[str]:
+    """A warning where the energy was learned from images that are attacked."""
+    if config.weights is None or isinstance(config.energy, ClassifierNetwork):
+        return []
+    there, here = _learned(config.weights).data, config.data
+    if there.name != here.name or not overlap(there.split, here.split):
+        return []
+    return [
+        f"The energy was learned from {there.split}, which shares images with the "
+        f"{here.split} that is attacked: the defence looks better than it is."
+    ]
+
+
+def _has_config(run: str) -> bool:
+    """Whether it is a whole run folder, and not weights alone."""
+    return tf.io.gfile.exists(os.path.join(run, CONFIG))
+
+
+def _learned(run: str) -> EbmExperiment:
+    learned = read_config(run, EXPERIMENTS)
+    if not isinstance(learned, EbmExperiment):
+        raise ConfigError(
+            f"{run} is a run of {learned.executable}.py and did not learn an energy."
+        )
+    return learned

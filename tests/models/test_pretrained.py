@@ -40,8 +40,8 @@ def mobile_net(tmp_path_factory) -> tuple[keras.Model, str]:
 
 
 def settings(path: str, **choices) -> PretrainedClassifier:
-    parts = {"name": "MobileNet", "image_size": 32, "weights": path} | choices
-    return PretrainedClassifier(**parts)
+    parts = {"name": "MobileNet", "image_size": 32, "pixel_range": "0..255"}
+    return PretrainedClassifier(**(parts | {"weights": path} | choices))
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,8 @@ def test_a_run(weights, tmp_path):
     assert results["by_step"] == pytest.approx(path.mean(1))
     fresh = record["final_predictions"] == record["labs"]
     assert results["robust_accuracy_fresh"] == fresh.mean()
+    worst = (path[-1] > 0) & fresh
+    assert results["robust_accuracy_worst"] == worst.mean()
     for name in ("natural_accuracy", "robust_accuracy", "robust_accuracy_fresh"):
         low, high = results[f"{name}_interval"]
         assert 0 <= low <= results[name] <= high <= 1

@@ -87,7 +87,9 @@ def test_truncated_files_are_told(run, part):
     path = pathlib.Path(run.folder) / "samples" / "00000002" / "00001_1.npz"
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
-    with pytest.raises(RunError, match=f"The file {path} is missing or damaged") as error:
+    with pytest.raises(
+        RunError, match=f"The file {path} is missing or damaged"
+    ) as error:
         list(load_samples(run.folder, 2))
     assert "\n" not in str(error.value)
 

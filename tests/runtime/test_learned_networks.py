@@ -1,0 +1,56 @@
+"""What measurements ask of the runs that learned their networks."""
+
+import dataclasses
+
+import pytest
+
+from configs.digits_clean import config as clean
+from configs.digits_medconv import config as medconv
+from configs_attack.digits import config as attack
+from ebm_tf.errors import ConfigError
+from ebm_tf.runtime.learned_classifier import learned_network
+from ebm_tf.runtime.learned_energy import seen_before, weight_files
+from ebm_tf.runtime.workspace import create
+
+STAMP = 1_700_000_000
+
+
+def run_of(folder, config) -> str:
+    return create(str(folder), config, STAMP).folder
+
+
+def learned_from(folder, split: str):
+    learning = dataclasses.replace(
+        medconv, data=dataclasses.replace(medconv.data, split=split)
+    )
+    return dataclasses.replace(attack, weights=run_of(folder, learning))
+
+
+def test_an_energy_that_saw_the_attacked_images_is_told(tmp_path):
+    assert "looks better than it is" in seen_before(learned_from(tmp_path, "train"))[0]
+    assert seen_before(learned_from(tmp_path, "train[:1438]"))
+    assert not seen_before(learned_from(tmp_path, "train[:1437]"))
+    assert not seen_before(attack)
+
+
+def test_an_energy_is_of_a_run_that_learned_one(tmp_path):
+    config = dataclasses.replace(attack, weights=run_of(tmp_path, clean))
+    with pytest.raises(ConfigError, match="train_clf.py and did not learn an energy"):
+        weight_files(config, ["energy"])
+
+
+def test_weights_bring_the_network_of_their_run(tmp_path):
+    network = dataclasses.replace(clean.classifier, width=7)
+    run = run_of(tmp_path, dataclasses.replace(clean, classifier=network))
+    for source in (run, f"{run}/weights/classifier_selected.weights.h5"):
+        assert learned_network(source, clean.data) == network
+    assert learned_network(str(tmp_path / "x.weights.h5"), clean.data) is None
+
+
+def test_a_classifier_is_of_a_run_that_learned_one_of_such_images(tmp_path):
+    energy = run_of(tmp_path, medconv)
+    with pytest.raises(ConfigError, match="train.py and did not learn a classifier"):
+        learned_network(energy, clean.data)
+    larger = dataclasses.replace(clean.data, image_size=16)
+    with pytest.raises(ConfigError, match="8 pixels .* data.image_size=16"):
+        learned_network(run_of(tmp_path, clean), larger)
