@@ -271,7 +271,8 @@ def test_one_trace_for_all_radii_and_labels_and_the_same_result(jit):
     classifier, images = crooked(), draw_images(4)
     settings = Pgd(num_steps=3, start="natural", num_restarts=2)
     region = Ball(norm="l2", epsilon=127.5)
-    for loss in LOSSES[2:] if jit else LOSSES:
+    # Without "kl", whose gradient at natural images is rounding.
+    for loss in ["dlr"] if jit else ["cross_entropy", "margin", "dlr"]:
         attack = pgd_attack(
             classifier, dataclasses.replace(settings, loss=loss), region
         )
@@ -281,8 +282,7 @@ def test_one_trace_for_all_radii_and_labels_and_the_same_result(jit):
             arguments = images, labels, factor * radius("l2", 4), SEED
             expected, result = attack(*arguments), graph(*arguments)
             np.testing.assert_array_equal(result.broken, expected.broken)
-            if loss != "kl":  # its gradient at natural images is rounding
-                np.testing.assert_allclose(
-                    result.info["loss"], expected.info["loss"], rtol=1e-3, atol=1e-4
-                )
+            np.testing.assert_allclose(
+                result.info["loss"], expected.info["loss"], rtol=1e-3, atol=1e-4
+            )
         assert graph.experimental_get_tracing_count() == 1
