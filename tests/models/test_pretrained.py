@@ -1,6 +1,7 @@
 """Classifiers of Keras, with random weights in place of those that it fetches."""
 
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -40,8 +41,8 @@ def mobile_net(tmp_path_factory) -> tuple[keras.Model, str]:
 
 
 def settings(path: str, **choices) -> PretrainedClassifier:
-    parts = {"name": "MobileNet", "image_size": 32, "pixel_range": "0..255"}
-    return PretrainedClassifier(**(parts | {"weights": path} | choices))
+    parts: dict[str, Any] = {"name": "MobileNet", "image_size": 32, "weights": path}
+    return PretrainedClassifier(**({"pixel_range": "0..255"} | parts | choices))
 
 
 @pytest.mark.parametrize(
