@@ -41,8 +41,13 @@ def mobile_net(tmp_path_factory) -> tuple[keras.Model, str]:
 
 
 def settings(path: str, **choices) -> PretrainedClassifier:
-    parts: dict[str, Any] = {"name": "MobileNet", "image_size": 32, "weights": path}
-    return PretrainedClassifier(**({"pixel_range": "0..255"} | parts | choices))
+    given: dict[str, Any] = {
+        "name": "MobileNet",
+        "image_size": 32,
+        "pixel_range": "0..255",
+        "weights": path,
+    }
+    return PretrainedClassifier(**{**given, **choices})
 
 
 @pytest.mark.parametrize(
