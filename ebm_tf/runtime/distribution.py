@@ -68,6 +68,7 @@ def make_replicas(device: str) -> Replicas:
     Raises:
       DeviceError: if there is no such device.
     """
+    _keep_reads_before_writes()
     if device == "tpu":
         return Replicas(_tpu_strategy(), jit=True)
     gpus = tf.config.list_physical_devices("GPU")
@@ -84,6 +85,17 @@ def make_replicas(device: str) -> Replicas:
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
     return Replicas(_local_strategy(kind), jit=kind == "GPU")
+
+
+def _keep_reads_before_writes() -> None:
+    """Switches one optimizer of graphs off, which makes updates race.
+
+    TensorFlow 2.21 traces a step with control edges from each reading of a weight to
+    its update, and then "dependency optimization" removes them: a forward pass that no
+    gradient waits for now and then took the new weights, one update in 500 of a small
+    network on busy cores. `tests/learning/test_update_order.py` looks at the graph.
+    """
+    tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
 
 
 @functools.cache  # two strategies of one process would mix up their collectives

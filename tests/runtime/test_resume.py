@@ -69,8 +69,6 @@ def is_killed_at(process, folder, goal, moment) -> bool:
     return False
 
 
-# Seldom ends with other bits on a busy machine, see README: not explained yet.
-@pytest.mark.slow
 def test_kill_at_random_moments(tmp_path, whole, luck):
     process, folder = start_tiny(tmp_path)
     time.sleep(luck.uniform(0, 0.2))
@@ -96,8 +94,6 @@ def test_kill_at_random_moments(tmp_path, whole, luck):
     runs.assert_same_run(folder, whole)
 
 
-# Seldom ends with other bits on a busy machine, see README: not explained yet.
-@pytest.mark.slow
 def test_sigterm_and_ctrl_c_save_and_say_how_to_resume(tmp_path, whole, luck):
     process, folder = start_tiny(tmp_path)
     for number in (signal.SIGTERM, signal.SIGINT):
