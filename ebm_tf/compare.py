@@ -21,6 +21,7 @@ from ebm_tf.errors import ConfigError
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.fid_session import open_fid_session
 from ebm_tf.runtime.reference import summary_of_reference
+from ebm_tf.runtime.releases import located
 from ebm_tf.runtime.workspace import Workspace, read_config
 
 
@@ -51,7 +52,7 @@ def _measurements(config: Comparison) -> dict[str, SampleMeasurement]:
         )
     measurements = {}
     for index, folder in enumerate(config.runs):
-        learned = read_config(folder, EXPERIMENTS)
+        learned = read_config(located(folder), EXPERIMENTS)
         if not isinstance(learned, EbmLearning):
             raise ConfigError(f"{folder} is not the folder of a run that learned.")
         name = f"{index}_{learned.name}"

@@ -65,8 +65,10 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
         f"{len(course.ends)} pieces; measured after {list(course.measured)} steps"
     )
     yield f"features: {session.extractor.name}, {session.extractor.weights}"
-    source = session.source
-    yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
+    if config.reference is not None:
+        yield f"reference: {config.reference}"
+    if (source := session.source) is not None:
+        yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
 
 
 def _sweep(

@@ -18,6 +18,25 @@ def contrastive(
     return (tf.reduce_mean(positive) - tf.reduce_mean(negative)) / temperature
 
 
+def hinge_of_discriminator(data: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:
+    """Mean of max(0, 1 - D(x+)) plus mean of max(0, 1 + D(x-)).
+
+    Args:
+      data: scores of data, of any shape.
+      samples: scores of generated images, likewise.
+
+    Source: Miyato et al. (2018), eq. 17.
+    """
+    return tf.reduce_mean(tf.nn.relu(1.0 - data)) + tf.reduce_mean(
+        tf.nn.relu(1.0 + samples)
+    )
+
+
+def hinge_of_generator(samples: tf.Tensor) -> tf.Tensor:
+    """Minus the mean score of generated images (Miyato et al., 2018, eq. 18)."""
+    return -tf.reduce_mean(samples)
+
+
 def reconstruction(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Mean over the batch of the squared distance between images [n, H, W, C].
 

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import OneCycle
+from ebm_tf.config.optimizers import Linear, OneCycle
 
 Steps = float | Sequence[tuple[float, int]]
+AnySchedule = Steps | OneCycle | Linear
 
 
-def value(schedule: Steps | OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """The value of either kind of schedule at a step, counted from 0."""
+def value(schedule: AnySchedule, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value of any kind of schedule at a step, counted from 0."""
+    if isinstance(schedule, Linear):
+        return linear(schedule, step, dtype)
     if isinstance(schedule, OneCycle):
         return one_cycle(schedule, step, dtype)
     return piecewise(schedule, step, dtype)
@@ -32,6 +35,13 @@ def piecewise(schedule: Steps, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     starts = tf.constant([start for _, start in schedule], tf.int64)
     entry = tf.searchsorted(starts, tf.cast(step, tf.int64)[None], side="right")[0] - 1
     return tf.gather(values, entry)
+
+
+def linear(settings: Linear, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value at a step on the straight way from `first` to `last`."""
+    num_steps = tf.constant(settings.num_steps, tf.int64)
+    remaining = tf.maximum(num_steps - tf.cast(step, tf.int64), 0) / num_steps
+    return settings.last + (settings.first - settings.last) * tf.cast(remaining, dtype)
 
 
 def one_cycle(settings: OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -62,8 +72,8 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
       factor: float32 scalar variable, 1 at first.
     """
 
-    def __init__(self, schedule: Steps | OneCycle):
-        """Takes a constant, (rate, first update) pairs, or a cycle."""
+    def __init__(self, schedule: AnySchedule):
+        """Takes a constant, (rate, first update) pairs, an even decay, or a cycle."""
         super().__init__()
         self.schedule = schedule
         self.factor = tf.Variable(1.0, trainable=False, name="rate_factor")

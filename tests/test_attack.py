@@ -32,6 +32,7 @@ LEARNING = [
 ]
 SMALL = {
     "num_images": 20,
+    "subset": "first",
     "batch": 10,
     "pgd.num_steps": 3,
     "auto_attack": None,
@@ -127,6 +128,7 @@ def test_a_dry_run_writes_nothing(learned, tmp_path):
         ),
         ({"weights": "{run}", "weights_kind": "best"}, "weights_kind='best'"),
         ({"weights": "{run}", "pgd": None, "median": True}, "Expected pgd where"),
+        ({"weights": "{run}", "pgd": None}, "Expected an attack in digits_classifier"),
     ],
 )
 def test_a_mistake_is_one_line(learned, settings, message, tmp_path):

@@ -80,6 +80,11 @@ def test_the_first_line_comes_before_tensorflow(folder, quick, program):
         ([DIGITS, "--nonsense"], "nonsense"),
         ([DIGITS, "--resum=x"], "resum"),
         ([DIGITS, "--output"], "output"),
+        (
+            ["--resume", "--output", "x"],
+            "after --resume, got the flag --output (--help",
+        ),
+        ([DIGITS, "--set", "--dry_run"], "after --set, got the flag --dry_run"),
         (["digits_nonconv.py"], "No config file digits_nonconv.py."),
         ([ROOT / "configs/digit_nonconv.py"], f"did you mean {DIGITS}"),
         ([ROOT / "configs"], "No config file"),

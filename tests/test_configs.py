@@ -14,7 +14,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
 from ebm_tf.models.catalogue import build_energy, build_generator
 from ebm_tf.models.ebm import build_models, image_shape
-from ebm_tf.runtime import ebm_run, workspace
+from ebm_tf.runtime import ebm_run, learning_run, workspace
 from ebm_tf.runtime.ebm_session import open_session
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays
@@ -123,7 +123,7 @@ def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmLearning:
 @pytest.fixture
 def unmeasured(monkeypatch) -> None:
     """Without the distance in 3,072 dimensions, which takes seconds."""
-    monkeypatch.setattr(ebm_run, "MOST_DIMENSIONS", 64)
+    monkeypatch.setattr(learning_run, "MOST_DIMENSIONS", 64)
 
 
 def learn(config: EbmLearning, run: workspace.Workspace) -> dict:

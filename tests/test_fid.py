@@ -12,7 +12,7 @@ import signal
 import numpy as np
 import pytest
 
-from ebm_tf import pixels
+from ebm_tf import fid, pixels
 from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import to_json
 from ebm_tf.config.ebm import EbmTraining
@@ -356,13 +356,16 @@ def test_chains_that_start_from_data(learned, tmp_path):
     assert len(samples_in(folder)) == 100 and results["fid"] < 10
 
 
-def test_moments_as_others_publish_them(measured, learned, tmp_path):
+def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch):
+    """They need no dataset."""
     data = learning().data
     images, _ = load_images(open_source(data), data)
     vectors = pixels.from_bytes(pixels.to_bytes(images)).numpy().reshape(100, 64)
     path = str(tmp_path / "published.npz")
     save_moments(path, moments(vectors)._replace(count=None))
     config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
+    monkeypatch.delattr(fid_session, "open_source")
+    assert f"reference: {path}" in list(fid.describe(config))
     _, results = learn_here(config, tmp_path)
     assert results["fid"] == pytest.approx(measured[1]["fid"], rel=1e-9)
     assert results["reference"] == path and results["num_reference"] is None
@@ -409,7 +412,7 @@ def command(*assignments: str) -> list[str]:
     [
         ([], "--set weights=RUN, the folder of the run that learned it"),
         (["weights=none"], "No weights at none: expected"),
-        (["weights={empty}"], "holds no averaged weights of its energy yet."),
+        (["weights={empty}"], "holds no averaged weights of its energy;"),
         (["weights={file}"], "--set energy.weights="),
         (["weights={run}", "weights_kind=old"], "weights_kind='old'"),
         (["weights={run}", "num_steps=(4,2)"], "num_steps=(4, 2) to rise from above"),

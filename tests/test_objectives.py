@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.objectives import contrastive, reconstruction
+from ebm_tf.objectives import (
+    contrastive,
+    hinge_of_discriminator,
+    hinge_of_generator,
+    reconstruction,
+)
 
 
 @pytest.mark.parametrize("shape", [[2], [2, 1]])
@@ -33,3 +38,22 @@ def test_contrastive_lowers_data_and_raises_samples():
 def test_reconstruction_sums_pixels_and_averages_the_batch(batch):
     images = tf.random.stateless_uniform([batch, 4, 4, 3], [1, 2])
     assert float(reconstruction(images, images + 0.1)) == pytest.approx(0.48, rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [[4], [4, 1]])
+def test_hinge_golden_values(shape):
+    data = tf.reshape(tf.constant([2.0, 1.0, 0.5, -1.0]), shape)
+    samples = tf.reshape(tf.constant([-3.0, -1.0, -0.5, 1.0]), shape)
+    # (0 + 0 + 0.5 + 2) / 4 and (0 + 0 + 0.5 + 2) / 4; minus the mean of samples.
+    assert float(hinge_of_discriminator(data, samples)) == pytest.approx(1.25)
+    assert float(hinge_of_generator(samples)) == pytest.approx(0.875)
+
+
+def test_hinge_learns_only_from_scores_within_the_margin():
+    data, samples = tf.constant([2.0, 0.5]), tf.constant([-3.0, 0.5])
+    with tf.GradientTape() as tape:
+        tape.watch([data, samples])
+        loss = hinge_of_discriminator(data, samples)
+    up, down = tape.gradient(loss, [data, samples])
+    np.testing.assert_allclose(up, [0.0, -0.5])
+    np.testing.assert_allclose(down, [0.0, 0.5])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import OneCycle
-from ebm_tf.schedules import ScaledSchedule, one_cycle, piecewise, value
+from ebm_tf.config.optimizers import Linear, OneCycle
+from ebm_tf.schedules import ScaledSchedule, linear, one_cycle, piecewise, value
 
 STAIR = ((1e-4, 0), (1e-5, 50_000), (1e-6, 75_000), (1e-7, 100_000), (1e-8, 125_000))
 CLASSIFIER = ((0.1, 0), (0.01, 19_961), (0.001, 29_941))
@@ -115,3 +115,29 @@ def test_the_factor_of_a_rate_can_be_set_after_tracing(schedule):
 def test_a_rate_is_rebuilt_from_what_it_tells():
     rebuilt = ScaledSchedule(**ScaledSchedule(STAIR).get_config())
     assert float(rebuilt(tf.constant(75_000))) == pytest.approx(1e-6)
+
+
+DECAY = Linear(first=2e-4, num_steps=100_000)
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [(0, 2e-4), (25_000, 1.5e-4), (99_999, 2e-9), (100_000, 0.0), (10**9, 0.0)],
+)
+def test_golden_values_of_an_even_decay(step, expected, dtype):
+    rate = linear(DECAY, tf.constant(step, dtype), tf.float32)
+    assert rate.dtype == tf.float32 and rate.shape == ()
+    assert float(rate) == pytest.approx(expected, rel=1e-6, abs=0.0)
+
+
+def test_an_even_way_may_rise_and_end_anywhere():
+    rise = Linear(first=0.1, last=0.5, num_steps=4)
+    rates = [float(value(rise, tf.constant(k), tf.float32)) for k in range(6)]
+    np.testing.assert_allclose(rates, [0.1, 0.2, 0.3, 0.4, 0.5, 0.5], rtol=1e-6)
+
+
+def test_a_scaled_schedule_takes_an_even_decay():
+    schedule = ScaledSchedule(DECAY)
+    schedule.factor.assign(0.5)
+    assert float(schedule(tf.constant(50_000, tf.int64))) == pytest.approx(5e-5)

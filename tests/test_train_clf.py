@@ -67,8 +67,8 @@ def whole(tmp_path_factory) -> tuple[pathlib.Path, dict]:
 def test_results_and_files(whole):
     folder, results = whole
     assert results["num_updates"] == 10 and results["num_images"] == 23
-    assert 0 <= results["pgd20_accuracy"] <= results["test_accuracy"] <= 1
-    for name in ("test_accuracy", "pgd20_accuracy"):
+    assert 0 <= results["pgd2_accuracy"] <= results["test_accuracy"] <= 1
+    for name in ("test_accuracy", "pgd2_accuracy"):
         low, high = results[f"{name}_interval"]
         assert 0 <= low <= results[name] <= high <= 1 and high - low > 0.1
     assert results["evaluation_attack"]["num_steps"] == 2

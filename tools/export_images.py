@@ -3,7 +3,7 @@
 python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]
 
 RUN is the run's folder; of a sweep, one of its folders update_XXXXXXXX. OUTPUT is a
-new or an empty folder, which becomes:
+new or an empty folder; both may lie in a cloud bucket (gs://...). OUTPUT becomes:
 
   OUTPUT/images/00000.png ...   a folder of PNGs, as torch-fidelity and clean-fid read
   OUTPUT/samples.npz            the same images as one array arr_0, uint8 [n, H, W, C],
@@ -18,7 +18,6 @@ import itertools
 import os
 import pathlib
 import shutil
-import signal
 import sys
 import tempfile
 import zipfile
@@ -32,12 +31,7 @@ if TYPE_CHECKING:
     from ebm_tf.config.fid import SampleMeasurement
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
-# No start-up noise, and nothing here needs a GPU or fast matrix products.
-os.environ |= {
-    "CUDA_VISIBLE_DEVICES": "",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
+from ebm_tf.runtime import tool
 
 _USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
 _NUM_STEPS = flags.DEFINE_integer(
@@ -130,29 +124,38 @@ def _instead(folder: str, steps: list[int]) -> str:
     """What of a run can be exported, where what was asked for cannot."""
     if steps:
         return f", but after {', '.join(map(str, steps))}"
-    parts = sorted(path.name for path in pathlib.Path(folder).glob("update_*"))
+    from ebm_tf.runtime.cloud_files import names_in
+
+    parts = [name for name in names_in(folder) if name.startswith("update_")]
     return f" itself: it is a sweep, take {folder}/{parts[-1]}" if parts else ""
 
 
-def write(samples: Samples, output: pathlib.Path, *, rgb: bool) -> None:
-    """Writes the images beside their place and moves them there when they are whole.
+def write(samples: Samples, output: str, *, rgb: bool) -> None:
+    """Writes the images elsewhere and moves them to their place when they are whole.
 
     Args:
       samples: what is exported.
-      output: a folder.
+      output: a folder, local or in a cloud bucket.
       rgb: whether the channel of grey images is repeated.
 
     Raises:
       RunError: if something is there already, or it cannot be written.
     """
     from ebm_tf.errors import RunError
+    from ebm_tf.runtime.cloud_files import is_cloud, names_in, upload_folder
 
+    place = pathlib.Path(output)
+    is_file = place.exists() and not place.is_dir()
     try:
-        if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        if is_file or names_in(output):
             raise RunError(f"Expected {output} to be a new or an empty folder.")
-        with _stage(output.absolute().parent) as stage:
+        beside = None if is_cloud(output) else place.absolute().parent
+        with _stage(beside) as stage:
             _write_both(samples, stage, rgb=rgb)
-            stage.rename(output)
+            if is_cloud(output):
+                upload_folder(str(stage), output)
+            else:
+                stage.rename(place)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(f"Cannot write {output}: {reason}.") from error
@@ -195,9 +198,13 @@ def write_npz(
 
 
 @contextlib.contextmanager
-def _stage(parent: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A folder to write in, which goes away where it was not moved."""
-    parent.mkdir(parents=True, exist_ok=True)
+def _stage(parent: pathlib.Path | None) -> Iterator[pathlib.Path]:
+    """A folder to write in, which goes away where it was not moved.
+
+    It is among the temporary ones if there is no parent.
+    """
+    if parent is not None:
+        parent.mkdir(parents=True, exist_ok=True)
     # A folder within, because the outer one is for its owner only.
     outer = pathlib.Path(tempfile.mkdtemp(prefix=_STAGE, dir=parent))
     try:
@@ -208,43 +215,18 @@ def _stage(parent: pathlib.Path) -> Iterator[pathlib.Path]:
         shutil.rmtree(outer, ignore_errors=True)
 
 
-def main(arguments: list[str]) -> int:
-    """Runs the command line and returns the exit code."""
-    try:
-        positional = flags.FLAGS(arguments)[1:]
-    except flags.Error as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    if len(positional) != 2:
-        print(f"Error: expected {_USAGE}", file=sys.stderr)
-        return 2
-    run, output = positional
+def work(run: str, output: str) -> None:
+    """Exports the samples of a run to a folder."""
     print(f"Exporting the samples of {run}", flush=True)
-    # Late, because TensorFlow takes seconds to load.
-    from ebm_tf.errors import UserError
-
-    try:
-        samples = find_samples(run, _NUM_STEPS.value, _LIMIT.value)
-        write(samples, pathlib.Path(output), rgb=_RGB.value)
-    except UserError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("Stopped: nothing was written.", file=sys.stderr)
-        return 130
+    samples = find_samples(run, _NUM_STEPS.value, _LIMIT.value)
+    write(samples, output, rgb=_RGB.value)
     for note in samples.notes:
         print(f"Note: {note}")
     print(
         f"Wrote {samples.count:,} images after {samples.num_steps:,} Langevin steps: "
         f"{output}/images, {output}/samples.npz"
     )
-    return 0
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(main(sys.argv))
+    sys.exit(tool.main(work, _USAGE))

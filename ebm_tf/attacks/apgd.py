@@ -1,17 +1,24 @@
 """Attacks by Auto-PGD: untargeted, targeted, on classifiers with randomness."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.auto_pgd import auto_pgd, climbed, highest_loss
+from ebm_tf.attacks.auto_pgd import (
+    AcceptFn,
+    auto_pgd,
+    climbed,
+    first_error,
+    highest_loss,
+)
 from ebm_tf.attacks.eot import RandomClassifier, averaged, random_gradient
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.outcomes import Outcome, attacked, merged, natural
 from ebm_tf.attacks.targets import likeliest_others, over_targets
 from ebm_tf.config.attacks import Ball
-from ebm_tf.protocols import Attacked, AttackFn, Classifier
+from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
 
 LossName = Literal["cross_entropy", "margin", "dlr"]
 
@@ -37,10 +44,8 @@ def apgd(
         ascent = plain(
             classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
         )
-        kernel = auto_pgd(ascent, around, images, labels, num_steps=num_steps)
-        start_seed, seed = tf.unstack(tf.random.split(seed, 2))
-        starts = around.random_start(images, start_seed)
-        found = climbed(kernel, starts, start.broken, num_steps=num_steps, seed=seed)
+        climb = _climbing(ascent, around, images, labels, num_steps=num_steps)
+        found = climb(start.broken, tf.random.split(seed, 2))
         return attacked(merged(start, found))
 
     return attack
@@ -72,10 +77,8 @@ def apgd_targeted(
                 classifier,
                 lambda logits: losses.targeted_dlr(logits, labels, targets),
             )
-            kernel = auto_pgd(ascent, around, images, labels, num_steps=num_steps)
-            start_seed, seed = tf.unstack(tf.random.split(seed, 2))
-            starts = around.random_start(images, start_seed)
-            return climbed(kernel, starts, broken, num_steps=num_steps, seed=seed)
+            climb = _climbing(ascent, around, images, labels, num_steps=num_steps)
+            return climb(broken, tf.random.split(seed, 2))
 
         targets = likeliest_others(logits, labels, num_targets)
         return attacked(over_targets(aim, targets, start, seed))
@@ -112,16 +115,40 @@ def apgd_random(
             classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
         )
         ascent = averaged(single, num_samples)
-        natural_seed, start_seed, seed = tf.unstack(tf.random.split(seed, 3))
-        logits = ascent(images, natural_seed).logits
+        seeds = tf.random.split(seed, 3)
+        logits = ascent(images, seeds[0]).logits
         start = natural(images, logits, labels)
         around = balls.ball(ball.norm, epsilon)
-        kernel = auto_pgd(
+        climb = _climbing(
             ascent, around, images, labels, num_steps=num_steps, accept=highest_loss
         )
-        starts = around.random_start(images, start_seed)
-        found = climbed(kernel, starts, start.broken, num_steps=num_steps, seed=seed)
-        outcome = merged(start, found)
+        outcome = merged(start, climb(start.broken, seeds[1:]))
         return attacked(outcome._replace(num_queries=num_samples * outcome.num_queries))
 
     return attack
+
+
+def _climbing(
+    ascent: AscentFn,
+    around: balls.Ball,
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    num_steps: int,
+    accept: AcceptFn = first_error,
+) -> Callable[[tf.Tensor, tf.Tensor], Outcome]:
+    """APGD from a random start, as a function of what is final and of two keys.
+
+    Its arguments are bool [n], where the natural image stays, and int32 [2, 2], the
+    keys of the start and of the climb.
+    """
+
+    def climb(broken: tf.Tensor, seeds: tf.Tensor) -> Outcome:
+        start_seed, seed = tf.unstack(seeds)
+        kernel = auto_pgd(
+            ascent, around, images, labels, num_steps=num_steps, accept=accept
+        )
+        starts = around.random_start(images, start_seed)
+        return climbed(kernel, starts, broken, num_steps=num_steps, seed=seed)
+
+    return climb

@@ -9,7 +9,7 @@ from ebm_tf.attacks import outcomes
 from ebm_tf.attacks.ascents import finite, is_zero
 from ebm_tf.attacks.balls import Ball
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Ascent, AscentFn
+from ebm_tf.protocols import AscentFn
 
 MOMENTUM = 0.75
 FIRST_STEP = 2.0  # in radii
@@ -74,6 +74,13 @@ class ClimbInfo(NamedTuple):
     step: tf.Tensor
 
 
+class Look(NamedTuple):
+    """What is seen of images: the point, and whether the classifier errs there."""
+
+    point: Best
+    wrong: tf.Tensor
+
+
 # (final, wrong, rises), bool [n] each -> (whether it is the best now, final now).
 AcceptFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -134,60 +141,21 @@ def auto_pgd(
     window_of = tf.constant(windows(num_steps), tf.float32)
     late = num_steps - max(num_steps // 10, 1)
 
-    def look(images: tf.Tensor, seed: tf.Tensor) -> tuple[Ascent, tf.Tensor]:
+    def look(images: tf.Tensor, seed: tf.Tensor) -> Look:
         seen = finite(ascent(images, seed))
-        return seen, outcomes.errs(seen.logits, labels)
+        point = Best(images, seen.gradient, seen.loss)
+        return Look(point, outcomes.errs(seen.logits, labels))
 
     def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
         starts, final, seed = position
-        seen, wrong = look(starts, seed)
-        kept = outcomes.chosen(final, centers, starts)
-        broken = final | wrong
-        _, now_final = accept(final, wrong, wrong)
-        nothing = tf.zeros_like(seen.loss)
-        looks = tf.cast(~final, tf.float32)
-        climb = Climb(
-            images=starts,
-            previous=starts,
-            gradient=seen.gradient,
-            loss=seen.loss,
-            best=Best(kept, seen.gradient, seen.loss),
-            broken=broken,
-            final=now_final,
-            step=FIRST_STEP * ball.epsilon,
-            num_rises=nothing,
-            # So that the first checkpoint asks for rising steps only.
-            halved=tf.ones_like(final),
-            checked_loss=seen.loss,
-            late_loss=seen.loss,
-            num_gradients=looks,
-            num_zero_gradients=looks * is_zero(seen.gradient),
-            index=tf.constant(0),
-        )
-        return climb, ClimbInfo(seen.loss, nothing)
+        climb = _begun(look(starts, seed), final, centers, ball, accept)
+        return climb, ClimbInfo(climb.loss, tf.zeros_like(climb.loss))
 
     def step(climb: Climb, seed: tf.Tensor) -> tuple[Climb, ClimbInfo]:
-        moved = _moved(climb, ball, centers)
-        seen, wrong = look(moved, seed)
-        better, final = accept(climb.final, wrong, seen.loss > climb.best.loss)
-        looks = tf.cast(~climb.final, tf.float32)
-        arrived = climb._replace(
-            images=moved,
-            previous=climb.images,
-            gradient=seen.gradient,
-            loss=seen.loss,
-            best=_best_of(better, Best(moved, seen.gradient, seen.loss), climb.best),
-            broken=tf.where(better, wrong, climb.broken),
-            final=final,
-            num_rises=climb.num_rises + tf.cast(seen.loss > climb.loss, tf.float32),
-            late_loss=tf.where(climb.index == late, climb.best.loss, climb.late_loss),
-            num_gradients=climb.num_gradients + looks,
-            num_zero_gradients=climb.num_zero_gradients
-            + looks * is_zero(seen.gradient),
-            index=climb.index + 1,
-        )
+        seen = look(_moved(climb, ball, centers), seed)
+        arrived = _arrived(climb, seen, accept, late)
         window = tf.gather(window_of, climb.index)
-        return _checked(arrived, window), ClimbInfo(seen.loss, climb.step)
+        return _checked(arrived, window), ClimbInfo(seen.point.loss, climb.step)
 
     return Kernel(init, step)
 
@@ -226,6 +194,55 @@ def climbed(
         num_gradients=climb.num_gradients,
         num_zero_gradients=climb.num_zero_gradients,
         num_queries=climb.num_gradients,
+    )
+
+
+def _begun(
+    seen: Look, final: tf.Tensor, centers: tf.Tensor, ball: Ball, accept: AcceptFn
+) -> Climb:
+    """The state before the first step; images that are final stay natural ones."""
+    starts, gradient, loss = seen.point
+    _, now_final = accept(final, seen.wrong, seen.wrong)
+    looks = tf.cast(~final, tf.float32)
+    return Climb(
+        images=starts,
+        previous=starts,
+        gradient=gradient,
+        loss=loss,
+        best=seen.point._replace(images=outcomes.chosen(final, centers, starts)),
+        broken=final | seen.wrong,
+        final=now_final,
+        step=FIRST_STEP * ball.epsilon,
+        num_rises=tf.zeros_like(loss),
+        # So that the first checkpoint asks for rising steps only.
+        halved=tf.ones_like(final),
+        checked_loss=loss,
+        late_loss=loss,
+        num_gradients=looks,
+        num_zero_gradients=looks * is_zero(gradient),
+        index=tf.constant(0),
+    )
+
+
+def _arrived(climb: Climb, seen: Look, accept: AcceptFn, late: int) -> Climb:
+    """The state at the next point; `late` is the step that begins the last tenth."""
+    images, gradient, loss = seen.point
+    better, final = accept(climb.final, seen.wrong, loss > climb.best.loss)
+    looks = tf.cast(~climb.final, tf.float32)
+    zeros = looks * is_zero(gradient)
+    return climb._replace(
+        images=images,
+        previous=climb.images,
+        gradient=gradient,
+        loss=loss,
+        best=_best_of(better, seen.point, climb.best),
+        broken=tf.where(better, seen.wrong, climb.broken),
+        final=final,
+        num_rises=climb.num_rises + tf.cast(loss > climb.loss, tf.float32),
+        late_loss=tf.where(climb.index == late, climb.best.loss, climb.late_loss),
+        num_gradients=climb.num_gradients + looks,
+        num_zero_gradients=climb.num_zero_gradients + zeros,
+        index=climb.index + 1,
     )
 
 

@@ -1,5 +1,6 @@
 """The attack of Carlini and Wagner (2017) that looks for the nearest error."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -9,7 +10,8 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.ascents import finite
 from ebm_tf.attacks.balls import PIXEL_AXES, per_image
 from ebm_tf.attacks.gradients import plain
-from ebm_tf.attacks.losses import margin
+from ebm_tf.attacks.losses import Loss, margin
+from ebm_tf.attacks.targets import likeliest_others
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
@@ -18,6 +20,18 @@ from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
 SHRINK = 0.999999
 # Of Adam, as published (Kingma and Ba, 2015).
 MEAN_DECAY, SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
+
+
+class Aim(NamedTuple):
+    """What is raised.
+
+    Attributes:
+      ascent: its gradient, as far as the confidence.
+      gap: logits [n, k] -> what must be above the confidence, [n].
+    """
+
+    ascent: AscentFn
+    gap: Loss
 
 
 class Nearest(NamedTuple):
@@ -41,7 +55,7 @@ class Descent(NamedTuple):
       square: mean of their squares.
       num_steps: int32 scalar.
       nearest: the nearest errors that it came by.
-      succeeded: bool [n], whether it came by any.
+      succeeded: bool [n], whether it came by any that was aimed at.
     """
 
     angles: tf.Tensor
@@ -73,6 +87,11 @@ def carlini_wagner(
 ) -> AttackFn:
     """Minimises |x' - x|^2 + c max(confidence - margin(x'), 0), for each image.
 
+    The margin is that of a class to aim at, for the likeliest wrong ones in turn, and
+    the nearest error of all counts: the "best case" of the paper. Without targets it
+    is that of whichever wrong class comes first, and then a search often ends at the
+    boundary of a class that is near at first and not the nearest.
+
     x' is the hyperbolic tangent of what Adam moves, and c is found by a binary search.
     Distances in the sum are in units of the pixel range, as published, so constants
     mean what they mean in the paper. An image is broken where the nearest error is
@@ -87,18 +106,25 @@ def carlini_wagner(
       ball: its norm tells what epsilon bounds.
     """
 
-    def confident(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        return tf.minimum(margin(logits, labels), settings.confidence)
-
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        ascent = plain(classifier, lambda logits: confident(logits, labels))
-        natural = margin(tf.cast(classifier(images), tf.float32), labels)
-        distance = tf.where(natural > 0.0, 0.0, float("inf"))
-        search = _search(ascent, settings, images, labels)
-        begun = search.init(Nearest(images, distance))
-        (*_, nearest), _ = iterate(search, *begun, settings.num_constants, seed)
+        logits = tf.cast(classifier(images), tf.float32)
+        distance = tf.where(margin(logits, labels) > 0.0, 0.0, float("inf"))
+        nearest = Nearest(images, distance)
+
+        def searched(gap: Loss, nearest: Nearest, seed: tf.Tensor) -> Nearest:
+            aim = _aim(classifier, gap, settings.confidence)
+            search = _search(aim, settings, images, labels)
+            begun = search.init(nearest)
+            state, _ = iterate(search, *begun, settings.num_constants, seed)
+            return state.nearest
+
+        if settings.num_targets:
+            targets = likeliest_others(logits, labels, settings.num_targets)
+            nearest = _over_targets(searched, targets, nearest, seed)
+        else:
+            nearest = searched(lambda logits: margin(logits, labels), nearest, seed)
         region = balls.ball(ball.norm, epsilon)
         inside = region.distance(nearest.images, images) <= epsilon
         broken = tf.math.is_finite(nearest.distance) & inside
@@ -108,8 +134,35 @@ def carlini_wagner(
     return attack
 
 
+def _aim(classifier: Classifier, gap: Loss, confidence: float) -> Aim:
+    """Raises a gap of logits, but no further than to the confidence."""
+    return Aim(
+        plain(classifier, lambda logits: tf.minimum(gap(logits), confidence)), gap
+    )
+
+
+def _over_targets(
+    searched: Callable[[Loss, Nearest, tf.Tensor], Nearest],
+    targets: tf.Tensor,
+    nearest: Nearest,
+    seed: tf.Tensor,
+) -> Nearest:
+    """Searches for each column of targets, int32 [n, t]; traced once for all."""
+
+    def step(state: tuple[tf.Tensor, Nearest], seed: tf.Tensor):
+        column, nearest = state
+        aimed_at = tf.gather(targets, column, axis=1)
+        # A margin is that of the others; towards a class it has the other sign.
+        nearest = searched(lambda logits: -margin(logits, aimed_at), nearest, seed)
+        return (column + 1, nearest), ()
+
+    kernel = Kernel(lambda nearest: ((tf.constant(0), nearest), ()), step)
+    (_, nearest), _ = iterate(kernel, *kernel.init(nearest), targets.shape[1], seed)
+    return nearest
+
+
 def _search(
-    ascent: AscentFn,
+    aim: Aim,
     settings: config.CarliniWagner,
     images: tf.Tensor,
     labels: tf.Tensor,
@@ -122,7 +175,7 @@ def _search(
         return Search(constant, nothing, nothing + float("inf"), nearest), ()
 
     def step(search: Search, seed: tf.Tensor) -> tuple[Search, tuple]:
-        kernel = _descent(ascent, settings, images, labels, search.constant)
+        kernel = _descent(aim, settings, images, labels, search.constant)
         begun = kernel.init(search.nearest)
         descent, _ = iterate(kernel, *begun, settings.num_steps, seed)
         enough, constant = descent.succeeded, search.constant
@@ -136,7 +189,7 @@ def _search(
 
 
 def _descent(
-    ascent: AscentFn,
+    aim: Aim,
     settings: config.CarliniWagner,
     images: tf.Tensor,
     labels: tf.Tensor,
@@ -153,14 +206,15 @@ def _descent(
 
     def step(descent: Descent, seed: tf.Tensor) -> tuple[Descent, tuple]:
         moved = tf.tanh(descent.angles)
-        seen = finite(ascent(moved, seed))
+        seen = finite(aim.ascent(moved, seed))
         wrong = margin(seen.logits, labels) > settings.confidence
+        reached = aim.gap(seen.logits) > settings.confidence
         nearest = _nearer(descent.nearest, moved, images, wrong)
         pull = 2.0 * (moved - images) / pixel_range**2
         slope = pull - per_image(constant) * seen.gradient
         gradient = slope * (1.0 - moved) * (1.0 + moved)
         return _adam(descent, gradient, settings.learning_rate)._replace(
-            nearest=nearest, succeeded=descent.succeeded | wrong
+            nearest=nearest, succeeded=descent.succeeded | reached
         ), ()
 
     return Kernel(init, step)

@@ -135,6 +135,25 @@ def averaged_cross_entropy(
     return -tf.reduce_mean(own, 1)
 
 
+def averaged_dlr(logits: tf.Tensor, labels: tf.Tensor, average: str) -> tf.Tensor:
+    """The difference of logits ratio [n] of replicates, logits [n, r, k].
+
+    Args:
+      logits: float32 [n, r, k].
+      labels: integers [n].
+      average: "logits", of which the ratio is taken, or "loss", the mean ratio.
+
+    Raises:
+      ConfigError: where there are fewer than three classes.
+    """
+    if average == "logits":
+        return losses.dlr(tf.reduce_mean(logits, 1), labels)
+    _, num_replicates, num_classes = logits.shape
+    flat = tf.reshape(logits, [-1, num_classes])
+    ratios = losses.dlr(flat, tf.repeat(labels, num_replicates))
+    return tf.reduce_mean(tf.reshape(ratios, [-1, num_replicates]), 1)
+
+
 def _pulled(
     classifier: Classifier, images: tf.Tensor, gradients: tf.Tensor
 ) -> tf.Tensor:

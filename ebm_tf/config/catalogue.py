@@ -6,6 +6,7 @@ from ebm_tf.config.core import Experiment
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.robustness import RobustnessMeasurement
 
 EXPERIMENTS: dict[str, type[Experiment]] = {
@@ -18,5 +19,6 @@ EXPERIMENTS: dict[str, type[Experiment]] = {
         ClassifierTraining,
         RobustnessMeasurement,
         DefenseMeasurement,
+        GeneratorTraining,
     )
 }

@@ -16,7 +16,7 @@ class ClassifierNetwork(Settings):
       width: channels of the first stage, of a "wide_resnet" their factor; the
         published one if None.
       num_classes: how many logits.
-      weights: a weight file or a run folder to start from.
+      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "wide_resnet"

@@ -17,7 +17,7 @@ class Comparison(Experiment):
     Attributes:
       data: images that samples are compared with, and that chains may start from.
       features: what images are compared by.
-      runs: folders of the runs that learned the models.
+      runs: folders of the runs that learned the models, or release:NAME.
       start: where chains begin.
       num_samples: chains of each model.
       batch: chains at once, over all replicas.

@@ -37,32 +37,26 @@ class Purification(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PurifiedPgd(Settings):
-    """Gradient ascent against a purified classifier (Hill et al., 2022).
+class PurifiedAttack(Settings):
+    """How attacks see a purified classifier.
 
     Attributes:
       gradient: "bpda" takes purification for the identity, "chain" differentiates
         through `chain_steps` Langevin steps, "transfer" attacks the classifier alone.
       num_steps: of ascent.
-      step_size: in 255ths of the pixel range.
       num_replicates: chains of each image over which gradients are averaged (EOT).
       chain_steps: Langevin steps of gradient="chain", fewer than those of the
         defence where memory or time demands it.
-      average: what is averaged over replicates before the loss: "logits", "loss",
-        "probabilities" or "log_probabilities".
     """
 
     gradient: Literal["bpda", "chain", "transfer"] = "bpda"
-    num_steps: int = 50
-    step_size: float = 2.0
-    num_replicates: int = 48
+    num_steps: int
+    num_replicates: int
     chain_steps: int | None = None
-    average: Literal["logits", "loss", "probabilities", "log_probabilities"] = "logits"
 
     def validate(self) -> None:
         """Checks counts, and that steps through a chain go with its gradient."""
         require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
-        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
         require(
             self.num_replicates > 0,
             f"Expected num_replicates={self.num_replicates} > 0.",
@@ -75,6 +69,50 @@ class PurifiedPgd(Settings):
             (self.gradient == "chain") == (self.chain_steps is not None),
             "Expected chain_steps where gradient='chain', and only there.",
         )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PurifiedPgd(PurifiedAttack):
+    """Gradient ascent against a purified classifier (Hill et al., 2022).
+
+    Attributes:
+      num_steps: of ascent; with 0 the random start alone is judged.
+      num_replicates: chains of each image over which gradients are averaged (EOT).
+      step_size: in 255ths of the pixel range.
+      average: what is averaged over replicates before the loss: "logits", "loss",
+        "probabilities" or "log_probabilities".
+    """
+
+    num_steps: int = 50
+    num_replicates: int = 48
+    step_size: float = 2.0
+    average: Literal["logits", "loss", "probabilities", "log_probabilities"] = "logits"
+
+    def validate(self) -> None:
+        """Checks the step size too."""
+        super().validate()
+        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PurifiedAutoAttack(PurifiedAttack):
+    """AutoAttack's version "rand" (Croce and Hein, 2020) on a purified classifier.
+
+    Attributes:
+      num_steps: of each of its two climbs, of the cross-entropy and of DLR.
+      num_replicates: chains of each image over which gradients are averaged (EOT).
+      average: what is averaged over replicates: the "loss", as published, or the
+        "logits" before it, which is what a vote of logits judges by.
+    """
+
+    num_steps: int = 100
+    num_replicates: int = 20
+    average: Literal["loss", "logits"] = "loss"
+
+    def validate(self) -> None:
+        """Checks that there are steps."""
+        super().validate()
+        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,7 +129,8 @@ class DefenseMeasurement(EbmExperiment):
       defense: how images are purified.
       attack: how they are attacked.
       ball: what the attack may choose from.
-      num_images: the first so many of the split.
+      num_images: so many of the split, or all where there are fewer.
+      subset: which of them: "random", drawn by the seed, or the "first" in file order.
       batch: images at once, over all replicas.
       num_final_replicates: fresh chains of each final image, by which accuracies are
         judged once more after the attack.
@@ -106,9 +145,10 @@ class DefenseMeasurement(EbmExperiment):
     weights: str | None = None
     weights_kind: Literal["averaged", "raw"] = "averaged"
     defense: Purification = Purification()
-    attack: PurifiedPgd = PurifiedPgd()
+    attack: PurifiedPgd | PurifiedAutoAttack = PurifiedPgd()
     ball: Ball = Ball()
     num_images: int = 640
+    subset: Literal["random", "first"] = "random"
     batch: int = 16
     num_final_replicates: int = 128
     chunk: int = runtime(1024)

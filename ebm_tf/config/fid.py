@@ -19,7 +19,7 @@ class FeatureExtractor(Settings):
         "classifier" and "pixels", which are comparable with themselves only.
       weights: of inception_2015, classify_image_graph_def.pb or the archive that holds
         it; of inception_keras, a file, or Keras' own if None; of a classifier, a
-        weight file or a run folder.
+        weight file, a run folder or release:NAME.
       classifier: the network of name="classifier".
     """
 
@@ -64,8 +64,8 @@ class SampleMeasurement(EbmExperiment):
     """Runs Langevin chains of a learned model and measures their images.
 
     Attributes:
-      weights: the folder of the run that learned the model; its networks are used
-        where none are named for them.
+      weights: the folder of the run that learned the model, or release:NAME; its
+        networks are used where none are named for them.
       weights_kind: whether the run's averaged or raw weights are meant.
       sweep: measures saved weights of the run one after the other; only the newest
         if None.
@@ -79,7 +79,8 @@ class SampleMeasurement(EbmExperiment):
       joint_temperature: J, which divides the learned energies, not the Gaussian.
       features: what images are compared by.
       reference: a file of moments to compare with, as published; the moments of
-        `data` if None.
+        `data` if None. With such a file the dataset need not be there, unless chains
+        begin from it.
       num_reference: images of `data` to compare with; all if None.
       record_every: Langevin steps between records of energies, which are also the
         pieces in which chains are run; a hundredth of all if None.

@@ -13,12 +13,36 @@ from ebm_tf.config.core import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Linear(Settings):
+    """A value that goes evenly from the first update to the end, and then stays.
+
+    Attributes:
+      first: the value of update 0.
+      last: the value from update `num_steps` on.
+      num_steps: updates in between.
+    """
+
+    first: float
+    num_steps: int
+    last: float = 0.0
+
+    def validate(self) -> None:
+        """Checks that there is a way to go."""
+        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
+        for name in ("first", "last"):
+            value = getattr(self, name)
+            require(value >= 0, f"Expected {name}={value} >= 0.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimizer(Settings):
     """The optimizers of energies and generators.
 
     Attributes:
       name: "adam" or "sgd".
-      learning_rate: a constant, or (rate, first update) pairs.
+      learning_rate: a constant, (rate, first update) pairs, or an even decay.
+      beta_1: of Adam, decay of the mean of gradients.
+      beta_2: of Adam, decay of the mean of their squares.
       max_grad_norm: bound on the norm of each weight tensor's gradient, after the
         mean over replicas; no bound if None.
       average_decay: decay of the weight average that evaluation uses; 0 follows the
@@ -26,13 +50,19 @@ class Optimizer(Settings):
     """
 
     name: Literal["adam", "sgd"] = "adam"
-    learning_rate: Schedule = adjustable(1e-4)
+    learning_rate: Linear | Schedule = adjustable(1e-4)
+    beta_1: float = 0.9
+    beta_2: float = 0.999
     max_grad_norm: float | None = None
     average_decay: float = 0.9999
 
     def validate(self) -> None:
-        """Checks rates and decay."""
-        require_schedule("learning_rate", self.learning_rate, least=0)
+        """Checks rates and decays."""
+        if not isinstance(self.learning_rate, Linear):
+            require_schedule("learning_rate", self.learning_rate, least=0)
+        for name in ("beta_1", "beta_2"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"Expected {name}={value} in [0, 1).")
         require(
             self.max_grad_norm is None or self.max_grad_norm > 0,
             f"Expected max_grad_norm={self.max_grad_norm} > 0.",

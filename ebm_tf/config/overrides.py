@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ebm_tf.config.core import (
-    Experiment,
+    Settings,
     TypeMismatchError,
     convert,
     field_types,
@@ -19,7 +19,7 @@ from ebm_tf.config.core import (
 from ebm_tf.errors import ConfigError
 
 
-def override(config: Experiment, assignments: Iterable[str]) -> Any:
+def override(config: Settings, assignments: Iterable[str]) -> Any:
     """Applies ``key.path=value`` assignments, each checked against its field.
 
     All are applied before the result is validated, so their order is free.

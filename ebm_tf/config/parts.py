@@ -52,7 +52,7 @@ class Network(Settings):
       architecture: "sngan" or "biggan".
       width: channels of the narrowest block; the published ones if None.
       activation: any Keras activation.
-      weights: a weight file or a run folder to start from.
+      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "sngan"
@@ -75,15 +75,19 @@ class GeneratorNetwork(Settings):
       architecture: "sngan", "biggan" or "biggan_conditional".
       width: channels of the narrowest block; the published ones if None.
       latent_size: length of the normal latent vector.
+      num_classes: of a "sngan", how many classes its batch normalisation has scales
+        and offsets for; one class, which is not told, if None.
       batch_norm_epsilon: that of the architecture if None; 1e-5 for SNGAN weights
         that were learned with PyTorch.
-      batch_norm_training: whether learning steps normalise by their own batch.
-      weights: a weight file or a run folder to start from.
+      batch_norm_training: whether cooperative learning normalises by its own batch;
+        adversarial learning always does.
+      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "sngan"
     width: int | None = None
     latent_size: int = 128
+    num_classes: int | None = None
     batch_norm_epsilon: float | None = None
     batch_norm_training: bool = False
     weights: str | None = None
@@ -95,8 +99,40 @@ class GeneratorNetwork(Settings):
         )
         require(self.latent_size > 0, f"Expected latent_size={self.latent_size} > 0.")
         require(
+            self.num_classes is None or self.num_classes > 1,
+            f"Expected num_classes={self.num_classes} > 1.",
+        )
+        require(
+            self.num_classes is None or self.architecture == "sngan",
+            f"Expected no num_classes={self.num_classes} where "
+            f"architecture={self.architecture!r}: only that of 'sngan' can be chosen.",
+        )
+        require(
             self.batch_norm_epsilon is None or self.batch_norm_epsilon > 0,
             f"Expected batch_norm_epsilon={self.batch_norm_epsilon} > 0.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DiscriminatorNetwork(Settings):
+    """A network that tells data from generated images.
+
+    Attributes:
+      architecture: "sngan".
+      width: channels of the narrowest block; the published ones if None.
+      spectral_norm: whether every layer is divided by its largest singular value.
+      weights: a weight file, a run folder or release:NAME to start from.
+    """
+
+    architecture: str = "sngan"
+    width: int | None = None
+    spectral_norm: bool = True
+    weights: str | None = None
+
+    def validate(self) -> None:
+        """Checks the width."""
+        require(
+            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
         )
 
 

@@ -23,9 +23,11 @@ class RobustnessMeasurement(Experiment):
       pgd: the first attack; none if None.
       auto_attack: the second; none if None.
       carlini_wagner: measures l2 distances on the way; none if None.
-      num_images: the first so many of the split; all if None.
+      num_images: so many of the split; all if None.
+      subset: which of them: "random", drawn by the seed, or the "first" in file order.
       batch: images at once, over all replicas.
-      curve: radii in 255ths at which accuracy under `pgd` is measured.
+      curve: radii in 255ths at which accuracy under `pgd` is measured; an image counts
+        as broken at a radius where that or any smaller one broke it.
       median: whether the smallest radius at which `pgd` breaks each image is searched
         for, up to the largest one of `curve` and `ball`.
       num_bisections: halvings of that search.
@@ -43,6 +45,7 @@ class RobustnessMeasurement(Experiment):
     auto_attack: AutoAttack | None = AutoAttack()
     carlini_wagner: CarliniWagner | None = None
     num_images: int | None = None
+    subset: Literal["random", "first"] = "random"
     batch: int = 100
     curve: tuple[float, ...] = ()
     median: bool = False
@@ -58,6 +61,11 @@ class RobustnessMeasurement(Experiment):
         require(
             self.pgd is not None or not (self.curve or self.median),
             "Expected pgd where a curve or the median radius is measured.",
+        )
+        require(
+            any((self.pgd, self.auto_attack, self.carlini_wagner)),
+            f"Expected an attack in {self.name}: one of pgd, auto_attack and "
+            "carlini_wagner at least is to be other than None.",
         )
         require(
             all(radius >= 0 for radius in self.curve)

@@ -121,24 +121,30 @@ def stream(
         )
     order = _order(source, batch=batch, seed=seed, start=start)
     order = order.shard(num_shards, shard)
-    replica_batch = batch // num_replicas
+    return _batched(order, source, data, batch // num_replicas)
+
+
+def _batched(
+    order: tf.data.Dataset, source: Source, data: Data, batch: int
+) -> tf.data.Dataset:
+    """Batches of an order, decoded, cropped and augmented; as `stream` describes."""
 
     def prepare(encoded: Any, key: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         example = source.decode(encoded)
         image = preprocess(example["image"], data, key)
         return {"image": image, "label": example["label"]}, key
 
-    def augment(batch: dict[str, tf.Tensor], keys: tf.Tensor) -> dict[str, tf.Tensor]:
+    def augment(parts: dict[str, tf.Tensor], keys: tf.Tensor) -> dict[str, tf.Tensor]:
         if not shifts_or_flips(data):
-            return batch
-        return batch | {"image": shifted_and_flipped(batch["image"], data, keys)}
+            return parts
+        return parts | {"image": shifted_and_flipped(parts["image"], data, keys)}
 
     if source.one_size and not crops_at_random(data):
-        batched = order.batch(replica_batch, drop_remainder=True)
+        batched = order.batch(batch, drop_remainder=True)
         batched = batched.map(prepare, tf.data.AUTOTUNE)
     else:
         batched = order.map(prepare, tf.data.AUTOTUNE)
-        batched = batched.batch(replica_batch, drop_remainder=True)
+        batched = batched.batch(batch, drop_remainder=True)
     batched = batched.map(augment, tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True

@@ -1,10 +1,12 @@
 """Raw files that a user has, written in TFDS format without a network."""
 
 import io
+import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from ebm_tf.data.raw_arrays import CIFAR_CLASSES
 from ebm_tf.errors import DataError
 
 _STAGE = ".preparing-"
+_UPLOADS_AT_ONCE = 8
 
 
 class Prepared(NamedTuple):
@@ -32,7 +35,7 @@ class Prepared(NamedTuple):
     """
 
     counts: dict[str, int]
-    directory: pathlib.Path
+    directory: os.PathLike[str]
     notes: list[str]
 
 
@@ -46,12 +49,13 @@ def prepare(
 ) -> Prepared:
     """Writes raw files as the TFDS dataset of the standard name and version.
 
-    It is written beside its place and moved there when it is whole: whatever ends
-    this early leaves no half dataset.
+    It is written beside its place, or on the local disk where this is in a cloud
+    bucket, and moved there when it is whole: whatever ends this early leaves no half
+    dataset.
 
     Args:
       name: a key of PLANS.
-      raw: a file or a folder.
+      raw: a file or a folder on a local disk.
       directory: where TFDS datasets lie; TFDS's own choice if None.
       overwrite: whether a dataset that is there is replaced, once the new one is whole.
       dry_run: whether only to look at the raw files; counts of ImageNet's tars are
@@ -62,13 +66,11 @@ def prepare(
         dataset that is there, or a place that cannot be written.
     """
     source = pathlib.Path(raw).expanduser()
-    target = pathlib.Path(directory or constants.DATA_DIR).expanduser().absolute()
+    target = _target(directory or constants.DATA_DIR)
     if name not in PLANS:
         raise DataError(f"Unknown dataset {name!r}: there are {', '.join(PLANS)}.")
-    if "://" in f"{raw} {directory}":
-        raise DataError(
-            "Prepare on a disk, then copy the dataset's folder to a bucket."
-        )
+    if "://" in raw:
+        raise DataError(f"Expected {raw} on a local disk: copy it there first.")
     if not source.exists():
         raise DataError(f"{raw} does not exist.")
     with _told_as_data_errors(f"{target}"):
@@ -78,14 +80,35 @@ def prepare(
         plan = PLANS[name](source)
         counts = plan.counts
         if not dry_run:
-            with _stage(target) as stage:
+            is_local = isinstance(target, pathlib.Path)
+            with _stage(target) if is_local else _temporary() as stage:
                 counts = _write(name, plan, stage)
-                _move(stage / place.relative_to(target), place)
-    left = [
+                written = stage / place.parent.name / place.name
+                (_move if is_local else _upload)(written, place)
+    return Prepared(counts, target, plan.notes + _left(target))
+
+
+def _target(directory: str) -> Any:
+    """The folder of all datasets as a path of its file system."""
+    if "://" not in directory:
+        return pathlib.Path(directory).expanduser().absolute()
+    try:
+        return tfds.core.Path(directory)
+    except KeyError:
+        raise DataError(
+            f"Expected data_dir={directory} to be a local folder or one in a cloud "
+            "bucket, gs://..."
+        ) from None
+
+
+def _left(target: Any) -> list[str]:
+    """What to say of folders that others left among the datasets, on a local disk."""
+    if not isinstance(target, pathlib.Path):
+        return []
+    return [
         f"{path} is of a preparation that was killed or still runs."
         for path in sorted(target.glob(f"{_STAGE}*"))
     ]
-    return Prepared(counts, target, plan.notes + left)
 
 
 def _write(name: str, plan: Plan, stage: pathlib.Path) -> dict[str, int]:
@@ -161,11 +184,33 @@ def _stage(target: pathlib.Path) -> Iterator[pathlib.Path]:
             path.rmdir()
 
 
+@contextmanager
+def _temporary() -> Iterator[pathlib.Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield pathlib.Path(folder)
+
+
 def _move(written: pathlib.Path, place: pathlib.Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         place.rename(written.parent / "replaced")  # goes away with the stage
     written.rename(place)
+
+
+def _upload(written: pathlib.Path, place: Any) -> None:
+    if place.exists():
+        place.rmtree()
+    place.mkdir(parents=True, exist_ok=True)
+
+    def copy(path: pathlib.Path) -> None:
+        tfds.core.Path(path).copy(place / path.name, overwrite=True)
+
+    # Descriptions come last: without them a half upload is no dataset.
+    described = sorted(path for path in written.iterdir() if path.suffix == ".json")
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        list(pool.map(copy, sorted({*written.iterdir()} - {*described})))
+    for path in described:
+        copy(path)
 
 
 @contextmanager

@@ -2,68 +2,25 @@
 
 An image is broken once a look at it, in whichever step of the attack, says another
 class, and fresh chains at the same point then say so too: the worst case over steps.
-Broken images leave; the noise of the others does not change by that, because it is a
-function of (seed, position of the image in the data, use, step, replicate).
+Broken images leave.
 """
 
 import dataclasses
-import enum
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf import keyed_noise, pixels
-from ebm_tf.attacks import balls
-from ebm_tf.config.defense import DefenseMeasurement
+from ebm_tf import pixels
+from ebm_tf.config.defense import PurifiedPgd
+from ebm_tf.evaluation.defense_judge import (
+    Course,
+    Judge,
+    Record,
+    Use,
+    largest,
+)
 from ebm_tf.protocols import Ascent, AscentFn
-
-# (images [n, H, W, C], seeds int32 [n, 2], replicates of each) -> scores [n, k].
-ScoresFn = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
-
-
-class Use(enum.IntEnum):
-    """What noise is for; no two share a key."""
-
-    NATURAL = 0
-    START = 1
-    ASCENT = 2
-    VERIFICATION = 3
-    FINAL = 4
-    FIXED = 5
-
-
-class Record(NamedTuple):
-    """What became of n images.
-
-    Attributes:
-      defended: bool [num_steps + 2, n]: whether the natural image is classified
-        rightly, and whether it still was after each look at the attacked one.
-      images: float32 [n, H, W, C]: the natural image where that is misclassified, the
-        attacked one of the step that broke it, else the last one.
-      losses: float32 [num_steps + 1, n], what the attack raised; NaN once an image
-        has left.
-      zero_gradient: float32 [n], share of looks at which its gradient was 0.
-      natural_predictions: int64 [n]; -1 where the scores are not finite.
-      final_predictions: int64 [n], of `images`, on fresh noise.
-    """
-
-    defended: np.ndarray
-    images: np.ndarray
-    losses: np.ndarray
-    zero_gradient: np.ndarray
-    natural_predictions: np.ndarray
-    final_predictions: np.ndarray
-
-
-class _Course(NamedTuple):
-    """The part of a record that the attack itself makes."""
-
-    defended: np.ndarray
-    images: np.ndarray
-    losses: np.ndarray
-    zero_gradient: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,41 +28,27 @@ class Trial:
     """Attacks images and has them judged.
 
     Attributes:
-      config: of the measurement.
+      attack: its settings.
       ascent: labels [n] -> what the attack sees of their images.
-      scores: of the defended classifier, the largest is its prediction.
-      key: int32 [2], of the run.
+      judge: of the images.
     """
 
-    config: DefenseMeasurement
+    attack: PurifiedPgd
     ascent: Callable[[tf.Tensor], AscentFn]
-    scores: ScoresFn
-    key: tf.Tensor
+    judge: Judge
 
     def run(
         self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
     ) -> Record:
-        """Attacks images.
-
-        Args:
-          images: float32 [n, H, W, C] in [-1, 1].
-          labels: int64 [n].
-          positions: integers [n], of the images in the data.
-        """
-        keys = keyed_noise.fold_in(self.key, tf.constant(positions))
-        natural = self._verdicts(images, self._noise(keys, Use.NATURAL))
-        course = self._attacked(images, labels, keys, natural == labels)
-        final = self._predictions(
-            course.images, _fresh(keys, Use.FINAL), self.config.num_final_replicates
-        )
-        return Record(*course, natural, final)
+        """Attacks images [n, H, W, C] of labels [n] at positions [n] in the data."""
+        return self.judge.record(images, labels, positions, self._attacked)
 
     def _attacked(
         self, images: np.ndarray, labels: np.ndarray, keys: tf.Tensor, right: np.ndarray
-    ) -> "_Course":
+    ) -> Course:
         """Attacks the images that are right."""
-        num_steps, n = self.config.attack.num_steps, len(images)
-        points = self._starts(images, keys)
+        num_steps, n = self.attack.num_steps, len(images)
+        points = self.judge.starts(images, keys)
         defended, kept, path = right.copy(), images.copy(), [right]
         losses = np.full([num_steps + 1, n], np.nan, np.float32)
         num_zero, num_looks = np.zeros(n, np.float32), np.zeros(n, np.float32)
@@ -117,7 +60,7 @@ class Trial:
                 num_looks[rows] += 1
                 num_zero[rows] += ~np.any(ascent.gradient, axis=(1, 2, 3))
                 suspects = self._suspects(rows, ascent, labels[rows], step)
-                broken = self._verified(points, labels, keys, suspects, step)
+                broken = self.judge.broken(points, labels, keys, suspects, step)
                 defended[broken], kept[broken] = False, points[broken]
                 if step < num_steps:
                     gradient = np.asarray(ascent.gradient)
@@ -125,7 +68,7 @@ class Trial:
             path.append(defended.copy())
         kept[defended] = points[defended]
         share = num_zero / np.maximum(num_looks, 1)
-        return _Course(np.stack(path), kept, losses, share)
+        return Course(np.stack(path), kept, losses, _last_rise(losses), share)
 
     def _look(
         self,
@@ -136,7 +79,7 @@ class Trial:
         step: int,
     ) -> Ascent:
         """What the attack sees of some images; a broken chain shows it no way up."""
-        noise = self._noise(tf.gather(keys, rows), Use.ASCENT, step)
+        noise = self.judge.noise(tf.gather(keys, rows), Use.ASCENT, step)
         ascent = self.ascent(tf.constant(labels[rows]))
         seen = ascent(tf.constant(points[rows]), noise)
         is_finite = tf.math.is_finite(seen.gradient)
@@ -149,69 +92,20 @@ class Trial:
 
         An attack that transfers sees nothing of the defence: its last images count.
         """
-        attack = self.config.attack
-        if attack.gradient == "transfer":
-            return rows if step == attack.num_steps else rows[:0]
-        return rows[_largest(ascent.logits) != labels]
-
-    def _verified(
-        self,
-        points: np.ndarray,
-        labels: np.ndarray,
-        keys: tf.Tensor,
-        rows: np.ndarray,
-        step: int,
-    ) -> np.ndarray:
-        """Those of the images that the defended classifier gets wrong once more."""
-        if not len(rows):
-            return rows
-        noise = self._noise(tf.gather(keys, rows), Use.VERIFICATION, step)
-        return rows[self._verdicts(points[rows], noise) != labels[rows]]
-
-    def _verdicts(self, images: np.ndarray, noise: tf.Tensor) -> np.ndarray:
-        return self._predictions(images, noise, self.config.defense.num_replicates)
-
-    def _predictions(
-        self, images: np.ndarray, noise: tf.Tensor, num_replicates: int
-    ) -> np.ndarray:
-        return _largest(self.scores(tf.constant(images), noise, num_replicates))
-
-    def _noise(self, keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
-        """Seeds [n, 2] of chains; fixed noise is the same for whatever comes."""
-        if self.config.defense.noise == "fresh":
-            return _fresh(keys, use, step)
-        fixed = keyed_noise.fold_in(self.key[None], Use.FIXED)
-        return tf.repeat(fixed, len(keys), axis=0)
-
-    def _starts(self, images: np.ndarray, keys: tf.Tensor) -> np.ndarray:
-        """Random points of the balls, each drawn with the key of its image."""
-        one = self._balls(1)
-        return np.concatenate(
-            [
-                one.random_start(image[None], seed)
-                for image, seed in zip(images, _fresh(keys, Use.START), strict=True)
-            ]
-        )
+        if self.attack.gradient == "transfer":
+            return rows if step == self.attack.num_steps else rows[:0]
+        return rows[largest(ascent.logits) != labels]
 
     def _moved(
         self, points: np.ndarray, images: np.ndarray, gradient: np.ndarray
     ) -> np.ndarray:
         """The points after a step of ascent inside their balls."""
-        around = self._balls(len(points))
-        step = pixels.from_255ths(self.config.attack.step_size)
+        around = self.judge.balls(len(points))
+        step = pixels.from_255ths(self.attack.step_size)
         return around.project(around.ascend(points, gradient, step), images).numpy()
 
-    def _balls(self, n: int) -> balls.Ball:
-        settings = self.config.ball
-        radius = pixels.from_255ths(settings.epsilon)
-        return balls.ball(settings.norm, tf.fill([n], radius))
 
-
-def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
-    return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
-
-
-def _largest(scores: tf.Tensor) -> np.ndarray:
-    """The class of the largest score, int64 [n]; -1 where one is not finite."""
-    values = np.asarray(scores)
-    return np.where(np.isfinite(values).all(1), values.argmax(1), -1)
+def _last_rise(losses: np.ndarray) -> np.ndarray:
+    """By how much losses [m, n] rose in the last tenth of the steps, [n]."""
+    tenth = max(1, len(losses) // 10)
+    return losses[-1] - losses[max(len(losses) - 1 - tenth, 0)]

@@ -23,6 +23,11 @@ def pixel_moments(images: np.ndarray) -> Moments:
     )
 
 
+def pixel_distance(samples: np.ndarray, reference: Moments) -> float:
+    """The Frechet distance of images [n, H, W, C], clipped to [-1, 1], to moments."""
+    return frechet_distance(pixel_moments(np.clip(samples, -1.0, 1.0)), reference)
+
+
 def measure_pixels(
     samples: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
@@ -47,9 +52,7 @@ def measure_pixels(
     if not finite.all():
         return figures | {"num_not_finite": int(np.sum(~finite))}
     samples = np.clip(samples, -1.0, 1.0)
-    figures["frechet_pixel"] = frechet_distance(
-        pixel_moments(samples), pixel_moments(images)
-    )
+    figures["frechet_pixel"] = pixel_distance(samples, pixel_moments(images))
     classes = np.unique(labels)
     labelled = classes.min() >= 0 and len(classes) > 1
     if samples[0].size <= MOST_CLASS_DIMENSIONS and labelled:

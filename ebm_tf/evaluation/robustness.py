@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# What numbers in results mean.
+UNITS = {"lengths": "255ths of the pixel range", "accuracies": "fractions"}
+
 # The 97.5 % point of the standard normal distribution.
 _POINT = 1.959963984540054
 
@@ -24,6 +27,19 @@ def interval(num_right: int, num: int) -> list[float]:
     return [low, high]
 
 
+def chance_of_at_least(count: int, num: int, share: float) -> float:
+    """The probability of `count` or more among `num`, each of them by a share alone.
+
+    It is a tail of the binomial distribution.
+    """
+
+    def chance(k: int) -> float:
+        ways = math.lgamma(num + 1) - math.lgamma(k + 1) - math.lgamma(num - k + 1)
+        return math.exp(ways + k * math.log(share) + (num - k) * math.log1p(-share))
+
+    return 1.0 - math.fsum(chance(k) for k in range(count))
+
+
 def accuracy(name: str, right: np.ndarray) -> dict[str, Any]:
     """The share of right answers, bool [n], under a name, and its interval."""
     num_right, num = int(right.sum()), len(right)
@@ -33,7 +49,11 @@ def accuracy(name: str, right: np.ndarray) -> dict[str, Any]:
 def curve(
     radii: Sequence[float], breaking: np.ndarray, natural: np.ndarray
 ) -> list[dict[str, Any]]:
-    """Accuracy at each radius, with its interval.
+    """Accuracy at each radius, with its interval; it never rises with the radius.
+
+    What breaks an image in a small ball lies in every larger one too, so that an image
+    counts as broken from its smallest radius on, whatever an attack at a larger one
+    happened to find.
 
     Args:
       radii: at which images were attacked.

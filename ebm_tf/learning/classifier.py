@@ -17,6 +17,8 @@ from ebm_tf.robust_objectives import Predictions
 Metrics = dict[str, tf.Tensor]
 # Images -> logits of the network in training mode.
 PredictFn = Callable[[tf.Tensor], tf.Tensor]
+# What predicts -> the loss, and the predictions that it was computed from.
+ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Predictions]]
 
 
 class ClassifierBatch(NamedTuple):
@@ -60,7 +62,7 @@ class Differentiated(NamedTuple):
 def differentiate(
     model: keras.Model,
     weights: Sequence[tf.Tensor],
-    objective: Callable[[PredictFn], tuple[tf.Tensor, Predictions]],
+    objective: ObjectiveFn,
 ) -> Differentiated:
     """The gradients of an objective at given weights; the network stays as it is.
 
@@ -102,26 +104,12 @@ def make_step(
       attack: makes the attacked images.
       weight_perturbation: moves the weights to where gradients are taken.
     """
-    model = classifier.model
 
     def step(state: ClassifierState, batch: ClassifierBatch, seed: tf.Tensor):
         images, labels = batch
         attacked = None if attack is None else attack(images, labels, seed)
-
-        def objective(predict: PredictFn) -> tuple[tf.Tensor, Predictions]:
-            predictions = Predictions(
-                None if isinstance(settings, Sat) else predict(images),
-                None if attacked is None else predict(attacked),
-            )
-            losses = robust_objectives.per_image(
-                settings,
-                predictions,
-                labels,
-                update=state.update,
-                batch_mean=_mean_of_all,
-            )
-            return tf.reduce_mean(losses), predictions
-
+        objective = _objective(settings, batch, attacked, state.update)
+        model = classifier.model
         weights = [tf.identity(v.value) for v in model.trainable_variables]
         if weight_perturbation is not None:
             proxy = differentiate(model, weights, objective)
@@ -142,6 +130,31 @@ def make_step(
         return ClassifierState(state.update + 1), metrics, outputs
 
     return step
+
+
+def _objective(
+    settings: Objective,
+    batch: ClassifierBatch,
+    attacked: tf.Tensor | None,
+    update: tf.Tensor,
+) -> ObjectiveFn:
+    """The mean loss of a replica's batch, which looks at what it needs to see."""
+
+    def objective(predict: PredictFn) -> tuple[tf.Tensor, Predictions]:
+        predictions = Predictions(
+            None if isinstance(settings, Sat) else predict(batch.images),
+            None if attacked is None else predict(attacked),
+        )
+        losses = robust_objectives.per_image(
+            settings,
+            predictions,
+            batch.labels,
+            update=update,
+            batch_mean=_mean_of_all,
+        )
+        return tf.reduce_mean(losses), predictions
+
+    return objective
 
 
 def _over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:

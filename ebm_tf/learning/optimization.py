@@ -46,7 +46,9 @@ def learned(settings: Optimizer | Sgd, build: Callable[[], keras.Model]) -> Lear
             **averaging,
         )
     else:
-        optimizer = OPTIMIZERS[settings.name](learning_rate=rate, **averaging)
+        betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+        own = betas if settings.name == "adam" else {}
+        optimizer = OPTIMIZERS[settings.name](learning_rate=rate, **own, **averaging)
     optimizer.build(model.trainable_variables)
     return Learned(model, optimizer, settings.max_grad_norm, build())
 

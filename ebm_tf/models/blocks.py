@@ -1,6 +1,6 @@
 """Layers and small functions that several networks share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +12,8 @@ from ebm_tf.models.attention import SelfAttention
 
 Layout = TypeVar("Layout")
 
+# The part of the moving statistics that a training step keeps.
+BATCH_NORM_MOMENTUM = 0.99
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 _ONE_PIXEL_AROUND = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
@@ -30,15 +32,27 @@ def layout_for(layouts: Mapping[int, Layout], image_size: int, network: str) -> 
     return layouts[image_size]
 
 
+def _as_it_is(layer: layers.Layer) -> layers.Layer:
+    return layer
+
+
 @dataclass(frozen=True)
 class LayerKit:
     """Puts layers of one dtype policy and one activation on symbolic images [B,H,W,C].
 
     The policy is handed to every layer: the global one of Keras is never touched.
+
+    Attributes:
+      policy: of every layer.
+      activation: name of a Keras activation.
+      initializer: of the kernels of 3x3 convolutions, as Keras names it.
+      wrap: what is done with every layer that has a kernel.
     """
 
     policy: str
     activation: str = "relu"
+    initializer: Any = "glorot_uniform"
+    wrap: Callable[[layers.Layer], layers.Layer] = _as_it_is
 
     def activate(self, images: Any, name: str) -> Any:
         """Applies the activation."""
@@ -46,16 +60,25 @@ class LayerKit:
 
     def conv(self, images: Any, filters: int, name: str) -> Any:
         """Applies a padded 3x3 convolution."""
-        layer = layers.Conv2D(filters, 3, padding="same", name=name, dtype=self.policy)
-        return layer(images)
+        layer = layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            kernel_initializer=self.initializer,
+            name=name,
+            dtype=self.policy,
+        )
+        return self.wrap(layer)(images)
 
     def pointwise(self, images: Any, filters: int, name: str) -> Any:
         """Applies a 1x1 convolution."""
-        return layers.Conv2D(filters, 1, name=name, dtype=self.policy)(images)
+        layer = layers.Conv2D(filters, 1, name=name, dtype=self.policy)
+        return self.wrap(layer)(images)
 
     def conv_mean_pool(self, images: Any, filters: int, name: str) -> Any:
         """Applies a padded 3x3 convolution and a 2x2 mean pool."""
-        return ConvMeanPool(filters, name=name, dtype=self.policy)(images)
+        layer = ConvMeanPool(filters, self.initializer, name=name, dtype=self.policy)
+        return self.wrap(layer)(images)
 
     def mean_pool(self, images: Any, name: str) -> Any:
         """Takes means of 2x2 pixels; an odd row or column at the end is dropped."""
@@ -72,11 +95,18 @@ class LayerKit:
         )
         return layer(images)
 
-    def batch_norm(self, images: Any, epsilon: float, name: str) -> Any:
-        """Applies batch normalisation, synchronised over replicas."""
+    def batch_norm(
+        self, images: Any, epsilon: float, name: str, *, affine: bool = True
+    ) -> Any:
+        """Applies batch normalisation, synchronised over replicas.
+
+        It has a scale and an offset of each channel where it is `affine`.
+        """
         layer = layers.BatchNormalization(
-            momentum=0.99,
+            momentum=BATCH_NORM_MOMENTUM,
             epsilon=epsilon,
+            center=affine,
+            scale=affine,
             synchronized=True,
             name=name,
             dtype=self.policy,
@@ -124,10 +154,16 @@ class ConvMeanPool(layers.Layer):
     Images [B,H,W,C] with even H and W -> [B,H/2,W/2,filters].
     """
 
-    def __init__(self, filters: int, **kwargs: Any) -> None:
-        """Sets the number of output channels."""
+    def __init__(
+        self,
+        filters: int,
+        initializer: Any = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
+        """Sets the number of output channels, and what the kernel begins with."""
         super().__init__(**kwargs)
         self.filters = filters
+        self.initializer = initializer
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the 3x3 kernel and the bias.
@@ -140,7 +176,7 @@ class ConvMeanPool(layers.Layer):
             raise ValueError(f"Expected even sides, got images of {height}x{width}.")
         self.kernel = self.add_weight(
             shape=(3, 3, channels, self.filters),
-            initializer="glorot_uniform",
+            initializer=self.initializer,
             name="kernel",
         )
         self.bias = self.add_weight(

@@ -13,6 +13,7 @@ from ebm_tf.models import (
     resnet,
     small_cnn,
     sngan,
+    sngan_discriminator,
     wide_resnet,
 )
 
@@ -57,8 +58,32 @@ class GeneratorSettings(Protocol):
         ...
 
     @property
+    def num_classes(self) -> int | None:
+        """Classes that can be chosen of a generator with classes."""
+        ...
+
+    @property
     def batch_norm_epsilon(self) -> float | None:
         """Added to the variances of batch normalisation."""
+        ...
+
+
+class DiscriminatorSettings(Protocol):
+    """What chooses a discriminator; None stands for the published value."""
+
+    @property
+    def architecture(self) -> str:
+        """A key of `DISCRIMINATORS`."""
+        ...
+
+    @property
+    def width(self) -> int | None:
+        """Channels of the narrowest block."""
+        ...
+
+    @property
+    def spectral_norm(self) -> bool:
+        """Whether every layer is divided by its largest singular value."""
         ...
 
 
@@ -87,7 +112,7 @@ class ClassifierSettings(Protocol):
 
 
 class GeneratorEntry(NamedTuple):
-    """The model of a generator and, by latent size, what draws its latents."""
+    """The model of a generator and what draws its latents, by their settings."""
 
     model: Callable[..., keras.Model]
     latent_prior: Callable[..., latents.LatentsFn]
@@ -98,8 +123,21 @@ ENERGIES: Mapping[str, Callable[..., keras.Model]] = {
     "biggan": biggan.energy,
 }
 
+DISCRIMINATORS: Mapping[str, Callable[..., keras.Model]] = {
+    "sngan": sngan_discriminator.discriminator,
+}
+
+
+def _normal_latents(
+    latent_size: int = 128, num_classes: int | None = None
+) -> latents.LatentsFn:
+    if num_classes is None:
+        return latents.standard_normal(latent_size)
+    return latents.standard_normal_with_class(latent_size, num_classes)
+
+
 GENERATORS: Mapping[str, GeneratorEntry] = {
-    "sngan": GeneratorEntry(sngan.generator, latents.standard_normal),
+    "sngan": GeneratorEntry(sngan.generator, _normal_latents),
     "biggan": GeneratorEntry(biggan_generators.generator, latents.truncated_normal),
     "biggan_conditional": GeneratorEntry(
         biggan_generators.conditional_generator, latents.truncated_normal_with_class
@@ -138,9 +176,37 @@ def build_generator(
     choices = _given(
         width=settings.width,
         latent_size=settings.latent_size,
+        num_classes=settings.num_classes,
         batch_norm_epsilon=settings.batch_norm_epsilon,
     )
     return entry.model(image_size, channels, dtype=dtype, **choices)
+
+
+def build_discriminator(
+    settings: DiscriminatorSettings,
+    image_size: int,
+    channels: int,
+    dtype: str,
+    *,
+    num_classes: int | None = None,
+) -> keras.Model:
+    """Builds the discriminator that `settings` name.
+
+    It maps images [B,H,W,C] to scores [B,1], or images and their classes int32 [B]
+    where there are classes.
+
+    Raises:
+      ConfigError: if the architecture is unknown or cannot have these images.
+    """
+    model = _entry(DISCRIMINATORS, settings.architecture, "a discriminator")
+    return model(
+        image_size,
+        channels,
+        num_classes=num_classes,
+        spectral_norm=settings.spectral_norm,
+        dtype=dtype,
+        **_given(width=settings.width),
+    )
 
 
 def build_classifier(
@@ -170,7 +236,8 @@ def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:
       ConfigError: if the architecture is unknown.
     """
     entry = _entry(GENERATORS, settings.architecture, "a generator")
-    return entry.latent_prior(**_given(latent_size=settings.latent_size))
+    choices = _given(latent_size=settings.latent_size, num_classes=settings.num_classes)
+    return entry.latent_prior(**choices)
 
 
 def _entry(catalogue: Mapping[str, T], architecture: str, kind: str) -> T:

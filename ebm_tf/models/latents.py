@@ -30,6 +30,18 @@ def standard_normal(latent_size: int = 128) -> LatentsFn:
     return draw
 
 
+def classes_of(latents: tf.Tensor) -> tf.Tensor:
+    """The classes int32 [B] of latents [B,D+1] that `with_classes` made."""
+    return tf.cast(tf.round(latents[:, -1]), tf.int32)
+
+
+def standard_normal_with_class(
+    latent_size: int = 128, num_classes: int = NUM_CLASSES
+) -> LatentsFn:
+    """The same with a uniformly random class in a last column: [n,latent_size+1]."""
+    return _with_class(standard_normal(latent_size), num_classes)
+
+
 def truncated_normal(latent_size: int = 128, truncation: float = 1.0) -> LatentsFn:
     """Standard normals cut at 2 and scaled (Brock et al., 2019): [n,latent_size]."""
 
@@ -43,12 +55,14 @@ def truncated_normal_with_class(
     latent_size: int = 128, truncation: float = 1.0
 ) -> LatentsFn:
     """The same with a uniformly random class in a last column: [n,latent_size+1]."""
-    draw_vectors = truncated_normal(latent_size, truncation)
+    return _with_class(truncated_normal(latent_size, truncation), NUM_CLASSES)
 
+
+def _with_class(draw_vectors: LatentsFn, num_classes: int) -> LatentsFn:
     def draw(n: int, seed: tf.Tensor) -> tf.Tensor:
         vector_seed, class_seed = tf.unstack(tf.random.split(seed, 2))
         classes = tf.random.stateless_uniform(
-            [n], class_seed, maxval=NUM_CLASSES, dtype=tf.int32
+            [n], class_seed, maxval=num_classes, dtype=tf.int32
         )
         return with_classes(draw_vectors(n, vector_seed), classes)
 

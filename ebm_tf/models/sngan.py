@@ -6,9 +6,10 @@ The energies carry no spectral normalisation (Hill et al., 2022).
 from typing import Any, NamedTuple
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from ebm_tf.models.blocks import LayerKit, layer_kit, layout_for, mean_energy
+from ebm_tf.models.conditional_norm import NormFn, batch_norm, conditional_batch_norm
 
 
 class EnergyLayout(NamedTuple):
@@ -70,29 +71,39 @@ def energy(
     kit = layer_kit(dtype, activation)
     width = width or layout.width
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = _stem(images, width, kit)
+    x = stem(images, width, kit)
     for index, multiple in enumerate(layout.multiples[1:], start=1):
-        block = _pooling_block if index < layout.num_pools else _flat_block
+        block = pooling_block if index < layout.num_pools else flat_block
         x = block(x, width * multiple, f"block{index + 1}", kit)
     energies = mean_energy(kit.activate(x, "final_activation"))
     return keras.Model(images, energies, name=f"sngan_energy_{image_size}")
 
 
-def _stem(images: Any, filters: int, kit: LayerKit) -> Any:
+def stem(images: Any, filters: int, kit: LayerKit) -> Any:
+    """The first block, which pools: images [B,H,W,C] -> [B,H/2,W/2,filters]."""
     x = kit.conv(images, filters, "stem_conv_1")
     x = kit.activate(x, "stem_activation")
     x = kit.conv_mean_pool(x, filters, "stem_conv_2")
     return x + _pooled_shortcut(images, filters, "stem", kit)
 
 
-def _pooling_block(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
-    x = _first_half(inputs, filters, name, kit)
+def pooling_block(
+    inputs: Any, filters: int, name: str, kit: LayerKit, *, hidden: int | None = None
+) -> Any:
+    """A block that pools: [B,H,W,C] -> [B,H/2,W/2,filters].
+
+    Between its convolutions there are `hidden` channels, or `filters` if None.
+    """
+    x = _first_half(inputs, hidden or filters, name, kit)
     x = kit.conv_mean_pool(x, filters, f"{name}_conv_2")
     return x + _pooled_shortcut(inputs, filters, name, kit)
 
 
-def _flat_block(inputs: Any, filters: int, name: str, kit: LayerKit) -> Any:
-    x = _first_half(inputs, filters, name, kit)
+def flat_block(
+    inputs: Any, filters: int, name: str, kit: LayerKit, *, hidden: int | None = None
+) -> Any:
+    """A block that does not pool: [B,H,W,C] -> [B,H,W,filters]; `hidden` as above."""
+    x = _first_half(inputs, hidden or filters, name, kit)
     x = kit.conv(x, filters, f"{name}_conv_2")
     if inputs.shape[-1] == filters:
         return x + inputs
@@ -117,6 +128,7 @@ def generator(
     *,
     width: int | None = None,
     latent_size: int = 128,
+    num_classes: int | None = None,
     batch_norm_epsilon: float = 1e-3,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -126,13 +138,16 @@ def generator(
       image_size: side of the images: 8, 16, 32, 64 or 128.
       channels: channels of the images.
       width: channels of the last up-sampling block; None is the published width.
-      latent_size: length of a latent.
+      latent_size: length of a latent without its class.
+      num_classes: classes that the blocks have scales and offsets for (Miyato and
+        Koyama, 2018); none if None.
       batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
-      A model from latents [B,latent_size] to float32 images [B,H,W,C] in [-1,1]. Its
-      batch normalisation is synchronised over replicas and obeys the `training` of
+      A model from latents [B,latent_size] to float32 images [B,H,W,C] in [-1,1]; with
+      classes a last column of the latents holds them as whole numbers. Its batch
+      normalisation is synchronised over replicas and obeys the `training` of
       the call.
 
     Raises:
@@ -142,10 +157,19 @@ def generator(
     kit = layer_kit(dtype)
     width = width or layout.width
     first, *rest = (width * multiple for multiple in layout.multiples)
-    latents = keras.Input((latent_size,), name="latents")
-    x = _unfold(latents, first, kit.policy)
+    latents: Any = keras.Input(
+        (latent_size + (num_classes is not None),), name="latents"
+    )
+    if num_classes is None:
+        vectors, norm = latents, batch_norm(batch_norm_epsilon, kit)
+    else:
+        vectors = latents[:, :latent_size]
+        classes = ops.cast(ops.round(latents[:, latent_size]), "int32")
+        one_hot = ops.one_hot(classes, num_classes)
+        norm = conditional_batch_norm(one_hot, batch_norm_epsilon, kit)
+    x = _unfold(vectors, first, kit.policy)
     for index, filters in enumerate(rest, start=2):
-        x = _up_block(x, filters, f"block{index}", batch_norm_epsilon, kit)
+        x = _up_block(x, filters, f"block{index}", norm, kit)
     x = kit.batch_norm(x, batch_norm_epsilon, "final_bn")
     x = kit.activate(x, "final_activation")
     x = layer_kit("float32").conv(x, channels, "final_conv")
@@ -160,14 +184,12 @@ def _unfold(latents: Any, filters: int, policy: str) -> Any:
     return layers.Permute((2, 3, 1), name="latent_channels_last", dtype=policy)(x)
 
 
-def _up_block(
-    inputs: Any, filters: int, name: str, epsilon: float, kit: LayerKit
-) -> Any:
-    x = kit.batch_norm(inputs, epsilon, f"{name}_bn_1")
+def _up_block(inputs: Any, filters: int, name: str, norm: NormFn, kit: LayerKit) -> Any:
+    x = norm(inputs, f"{name}_bn_1")
     x = kit.activate(x, f"{name}_activation_1")
     x = kit.upsample(x, f"{name}_upsample", "bilinear")
     x = kit.conv(x, filters, f"{name}_conv_1")
-    x = kit.batch_norm(x, epsilon, f"{name}_bn_2")
+    x = norm(x, f"{name}_bn_2")
     x = kit.activate(x, f"{name}_activation_2")
     x = kit.conv(x, filters, f"{name}_conv_2")
     # Interpolation and a 1x1 convolution commute: convolved first, it costs a quarter.

@@ -14,6 +14,7 @@ import tqdm
 
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.loop import Action, Moment
+from ebm_tf.runtime.waiting_files import growing_folder
 from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
 from ebm_tf.runtime.workspace import Workspace
 
@@ -99,7 +100,10 @@ def _line(place: str, means: Mapping[str, float], pace: str) -> str:
         "energy",
         "drift_norm",
         "grad_norm",
+        "discriminator_loss",
         "generator_loss",
+        "score_data",
+        "score_samples",
     )
     parts = [f"{name} {means[name]:.4g}" for name in shown if name in means]
     return "  ".join([place, *parts, pace])
@@ -159,4 +163,5 @@ def save_network_once(workspace: Workspace, role: str, model: keras.Model) -> Ac
 
 def summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
     """What writes the run's folder for TensorBoard."""
-    return tf.summary.create_file_writer(os.path.join(workspace.folder, "tensorboard"))
+    folder = os.path.join(workspace.folder, "tensorboard")
+    return tf.summary.create_file_writer(growing_folder(folder))

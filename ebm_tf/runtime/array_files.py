@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.workspace import replace_file
+from ebm_tf.runtime.cloud_files import fetched, replace_file
 
 # What numpy raises for a file that is cut short, empty or no archive at all.
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -32,7 +32,11 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
       RunError: if it is missing or damaged.
     """
     try:
-        with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
+        with (
+            fetched(path) as local,
+            tf.io.gfile.GFile(local, "rb") as file,
+            np.load(file) as stored,
+        ):
             return {name: stored[name] for name in stored.files}
     except (*_DAMAGE, tf.errors.OpError) as error:
         reason = " ".join(str(getattr(error, "message", error)).split())

@@ -17,9 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.workspace import replace_file, told_as_run_error
+from ebm_tf.runtime.cloud_files import (
+    fetched,
+    make_folder,
+    names_in,
+    replace_file,
+    told_as_run_error,
+)
 
 CHUNK = 1 << 20
+ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 
 
 class _HashingWriter(io.RawIOBase):
@@ -51,9 +58,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints that were written whole, in rising order."""
-        if not tf.io.gfile.exists(self.folder):
-            return []
-        names = tf.io.gfile.listdir(self.folder)
+        names = names_in(self.folder)
         return sorted(int(n[:-5]) for n in names if n.endswith(".json"))
 
     def save(self, step: int, arrays: Iterable[tuple[str, Any]]) -> None:
@@ -64,14 +69,15 @@ class Checkpoints:
             checkpoints are as they were.
         """
         path = self._path(step, "npz")
-        with told_as_run_error(path):
-            tf.io.gfile.makedirs(self.folder)
+        with told_as_run_error(path, ADVICE):
+            make_folder(self.folder)
             with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
                 writer = _HashingWriter(file)
                 _write_arrays(writer, arrays)
             tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
             manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
-            replace_file(self._path(step, "json"), json.dumps(manifest))
+            text = json.dumps(manifest)
+            replace_file(self._path(step, "json"), text, advice=ADVICE)
         for old in self.steps()[: -self.keep]:
             self.remove(old)
 
@@ -91,10 +97,11 @@ class Checkpoints:
         try:
             with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
                 manifest = json.loads(file.read())
-            if _digest(path) != (manifest["size"], manifest["sha256"]):
-                raise ValueError("size or hash differ")
-            with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
-                return {name: stored[name] for name in stored.files}
+            with fetched(path) as local:
+                if _digest(local) != (manifest["size"], manifest["sha256"]):
+                    raise ValueError("size or hash differ")
+                with tf.io.gfile.GFile(local, "rb") as file, np.load(file) as stored:
+                    return {name: stored[name] for name in stored.files}
         except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"The checkpoint {path} is damaged: {error}.") from error
 

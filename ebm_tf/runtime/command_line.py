@@ -1,7 +1,7 @@
 """The flags that every executable takes."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from absl import flags
 
@@ -57,6 +57,7 @@ def parse(arguments: Sequence[str]) -> Options:
     except flags.Error as error:
         raise ConfigError(f"{error} (--help lists the flags)") from error
     given = values.flag_values_dict()
+    _check_values(given)
     assignments = [
         f"{setting}={given[flag]}"
         for flag, setting in SHORTHANDS.items()
@@ -71,6 +72,21 @@ def parse(arguments: Sequence[str]) -> Options:
         verbose=given["verbose"],
         help=given["help"],
     )
+
+
+def _check_values(given: Mapping[str, Any]) -> None:
+    """Tells of a flag without its value, for which the next flag was taken.
+
+    Raises:
+      ConfigError: if there is one.
+    """
+    for flag, values in given.items():
+        for value in values if isinstance(values, list) else [values]:
+            if isinstance(value, str) and value.startswith("--"):
+                raise ConfigError(
+                    f"Expected a value after --{flag}, got the flag {value} "
+                    "(--help lists the flags)."
+                )
 
 
 def usage(program: str) -> str:

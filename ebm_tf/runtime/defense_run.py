@@ -9,8 +9,8 @@ import tensorflow as tf
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.evaluation import reliability
-from ebm_tf.evaluation.defense_protocol import Record
-from ebm_tf.evaluation.robustness import accuracy
+from ebm_tf.evaluation.defense_judge import Record
+from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.runtime import actions, figures
 from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.defense_session import DefenseSession, open_defense_session
@@ -85,18 +85,17 @@ def _task(session: DefenseSession) -> Task:
     nothing = [tf.zeros([])] * session.replicas.num_local
 
     def step(state: Any, batch: tuple, _: tf.Tensor) -> Any:
-        images, labels, positions = batch
-        record = session.trial.run(images, labels, positions)
+        record = session.trial.run(*batch)
         metrics = {
             "natural_accuracy": float(record.defended[0].mean()),
             "attacked_accuracy": float(record.defended[-1].mean()),
         }
-        return state, metrics, (images, labels, record)
+        return state, metrics, (*batch, record)
 
     def batches(start: int) -> Iterator[tuple]:
         first = start * session.config.batch
         for images, labels in session.batches(start):
-            yield images, labels, np.arange(first, first + len(images), dtype=np.int32)
+            yield images, labels, session.positions[first : first + len(images)]
             first += len(images)
 
     return Task(
@@ -112,24 +111,25 @@ def _keep_record(workspace: Workspace) -> Action:
     """Writes what became of the images of a batch."""
 
     def keep(moment: Moment) -> None:
-        images, labels, record = moment.outputs
-        save_arrays(
-            _record_path(workspace, moment.step), **_arrays(images, labels, record)
-        )
+        save_arrays(_record_path(workspace, moment.step), **_arrays(*moment.outputs))
 
     return keep
 
 
-def _arrays(images: np.ndarray, labels: np.ndarray, record: Record) -> Arrays:
+def _arrays(
+    images: np.ndarray, labels: np.ndarray, positions: np.ndarray, record: Record
+) -> Arrays:
     """The published arrays by their published names, and some more."""
     return {
         "class_path": record.defended.astype(np.float32),
         "ims_orig": images,
         "ims_adv": record.images,
         "labs": labels,
+        "positions": positions,
         "natural_predictions": record.natural_predictions,
         "final_predictions": record.final_predictions,
         "losses": record.losses,
+        "last_rise": record.last_rise,
         "zero_gradient": record.zero_gradient,
     }
 
@@ -173,15 +173,13 @@ def _figures(config: DefenseMeasurement, records: Arrays) -> dict[str, Any]:
 
 def _outcome(records: Arrays) -> tuple[np.ndarray, Arrays]:
     """The attack on the images that were right, as its evidence is told."""
-    path, losses = records["class_path"] > 0, records["losses"]
+    path = records["class_path"] > 0
     chosen = np.flatnonzero(path[0])
-    broken, last = ~path[-1, chosen], losses[-1, chosen]
-    tenth = max(1, len(losses) // 10)
-    before = losses[max(len(losses) - 1 - tenth, 0), chosen]
+    broken = ~path[-1, chosen]
     return chosen, {
         "broken": broken,
         "claimed": broken,
-        "info_loss_last_rise": last - before,
+        "info_loss_last_rise": records["last_rise"][chosen],
         "info_zero_gradient": records["zero_gradient"][chosen],
     }
 
@@ -192,6 +190,7 @@ def _facts(session: DefenseSession) -> dict[str, Any]:
     return {
         "data": config.data.name,
         "split": config.data.split,
+        "subset": config.subset,
         "ball": to_mapping(config.ball),
         "attack": to_mapping(config.attack),
         "defense": to_mapping(config.defense),
@@ -201,6 +200,7 @@ def _facts(session: DefenseSession) -> dict[str, Any]:
         "weights": session.weights,
         "weights_kind": config.weights_kind,
         "seed": config.seed,
+        "units": UNITS,
     }
 
 
@@ -210,7 +210,10 @@ def _show(session: DefenseSession, records: Arrays, workspace: Workspace) -> Non
     figures.save_curves(
         workspace.path("plots", "defended.png"),
         {session.config.name: (range(-1, len(shares) - 1), shares.tolist())},
-        labels=("step of the attack; -1: natural images", "share still defended"),
+        labels=(
+            "step or climb of the attack; -1: natural images",
+            "share still defended",
+        ),
     )
     path = records["class_path"] > 0
     broken = np.flatnonzero(path[0] & ~path[-1])[:MOST_PICTURED]

@@ -9,16 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import purified_gradients
-from ebm_tf.attacks.purified_gradients import Estimator, averaged_cross_entropy
+from ebm_tf.attacks.purified_gradients import (
+    Estimator,
+    averaged_cross_entropy,
+    averaged_dlr,
+)
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
-from ebm_tf.config.defense import DefenseMeasurement
+from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack, PurifiedPgd
+from ebm_tf.config.parts import Data
 from ebm_tf.data.ordering import Source
-from ebm_tf.data.pipelines import images_in_order, num_images
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.pipelines import images_in_order
 from ebm_tf.defenses.purification import purification, purification_gradient
 from ebm_tf.defenses.voting import replicate_logits, vote
 from ebm_tf.errors import DataError, WeightsError
+from ebm_tf.evaluation.defense_judge import Judge
 from ebm_tf.evaluation.defense_protocol import Trial
+from ebm_tf.evaluation.purified_auto_attack import AutoTrial
 from ebm_tf.kernels import Kernel
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models import pretrained
@@ -26,7 +32,9 @@ from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
+from ebm_tf.runtime.attacked_images import open_attacked
 from ebm_tf.runtime.chain_chunks import chunked
+from ebm_tf.runtime.cloud_files import fetched
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.learned_energy import weight_files
@@ -34,6 +42,8 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import find_weights, load_weights
 from ebm_tf.sampling.langevin import DrawFn
 from ebm_tf.sampling.potentials import langevin_kernel, potential
+
+_KINDS = {PurifiedPgd: "", PurifiedAutoAttack: "AutoAttack rand, "}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +56,7 @@ class DefenseSession:
       models: the networks that purify; None where nothing does.
       classifier_model: what is defended.
       source: where natural images come from.
+      positions: int64 [n], theirs in the split, in rising order.
       weights: what the weights of every network are from, by role.
     """
 
@@ -54,6 +65,7 @@ class DefenseSession:
     models: EbmModels | None
     classifier_model: keras.Model
     source: Source
+    positions: np.ndarray
     weights: dict[str, str]
 
     @property
@@ -64,7 +76,7 @@ class DefenseSession:
     @property
     def num_images(self) -> int:
         """Natural images in all."""
-        return num_images(self.source, self.config.num_images)
+        return len(self.positions)
 
     def kernel(self, draw: DrawFn) -> Kernel:
         """The Langevin step with given noise."""
@@ -98,7 +110,7 @@ class DefenseSession:
         )
 
     @functools.cached_property
-    def trial(self) -> Trial:
+    def trial(self) -> Trial | AutoTrial:
         """The attack and the judge."""
         config, replicas = self.config, self.replicas
         attack, is_random = config.attack, config.defense.num_steps > 0
@@ -115,22 +127,27 @@ class DefenseSession:
             config.chunk,
         )
 
-        def ascent(labels: tf.Tensor) -> AscentFn:
-            return purified_gradients.expected(
+        def seeing(loss: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], AscentFn]:
+            return lambda labels: purified_gradients.expected(
                 estimator,
-                lambda logits: averaged_cross_entropy(logits, labels, attack.average),
+                lambda logits: loss(logits, labels, attack.average),
                 scores,
                 num_seen,
             )
 
-        def judge(images: tf.Tensor, seed: tf.Tensor, num_replicates: int) -> tf.Tensor:
+        def voted(images: tf.Tensor, seed: tf.Tensor, num_replicates: int) -> tf.Tensor:
             # Without noise all replicates are one.
             num = num_replicates if is_random else 1
             return scores(
                 replicate_logits(classify, images, seed, num, most_at_once=config.chunk)
             )
 
-        return Trial(config, ascent, judge, seeds.key(config.seed, Purpose.ATTACKS))
+        judge = Judge(config, voted, seeds.key(config.seed, Purpose.ATTACKS))
+        if isinstance(attack, PurifiedAutoAttack):
+            ascents = {"apgd_ce": averaged_cross_entropy, "apgd_dlr": averaged_dlr}
+            seen = {name: seeing(loss) for name, loss in ascents.items()}
+            return AutoTrial(attack, seen, judge)
+        return Trial(attack, seeing(averaged_cross_entropy), judge)
 
     def batches(self, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of images and labels in file order, from a batch on.
@@ -140,7 +157,7 @@ class DefenseSession:
         """
         config, size = self.config, self.config.batch
         images, labels = [], []
-        examples = images_in_order(self.source, config.data, limit=config.num_images)
+        examples = images_in_order(self.source, config.data)
         for index, (image, label) in enumerate(_one_by_one(examples)):
             if index < start * size:
                 continue
@@ -172,8 +189,9 @@ class DefenseSession:
             f"replicates, {defense.noise} noise; {config.chunk} chains at once"
         )
         yield (
-            f"attack: {attack.gradient}, {attack.num_steps} steps, "
-            f"{attack.num_replicates} replicates, {config.ball.norm} "
+            f"attack: {_KINDS[type(attack)]}{attack.gradient}, "
+            f"{attack.num_steps} steps, {attack.num_replicates} replicates, "
+            f"{config.ball.norm} "
             f"epsilon {config.ball.epsilon:g}/255"
         )
         count, source = self.num_images, self.source
@@ -193,7 +211,7 @@ def open_defense_session(config: DefenseMeasurement) -> DefenseSession:
     """
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.chunk)
-    source = open_source(config.data)
+    source, positions = open_attacked(config)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
         models = build_models(config) if config.defense.num_steps else None
@@ -203,18 +221,32 @@ def open_defense_session(config: DefenseMeasurement) -> DefenseSession:
     for role, path in weights.items():
         load_weights(by_role[role], path, role)
     weights["classifier"] = _load_classifier(config, classifier)
-    return DefenseSession(config, replicas, models, classifier, source, weights)
+    return DefenseSession(
+        config, replicas, models, classifier, source, positions, weights
+    )
 
 
 def _build(config: DefenseMeasurement) -> keras.Model:
     settings, data = config.classifier, config.data
     if isinstance(settings, PretrainedClassifier):
-        return pretrained.classifier(settings, data.image_size, data.channels)
+        return _pretrained(settings, data)
     if settings.weights:
         settings = learned_network(settings.weights, data) or settings
     return build_classifier(
         settings, data.image_size, data.channels, config.compute_dtype
     )
+
+
+def _pretrained(settings: PretrainedClassifier, data: Data) -> keras.Model:
+    """A classifier of Keras, whose reader of weights takes local files only."""
+    try:
+        with fetched(settings.weights) as local:
+            settings = dataclasses.replace(settings, weights=local)
+            return pretrained.classifier(settings, data.image_size, data.channels)
+    except tf.errors.OpError as error:
+        raise WeightsError(
+            f"Cannot read {settings.weights}: {error.message}"
+        ) from error
 
 
 def _load_classifier(config: DefenseMeasurement, model: keras.Model) -> str:

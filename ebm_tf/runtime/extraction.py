@@ -52,7 +52,7 @@ def _needed(settings: FeatureExtractor) -> str:
         what = {
             "inception_2015": "classify_image_graph_def.pb or inception-2015-12-05.tgz "
             "(models/image/imagenet/ of download.tensorflow.org)",
-            "classifier": "a weight file or a run folder",
+            "classifier": "a weight file, a run folder or release:NAME",
         }
         raise WeightsError(
             f"features.name={settings.name!r} needs weights: --set features.weights="

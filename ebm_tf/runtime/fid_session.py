@@ -33,14 +33,15 @@ class FidSession:
       config: the experiment.
       replicas: its devices.
       models: the networks that are sampled.
-      source: the images that samples are compared with.
+      source: the images that samples are compared with; None where nothing needs
+        a dataset.
       extractor: of their features.
     """
 
     config: SampleMeasurement
     replicas: Replicas
     models: EbmModels
-    source: Source
+    source: Source | None
     extractor: Extractor
 
     @property
@@ -183,8 +184,10 @@ def open_fid_session(config: SampleMeasurement) -> FidSession:
     replicas.batch_of_each(config.batch)
     if config.data.name == "generator":
         raise ConfigError("Expected data.name to be a dataset to compare with.")
-    source = open_source(config.data)
-    if config.start == "data":
+    # Published moments stand for the images, if no chain begins from these.
+    needs_data = config.reference is None or config.start == "data"
+    source = open_source(config.data) if needs_data else None
+    if source is not None and config.start == "data":
         num_batches(source, config.batch)  # raises where there is none
     extractor = open_extractor(config, replicas)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))

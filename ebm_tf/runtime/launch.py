@@ -76,7 +76,11 @@ def _launch(executable: str | None, options: Options) -> int:
         for line in module.describe(config):
             print(line, flush=True)
         return DONE
-    return _run(module, config, _workspace(config, saved, options))
+    workspace = _workspace(config, saved, options)
+    try:
+        return _run(module, config, workspace)
+    finally:
+        workspace.write_waiting()
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:

@@ -2,13 +2,13 @@
 
 import os
 
-import tensorflow as tf
-
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
+from ebm_tf.runtime.cloud_files import exists
+from ebm_tf.runtime.releases import located
 from ebm_tf.runtime.weights import SUFFIX
 from ebm_tf.runtime.workspace import CONFIG, read_config
 
@@ -20,7 +20,7 @@ def learned_network(source: str, data: Data) -> ClassifierNetwork | None:
     would be wrong without a word.
 
     Args:
-      source: a run folder, or a weight file.
+      source: a run folder, ``release:NAME`` or a weight file.
       data: the images that it shall classify.
 
     Returns:
@@ -29,10 +29,10 @@ def learned_network(source: str, data: Data) -> ClassifierNetwork | None:
     Raises:
       ConfigError: if the run did not learn a classifier of such images.
     """
-    run = source
+    run = source = located(source)
     if source.endswith(SUFFIX):
         run = os.path.dirname(os.path.dirname(source))
-    if not tf.io.gfile.exists(os.path.join(run, CONFIG)):
+    if not exists(os.path.join(run, CONFIG)):
         return None
     learned = read_config(run, EXPERIMENTS)
     if not isinstance(learned, ClassifierTraining):

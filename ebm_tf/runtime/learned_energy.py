@@ -4,8 +4,6 @@ import dataclasses
 import os
 from collections.abc import Iterable
 
-import tensorflow as tf
-
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import differing_fields
@@ -14,6 +12,8 @@ from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.splits import overlap
 from ebm_tf.errors import ConfigError, WeightsError
+from ebm_tf.runtime.cloud_files import exists
+from ebm_tf.runtime.releases import located
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
 from ebm_tf.runtime.workspace import CONFIG, read_config
 
@@ -46,7 +46,7 @@ def weight_files(
         elif config.weights is None:
             raise WeightsError(
                 f"The {role} of {config.name} needs weights: --set weights=RUN, "
-                f"the folder of the run that learned it, or --set "
+                f"the folder of the run that learned it or release:NAME, or --set "
                 f"{role}.weights=FILE."
             )
         elif config.weights.endswith(SUFFIX):
@@ -95,11 +95,11 @@ def seen_before(config: DefenseMeasurement) -> list[str]:
 
 def _has_config(run: str) -> bool:
     """Whether it is a whole run folder, and not weights alone."""
-    return tf.io.gfile.exists(os.path.join(run, CONFIG))
+    return exists(os.path.join(located(run), CONFIG))
 
 
 def _learned(run: str) -> EbmExperiment:
-    learned = read_config(run, EXPERIMENTS)
+    learned = read_config(located(run), EXPERIMENTS)
     if not isinstance(learned, EbmExperiment):
         raise ConfigError(
             f"{run} is a run of {learned.executable}.py and did not learn an energy."

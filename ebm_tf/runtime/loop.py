@@ -218,6 +218,7 @@ class Loop:
         return position
 
     def _save(self, position: Position) -> None:
+        self.workspace.write_waiting()  # metrics are there up to every checkpoint
         arrays = to_arrays(position, self.task.modules, self.replicas)
         self.checkpoints.save(position.step, arrays)
 

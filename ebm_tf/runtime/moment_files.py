@@ -11,7 +11,7 @@ import tensorflow as tf
 from ebm_tf.errors import DataError
 from ebm_tf.evaluation.frechet import Moments, from_covariance
 from ebm_tf.runtime.array_files import save_arrays
-from ebm_tf.runtime.workspace import told_as_run_error
+from ebm_tf.runtime.cloud_files import make_folder, told_as_run_error
 
 # Relative to the largest entry; sums in float32 differ by less.
 ASYMMETRY = 1e-5
@@ -32,7 +32,7 @@ def save_moments(path: str, moments: Moments) -> None:
     if moments.count is not None:
         arrays["count"] = moments.count
     with told_as_run_error(path):
-        tf.io.gfile.makedirs(os.path.dirname(path) or ".")
+        make_folder(os.path.dirname(path) or ".")
     save_arrays(path, **arrays)
 
 

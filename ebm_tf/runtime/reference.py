@@ -6,9 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
 from ebm_tf import pixels
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.ordering import Source
@@ -17,7 +14,8 @@ from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.features import Extractor
 from ebm_tf.evaluation.frechet import Moments
 from ebm_tf.evaluation.summaries import Summary, published, summarize
-from ebm_tf.runtime.array_files import save_arrays
+from ebm_tf.runtime.array_files import load_arrays, save_arrays
+from ebm_tf.runtime.cloud_files import make_folder
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.extraction import extracted
 from ebm_tf.runtime.moment_files import load_moments
@@ -29,7 +27,7 @@ FORMAT = 1  # to be raised where the same images would get other features
 
 def summary_of_reference(
     config: SampleMeasurement,
-    source: Source,
+    source: Source | None,
     extractor: Extractor,
     replicas: Replicas,
     workspace: Workspace,
@@ -37,7 +35,7 @@ def summary_of_reference(
     """What samples are compared with, and what it is, for people to read.
 
     The summary of a dataset is kept beside the runs, under a key of everything that
-    determines it.
+    determines it. Published moments need no dataset, so the source may be None.
 
     Raises:
       DataError: if published moments are missing or damaged.
@@ -51,6 +49,8 @@ def summary_of_reference(
                 f"the features {extractor.name} have {extractor.size}."
             )
         return published(moments), config.reference
+    if source is None:
+        raise ValueError("Without a file of moments it takes a dataset.")
     count = num_images(source, config.num_reference)
     name = f"{config.data.name}, split {config.data.split}, {count:,} images"
     path = _cache_path(config, source, extractor, workspace)
@@ -89,7 +89,7 @@ def _cache_path(
 
 def _save(path: str, summary: Summary) -> None:
     whole = summary.whole
-    tf.io.gfile.makedirs(os.path.dirname(path))
+    make_folder(os.path.dirname(path))
     save_arrays(
         path,
         mu=whole.mean,
@@ -102,9 +102,9 @@ def _save(path: str, summary: Summary) -> None:
 def _load(path: str) -> Summary | None:
     """What was kept; None where nothing was, or it is damaged and made again."""
     try:
-        with tf.io.gfile.GFile(path, "rb") as file, np.load(file) as stored:
-            moments = Moments(int(stored["count"]), stored["mu"], stored["sigma"])
-            return Summary([moments], [], stored["vectors"])
+        stored = load_arrays(path)
+        moments = Moments(int(stored["count"]), stored["mu"], stored["sigma"])
+        return Summary([moments], [], stored["vectors"])
     # A damaged archive fails in too many ways to list.
     except Exception:
         return None

@@ -1,6 +1,7 @@
 """The smallest radius that breaks each image."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,12 +9,30 @@ import numpy as np
 BreaksFn = Callable[[str, np.ndarray, np.ndarray], np.ndarray]
 
 
+UNTRIED = -1
+
+
+class Breaking(NamedTuple):
+    """At which of m radii n images break.
+
+    Attributes:
+      smallest: float64 [n], the first radius that broke each image: 0 where the natural
+        image is misclassified, infinite where no radius broke it.
+      found: int8 [m, n], what the attack at each radius itself found: 1 where it broke
+        the image, 0 where it did not, -1 where it was not tried, because the image was
+        broken before.
+    """
+
+    smallest: np.ndarray
+    found: np.ndarray
+
+
 def radii_of_breaking(
     breaks: BreaksFn,
     right: np.ndarray,
     radii: Sequence[float],
     known: Mapping[float, np.ndarray],
-) -> np.ndarray:
+) -> Breaking:
     """The first of several radii at which each image breaks.
 
     An image that a small ball has broken is broken in every larger one, so it is not
@@ -24,20 +43,19 @@ def radii_of_breaking(
       right: bool [n], whether the natural images are classified rightly.
       radii: in 255ths, rising from above 0.
       known: bool [n] for radii at which all that are right were attacked before.
-
-    Returns:
-      float64 [n]: 0 where the natural image is misclassified, infinite where no radius
-      broke it.
     """
-    breaking = np.where(right, np.inf, 0.0)
-    for radius in radii:
-        chosen = np.flatnonzero(np.isinf(breaking))
+    smallest = np.where(right, np.inf, 0.0)
+    found = np.full([len(radii), len(right)], UNTRIED, np.int8)
+    for row, radius in enumerate(radii):
         if radius in known:
+            chosen = np.flatnonzero(right)
             broken = known[radius][chosen]
         else:
+            chosen = np.flatnonzero(np.isinf(smallest))
             broken = breaks(f"radius_{radius}", chosen, np.full(len(chosen), radius))
-        breaking[chosen[broken]] = radius
-    return breaking
+        found[row, chosen] = broken
+        smallest[chosen[broken]] = np.minimum(smallest[chosen[broken]], radius)
+    return Breaking(smallest, found)
 
 
 def bisected(
@@ -50,7 +68,7 @@ def bisected(
 
     Args:
       breaks: attacks images.
-      breaking: [n], of `radii_of_breaking`.
+      breaking: [n], the smallest radii of `radii_of_breaking`.
       radii: the radii that it was found among.
       num_bisections: halvings for each image.
 

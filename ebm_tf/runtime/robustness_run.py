@@ -15,11 +15,14 @@ from ebm_tf.evaluation.verdicts import (
     natural_verdicts,
     own_accuracy,
 )
-from ebm_tf.runtime import figures
 from ebm_tf.runtime.array_files import save_arrays
 from ebm_tf.runtime.attack_batches import AttackBatches, Outcome
+from ebm_tf.runtime.robustness_curve import (
+    after_smaller_radii,
+    by_radius,
+    figures_by_radius,
+)
 from ebm_tf.runtime.robustness_figures import save_attacked
-from ebm_tf.runtime.robustness_radii import bisected, radii_of_breaking
 from ebm_tf.runtime.robustness_session import (
     RobustnessSession,
     open_robustness_session,
@@ -57,14 +60,18 @@ def run(config: RobustnessMeasurement, workspace: Workspace) -> dict[str, Any]:
     natural, again = stages.natural("natural"), stages.natural("natural_again")
     verdicts = natural_verdicts(images, natural["broken"], natural["prediction"])
     verdicts, outcomes = _attacked(stages, verdicts, workspace)
-    results = _accuracies(session, verdicts)
-    results |= _distances(verdicts, outcomes)
-    results |= _by_radius(stages, verdicts, workspace)
+    radii = by_radius(stages, verdicts) if config.curve or config.median else None
+    if radii is not None:
+        verdicts = after_smaller_radii(verdicts, radii)
+    results = _accuracies(session, verdicts) | _distances(verdicts, outcomes)
+    if radii is not None:
+        results |= figures_by_radius(stages, verdicts, radii, workspace)
     results |= _reliability(session, outcomes, natural["logits"], again["logits"])
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
     if workspace.is_chief:
-        _keep_record(workspace, batches, verdicts, natural["prediction"])
+        record = {"positions": session.positions} | (radii.arrays() if radii else {})
+        _keep_record(workspace, batches, verdicts, natural["prediction"], record)
         _show_some(workspace, batches, verdicts, natural["prediction"])
     return results | _facts(session)
 
@@ -84,9 +91,11 @@ def _facts(session: RobustnessSession) -> dict[str, Any]:
     return {
         "data": config.data.name,
         "split": config.data.split,
+        "subset": config.subset,
         **{name: value and to_mapping(value) for name, value in settings.items()},
         "weights": session.weights,
         "seed": config.seed,
+        "units": robustness.UNITS,
     }
 
 
@@ -140,32 +149,6 @@ def _distances(verdicts: Verdicts, outcomes: Outcomes) -> dict[str, Any]:
     }
 
 
-def _by_radius(
-    stages: Stages, verdicts: Verdicts, workspace: Workspace
-) -> dict[str, Any]:
-    """The accuracy under PGD at several radii, and the median radius."""
-    config, results = stages.session.config, {}
-    if not (config.curve or config.median):
-        return results
-    breaks = stages.breaks("pgd")
-    known = {config.ball.epsilon: verdicts.broken["pgd"]}
-    radii = sorted({*config.curve, config.ball.epsilon} - {0.0})
-    breaking = radii_of_breaking(breaks, verdicts.right, radii, known)
-    if config.curve:
-        rows = robustness.curve([0.0, *radii], breaking, verdicts.right)
-        results["curve"] = rows
-        if workspace.is_chief:
-            figures.save_curves(
-                workspace.path("plots", "accuracy_by_epsilon.png"),
-                {config.name: ([0.0, *radii], [row["accuracy"] for row in rows])},
-                labels=(f"{config.ball.norm} radius in 255ths", "accuracy under PGD"),
-            )
-    if config.median:
-        found = bisected(breaks, breaking, radii, config.num_bisections)
-        results |= robustness.median_radius(found, radii[-1])
-    return results
-
-
 def _reliability(
     session: RobustnessSession,
     outcomes: Outcomes,
@@ -188,8 +171,9 @@ def _keep_record(
     batches: AttackBatches,
     verdicts: Verdicts,
     predictions: np.ndarray,
+    more: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes what became of every image."""
+    """Writes what became of every image, and more arrays by name."""
     save_arrays(
         workspace.path(RECORD),
         natural=batches.images,
@@ -199,6 +183,7 @@ def _keep_record(
         adversarial_predictions=verdicts.predictions,
         attacks=np.array(verdicts.names),
         broken_by=verdicts.broken_by,
+        **more,
     )
 
 

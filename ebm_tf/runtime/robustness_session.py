@@ -13,11 +13,11 @@ from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import open_source
 from ebm_tf.errors import DataError, WeightsError
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.protocols import AttackFn, Classifier
+from ebm_tf.runtime.attacked_images import open_attacked
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.weights import SUFFIX, find_weights, load_weights, weights_of_run
@@ -35,6 +35,7 @@ class RobustnessSession:
       model: the classifier.
       weights: the file that its weights are from.
       source: where the natural images come from.
+      positions: int64 [n], theirs in the split, in rising order.
     """
 
     config: RobustnessMeasurement
@@ -42,6 +43,7 @@ class RobustnessSession:
     model: keras.Model
     weights: str
     source: Source
+    positions: np.ndarray
 
     @property
     def classifier(self) -> Classifier:
@@ -62,7 +64,7 @@ class RobustnessSession:
           DataError: if a label is none of the classes.
         """
         config, source = self.config, self.source
-        images, labels = load_images(source, config.data, limit=config.num_images)
+        images, labels = load_images(source, config.data)
         num_classes = self.model.output_shape[-1]
         if labels.min() < 0 or labels.max() >= num_classes:
             raise DataError(
@@ -101,8 +103,7 @@ class RobustnessSession:
         yield f"classifier: {model.name}, {model.count_params():,} parameters"
         yield f"weights of the classifier: {self.weights}"
         yield f"attacks: {', '.join(self.attacks) or 'none'}"
-        count = min(self.config.num_images or source.num_examples, source.num_examples)
-        yield f"data: {count:,} images of {source.name}, {source.origin}"
+        yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
 
 
 def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
@@ -113,7 +114,7 @@ def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
     """
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.batch)
-    source = open_source(config.data)
+    source, positions = open_attacked(config)
     named = config.classifier.weights or config.weights
     learned = learned_network(named, config.data) if named else None
     path, settings = weight_file(config), learned or config.classifier
@@ -125,7 +126,7 @@ def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
             config.compute_dtype,
         )
     load_weights(model, path, ROLE)
-    return RobustnessSession(config, replicas, model, path, source)
+    return RobustnessSession(config, replicas, model, path, source, positions)
 
 
 def weight_file(config: RobustnessMeasurement) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 from ebm_tf import pixels
 from ebm_tf.runtime.attack_batches import AttackBatches, Outcome, Stage
 from ebm_tf.runtime.attack_pieces import PieceFn, attacking, compiled, judging
-from ebm_tf.runtime.robustness_radii import BreaksFn
 from ebm_tf.runtime.robustness_session import RobustnessSession
 
 
@@ -37,16 +36,25 @@ class Stages:
         epsilon = np.full(len(chosen), radius)
         return self._outcome(Stage(name, self._attacks[name], chosen, epsilon))
 
-    def breaks(self, name: str) -> BreaksFn:
-        """Whether the named attack breaks images in balls of their own."""
-        run = self._attacks[name]
+    def in_balls(
+        self,
+        attack: str,
+        name: str,
+        chosen: np.ndarray,
+        radii: np.ndarray,
+        *kept: str,
+    ) -> Outcome:
+        """Runs an attack in a ball of its own around each chosen image.
 
-        def attacked(name: str, chosen: np.ndarray, radii: np.ndarray) -> np.ndarray:
-            epsilon = pixels.from_255ths(1.0) * radii
-            stage = Stage(name, run, chosen, epsilon, kept=("broken",))
-            return self._outcome(stage)["broken"]
-
-        return attacked
+        Args:
+          attack: its name.
+          name: of the stage.
+          chosen: int64 [m], positions of the images.
+          radii: float [m], in 255ths.
+          *kept: names of the outcomes that are wanted.
+        """
+        epsilon = pixels.from_255ths(1.0) * radii
+        return self._outcome(Stage(name, self._attacks[attack], chosen, epsilon, kept))
 
     def _outcome(self, stage: Stage) -> Outcome:
         nothing = {

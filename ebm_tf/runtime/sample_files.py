@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 
 import numpy as np
-import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.array_files import load_arrays, save_arrays
+from ebm_tf.runtime.cloud_files import names_in
 from ebm_tf.runtime.workspace import Workspace
 
 FOLDER = "samples"
@@ -36,10 +36,7 @@ def save_samples(
 
 def saved_steps(folder: str) -> list[int]:
     """The numbers of Langevin steps of which a run has samples."""
-    path = os.path.join(folder, FOLDER)
-    if not tf.io.gfile.isdir(path):
-        return []
-    names = [name.rstrip("/") for name in tf.io.gfile.listdir(path)]
+    names = names_in(os.path.join(folder, FOLDER))
     return sorted(int(name) for name in names if name.isdigit())
 
 
@@ -50,8 +47,7 @@ def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]
       RunError: if there are none, or a file is damaged.
     """
     path = os.path.join(folder, FOLDER, f"{num_steps:08d}")
-    names = sorted(tf.io.gfile.listdir(path)) if tf.io.gfile.isdir(path) else []
-    names = [name for name in names if name.endswith(".npz")]
+    names = [name for name in names_in(path) if name.endswith(".npz")]
     if not names:
         raise RunError(f"{folder} has no samples after {num_steps} Langevin steps.")
     for name in names:

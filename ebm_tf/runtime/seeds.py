@@ -19,6 +19,9 @@ class Purpose(enum.IntEnum):
     VALIDATION = 7
     TEST = 8
     ATTACKS = 9
+    STATISTICS = 10
+    PICTURES = 11
+    SUBSET = 12
 
 
 def key(seed: int, purpose: Purpose) -> tf.Tensor:

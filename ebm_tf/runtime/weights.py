@@ -12,7 +12,9 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.workspace import CONFIG, told_as_run_error
+from ebm_tf.runtime.cloud_files import exists, names_in, upload_file
+from ebm_tf.runtime.releases import located
+from ebm_tf.runtime.workspace import CONFIG
 
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
@@ -33,25 +35,25 @@ def save_weights(model: keras.Model, path: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, f"model{SUFFIX}")
         model.save_weights(local)
-        with told_as_run_error(path):
-            tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
-            tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+        upload_file(local, path)
 
 
 def find_weights(source: str, role: str) -> str:
     """The weight file that a setting means.
 
     Args:
-      source: a weight file, or a run folder: the weights of the role that it has
-        selected are meant, else its newest averaged ones.
+      source: a weight file, a run folder or ``release:NAME``: of the latter the
+        weights of the role that were selected are meant, else the newest averaged
+        ones.
       role: "energy", "generator" or "classifier".
 
     Raises:
       WeightsError: if there is none.
     """
-    if source.endswith(SUFFIX) and tf.io.gfile.exists(source):
+    source = located(source)
+    if source.endswith(SUFFIX) and exists(source):
         return source
-    selected = tf.io.gfile.exists(_selected(source, role))
+    selected = exists(_selected(source, role))
     return weights_of_run(source, role, kind="selected" if selected else "averaged")
 
 
@@ -61,7 +63,7 @@ def weights_of_run(
     """The weight file of a network in a run folder.
 
     Args:
-      run: the folder.
+      run: the folder, or ``release:NAME``.
       role: of the network in that run; one that did not learn has one file.
       kind: "averaged", "raw", or "selected" by a measurement while it was learned.
       step: updates that it had made; the newest if None, and for "selected" ones.
@@ -69,32 +71,51 @@ def weights_of_run(
     Raises:
       WeightsError: if there is none.
     """
+    run = located(run)
     folder = os.path.join(run, FOLDER)
     if not _is_run(run):
         raise WeightsError(
-            f"No weights at {run}: expected a file *{SUFFIX} or a run folder."
+            f"No weights at {run}: expected a file *{SUFFIX}, a run folder or "
+            "release:NAME."
         )
     frozen = os.path.join(folder, weights_name(role))
-    if tf.io.gfile.exists(frozen):
+    if exists(frozen):
         return frozen
     selected = _selected(run, role)
-    if kind == "selected" and step is None and tf.io.gfile.exists(selected):
+    if kind == "selected" and step is None and exists(selected):
         return selected
     steps = saved_steps(run, role, kind=kind)
     if not steps or step not in (None, *steps):
-        when = "yet" if step is None else f"at update {step}"
+        when = "" if step is None else f" at update {step}"
+        there = ", ".join(newest_weights(run)) or "none at all"
         raise WeightsError(
-            f"The run {run} holds no {kind} weights of its {role} {when}."
+            f"The run {run} holds no {kind} weights of its {role}{when}; the newest "
+            f"that it holds: {there}."
         )
     return os.path.join(folder, weights_name(_infix(role, kind), step or steps[-1]))
 
 
 def saved_steps(run: str, role: str, *, kind: str = "averaged") -> list[int]:
-    """The numbers of updates after which a run has saved a network."""
-    folder = os.path.join(run, FOLDER)
+    """The numbers of updates after which a run, or a release, has saved a network."""
     pattern = re.compile(rf"{_infix(role, kind)}_(\d+){re.escape(SUFFIX)}")
-    files = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
-    return sorted(int(m[1]) for name in files if (m := pattern.fullmatch(name)))
+    names = _names(located(run))
+    return sorted(int(m[1]) for name in names if (m := pattern.fullmatch(name)))
+
+
+def newest_weights(run: str) -> list[str]:
+    """The names of the newest weight files of every role and kind in a run folder."""
+    pattern = re.compile(rf"(.+?)(_\d+)?{re.escape(SUFFIX)}")
+    newest: dict[str, str] = {}
+    for name in sorted(_names(run), key=lambda name: (len(name), name)):
+        if match := pattern.fullmatch(name):
+            newest[match[1]] = name
+    return sorted(newest.values())
+
+
+def _names(run: str) -> list[str]:
+    """What lies in the folder of weights."""
+    folder = os.path.join(run, FOLDER)
+    return names_in(folder)
 
 
 def _infix(role: str, kind: str) -> str:
@@ -107,7 +128,7 @@ def _selected(run: str, role: str) -> str:
 
 
 def _is_run(folder: str) -> bool:
-    return tf.io.gfile.exists(os.path.join(folder, CONFIG)) or tf.io.gfile.isdir(
+    return exists(os.path.join(folder, CONFIG)) or tf.io.gfile.isdir(
         os.path.join(folder, FOLDER)
     )
 

@@ -1,13 +1,12 @@
 """The folder of a run: every file that a run writes is written here."""
 
-import contextlib
 import dataclasses
 import datetime
 import itertools
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -15,7 +14,22 @@ import tqdm
 
 from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_json
 from ebm_tf.errors import RunError
+from ebm_tf.runtime.cloud_files import (
+    exists,
+    is_cloud,
+    make_folder,
+    names_in,
+    remove_folder,
+    replace_file,
+)
 from ebm_tf.runtime.environment import environment
+from ebm_tf.runtime.waiting_files import (
+    append_line,
+    forget_waiting,
+    read_lines,
+    replace_lines,
+    write_waiting,
+)
 
 CONFIG = "config.json"
 RESULTS = "results.json"
@@ -54,14 +68,13 @@ class Workspace:
     def path(self, *names: str) -> str:
         """The path of a file in this run, whose folder then exists."""
         path = os.path.join(self.folder, *names)
-        tf.io.gfile.makedirs(os.path.dirname(path))
+        make_folder(os.path.dirname(path))
         return path
 
     def write(self, name: str, content: str | bytes) -> None:
         """Writes a whole file, or leaves what was there."""
         if self.is_chief:
-            path = self.path(name)
-            replace_file(path, content)
+            replace_file(self.path(name), content)
 
     def log(self, message: str) -> None:
         """Prints a line and adds it to the log."""
@@ -70,27 +83,25 @@ class Workspace:
         tqdm.tqdm.write(message)  # above a progress bar, where there is one
         sys.stdout.flush()
         time = datetime.datetime.now().isoformat(sep=" ", timespec="seconds")
-        self._append(LOG, f"{time}  {message}\n")
+        append_line(self.path(LOG), f"{time}  {message}\n")
 
     def append_metrics(
         self, step: int, values: Mapping[str, float], *, name: str = METRICS
     ) -> None:
         """Adds a line of metrics to one of their files."""
         if self.is_chief:
-            self._append(name, json.dumps({"step": step, **values}) + "\n")
+            line = json.dumps({"step": step, **values}) + "\n"
+            append_line(self.path(name), line)
 
     def read_metrics(self, *, name: str = METRICS) -> list[dict[str, float]]:
         """The lines of a file of metrics; none where there is no file yet."""
-        path = os.path.join(self.folder, name)
-        if not tf.io.gfile.exists(path):
-            return []
-        with tf.io.gfile.GFile(path, "r") as file:
-            return [json.loads(line) for line in file.read().splitlines()]
+        lines = read_lines(os.path.join(self.folder, name))
+        return [json.loads(line) for line in lines]
 
-    def _append(self, name: str, line: str) -> None:
-        path = self.path(name)
-        with told_as_run_error(path), tf.io.gfile.GFile(path, "a") as file:
-            file.write(line)
+    def write_waiting(self) -> None:
+        """Writes logs and metrics that wait for it, as before a checkpoint."""
+        if self.is_chief:
+            write_waiting()
 
     def rewind_metrics(self, step: int) -> None:
         """Drops the metrics of later steps, which will be made again."""
@@ -99,14 +110,10 @@ class Workspace:
                 self._rewind(name, step)
 
     def _rewind(self, name: str, step: int) -> None:
-        path = self.path(name)
-        if not tf.io.gfile.exists(path):
-            return
-        with tf.io.gfile.GFile(path, "r") as file:
-            lines = file.read().splitlines(keepends=True)
+        lines = read_lines(os.path.join(self.folder, name))
         kept = [line for line in lines if _step_of(line) <= step]
         if len(kept) < len(lines):
-            self.write(name, "".join(kept))
+            replace_lines(self.path(name), kept)
 
     def results(self) -> dict[str, Any] | None:
         """The final figures, or None where the run is not finished."""
@@ -118,6 +125,7 @@ class Workspace:
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Writes the final figures, which make the run a finished one."""
+        self.write_waiting()
         self.write(RESULTS, json.dumps(results, indent=2) + "\n")
 
     def go_on(self, saved: Experiment, config: Experiment) -> bool:
@@ -150,17 +158,18 @@ class Workspace:
         """Deletes the folder of a run that never came to its first checkpoint."""
         if not self.is_chief or self.is_begun:
             return
-        tf.io.gfile.rmtree(self.folder)
+        forget_waiting(self.folder)
+        remove_folder(self.folder)
         parent = os.path.dirname(self.folder)
-        if not tf.io.gfile.listdir(parent):
-            tf.io.gfile.rmtree(parent)
+        if not names_in(parent):
+            remove_folder(parent)
 
     @property
     def is_begun(self) -> bool:
         """Whether there is a checkpoint to go on from, of the run or of a part."""
-        own = os.path.join(self.folder, CHECKPOINTS)
-        parts = os.path.join(self.folder, "*", CHECKPOINTS)
-        return tf.io.gfile.exists(own) or bool(tf.io.gfile.glob(parts))
+        names = names_in(self.folder)
+        parts = (os.path.join(self.folder, name, CHECKPOINTS) for name in names)
+        return CHECKPOINTS in names or any(map(tf.io.gfile.isdir, parts))
 
     def announce(self) -> None:
         """Prints the folder, as the last line of a program."""
@@ -173,35 +182,6 @@ def _step_of(line: str) -> float:
         return json.loads(line)["step"]
     except json.JSONDecodeError:  # a line that a kill cut short
         return float("inf")
-
-
-def replace_file(path: str, content: str | bytes) -> None:
-    """Writes a file whole: a kill leaves the old one or the new one."""
-    partial = f"{path}.partial"
-    mode = "w" if isinstance(content, str) else "wb"
-    with told_as_run_error(path):
-        with tf.io.gfile.GFile(partial, mode) as file:
-            file.write(content)
-        tf.io.gfile.rename(partial, path, overwrite=True)
-
-
-@contextlib.contextmanager
-def told_as_run_error(path: str) -> Iterator[None]:
-    """Turns the errors of writing a file, as on a full disk, into one line.
-
-    Raises:
-      RunError: if the file cannot be written.
-    """
-    try:
-        yield
-    except (tf.errors.OpError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error)
-        with contextlib.suppress(tf.errors.OpError, OSError):
-            tf.io.gfile.remove(f"{path}.partial")
-        raise RunError(
-            f"Cannot write {path}: {reason}. Earlier checkpoints are whole: make room, "
-            "then --resume."
-        ) from error
 
 
 def claim(output: str, config: Experiment, stamp: int) -> int:
@@ -223,9 +203,9 @@ def claim(output: str, config: Experiment, stamp: int) -> int:
 
 def _is_made(folder: str) -> bool:
     """Makes a folder that was not there; on a local disk no two runs both succeed."""
-    if "://" in folder:
+    if is_cloud(folder):
         new = not tf.io.gfile.exists(folder)
-        tf.io.gfile.makedirs(folder)
+        make_folder(folder)
         return new
     try:
         os.mkdir(folder)
@@ -278,9 +258,9 @@ def reopen(folder: str, worker: int = 0) -> Workspace:
     """The workspace of an earlier run.
 
     Raises:
-      RunError: if the folder is not that of a run.
+      RunError: if the folder is not that of a run, or cannot be looked at.
     """
-    if not tf.io.gfile.exists(os.path.join(folder, CONFIG)):
+    if not exists(os.path.join(folder, CONFIG)):
         raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
     return Workspace(folder.rstrip("/"), worker)
 

@@ -39,6 +39,28 @@ def test_all_attacks_are_sound_on_one_batch(norm, settings):
         assert_sound(classifier, norm, images, labels, epsilon, attacked)
 
 
+@pytest.mark.parametrize("name", ["apgd_t", "fab_t"])
+def test_targets_come_in_the_order_of_their_logits(name):
+    """One class alone can be reached: it takes as many targets as it has a rank."""
+    images, labels = tf.zeros([2, 4, 4, 1]), tf.zeros([2], tf.int64)
+    epsilon, order = tf.constant([0.5, 0.4]), [3, 1, 4, 2]  # 0.45 is needed
+    for rank, reached in enumerate(order, start=1):
+        logits = np.zeros(5, np.float32)
+        logits[order] = [-1.0, -2.0, -3.0, -4.0]
+        slopes = np.zeros(5, np.float32)
+        slopes[reached] = rank / 0.45
+
+        def classifier(images, logits=logits, slopes=slopes):
+            return logits + slopes * tf.reduce_mean(images, [1, 2, 3])[:, None]
+
+        for num_targets in {max(rank - 1, 1), rank}:
+            settings = dataclasses.replace(SMALL, num_targets=num_targets, num_steps=4)
+            attack = auto_attack(classifier, settings, Ball())[name]
+            attacked = attack(images, labels, epsilon, SEED)
+            expected = [num_targets >= rank, False]
+            np.testing.assert_array_equal(attacked.broken, expected)
+
+
 def test_what_broke_is_returned_at_once():
     num_calls = tf.Variable(0)
     inner, _, _ = linear(5)

@@ -89,10 +89,10 @@ def test_a_constant_means_what_it_means_in_the_paper(factor, enough):
 def test_constants_rise_tenfold_until_one_is_enough_and_are_halved_then(monkeypatch):
     tried = []
 
-    def descent(ascent, settings, images, labels, constant):
+    def descent(aim, settings, images, labels, constant):
         """Succeeds above 0.3 and 0.002, and never."""
         tried.append(constant.numpy())
-        begin = real(ascent, settings, images, labels, constant).init
+        begin = real(aim, settings, images, labels, constant).init
 
         def step(state, seed):
             least = tf.constant([0.3, 0.002, np.inf])
@@ -102,7 +102,9 @@ def test_constants_rise_tenfold_until_one_is_enough_and_are_halved_then(monkeypa
 
     real = module._descent
     monkeypatch.setattr(module, "_descent", descent)
-    settings = CarliniWagner(num_steps=1, num_constants=5, initial_constant=0.1)
+    settings = CarliniWagner(
+        num_steps=1, num_constants=5, initial_constant=0.1, num_targets=0
+    )
     attack = carlini_wagner(lambda images: images[:, 0, :2, 0], settings, L2)
     images, labels = tf.zeros([3, 4, 4, 1]), tf.zeros([3], tf.int64)
     attack(images, labels, tf.ones([3]), SEED)
@@ -115,6 +117,26 @@ def test_constants_rise_tenfold_until_one_is_enough_and_are_halved_then(monkeypa
         ],
         rtol=1e-6,
     )
+
+
+@pytest.mark.parametrize(("num_targets", "found"), [(0, 0.6), (1, 0.6), (2, 0.2)])
+def test_the_class_that_is_next_is_not_always_the_nearest(num_targets, found):
+    """Class 1 comes next, but rises slowly; class 2 rises steeply on the other side."""
+
+    def classifier(images):
+        pixel = images[:, 0, 0, 0]
+        slow, steep = 0.25 * tf.nn.relu(pixel) - 0.15, 5.0 * tf.nn.relu(-pixel) - 1.0
+        # So slowly that at the beginning it is the way that the search is sent.
+        return tf.stack([0 * pixel, slow + 0.02 * pixel - 0.012, steep], 1)
+
+    images, labels = tf.zeros([1, 2, 2, 1]), tf.zeros([1], tf.int64)
+    # A relu has no slope at 0; the image is a bit to the right of it.
+    images += 0.001
+    settings = CarliniWagner(
+        num_steps=300, num_constants=6, initial_constant=0.1, num_targets=num_targets
+    )
+    nearest = run(classifier, settings, images, labels).info["distance"]
+    np.testing.assert_allclose(nearest, [found], rtol=0.02)
 
 
 def test_gradients_that_are_no_numbers_do_not_stop_other_pixels():

@@ -19,7 +19,8 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
 from ebm_tf.config.parts import Data, Langevin
 from ebm_tf.defenses.voting import mean_logits, replicate_logits
-from ebm_tf.evaluation.defense_protocol import Record, Trial, Use
+from ebm_tf.evaluation.defense_judge import Judge, Record, Use
+from ebm_tf.evaluation.defense_protocol import Trial
 from ebm_tf.pixels import from_255ths
 
 SHAPE, NUM_CLASSES, NUM = (3, 3, 1), 3, 12
@@ -59,6 +60,7 @@ def classify(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 def trial_of(config: DefenseMeasurement, purify=defense) -> Trial:
     attack = config.attack
+    assert isinstance(attack, PurifiedPgd)
     is_transfer = attack.gradient == "transfer"
     estimator = transfer(classifier) if is_transfer else bpda(classifier, purify)
 
@@ -81,7 +83,7 @@ def trial_of(config: DefenseMeasurement, purify=defense) -> Trial:
             )
         )
 
-    return Trial(config, ascent, scores, KEY)
+    return Trial(attack, ascent, Judge(config, scores, KEY))
 
 
 def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -106,6 +108,7 @@ def alone(config: DefenseMeasurement, image, label, position):
         mean = logits_of(point, key, config.defense.num_replicates).mean(0)
         return mean.argmax() == label
 
+    assert isinstance(config.attack, PurifiedPgd)
     radius = from_255ths(config.ball.epsilon)
     around = ball(config.ball.norm, tf.constant([radius]))
     path = [verified(image, key_of(Use.NATURAL))]
@@ -185,7 +188,9 @@ def test_batches_and_neighbours_change_nothing(measured):
 
 def test_another_key_is_another_attack(measured):
     config, record = measured
-    other = dataclasses.replace(trial_of(config), key=tf.constant([5, 7]))
+    trial = trial_of(config)
+    judge = dataclasses.replace(trial.judge, key=tf.constant([5, 7]))
+    other = dataclasses.replace(trial, judge=judge)
     assert not np.allclose(other.run(*data()).images, record.images, atol=1e-3)
 
 
@@ -215,8 +220,8 @@ def test_fixed_noise_makes_the_defence_deterministic():
     # What looks broken is broken: verification sees what the attack saw.
     for row in np.flatnonzero(record.defended[0] & ~record.defended[-1]):
         point = record.images[row]
-        keyed = trial_of(config)._noise(tf.zeros([1, 2], tf.int32), Use.ASCENT, 3)
-        scores = trial_of(config).scores(point[None], keyed, 4)
+        keyed = trial_of(config).judge.noise(tf.zeros([1, 2], tf.int32), Use.ASCENT, 3)
+        scores = trial_of(config).judge.scores(point[None], keyed, 4)
         assert int(tf.argmax(scores[0])) != data()[1][row]
 
 

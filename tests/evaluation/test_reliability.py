@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from ebm_tf.evaluation.reliability import (
     Evidence,
-    black_box_share,
+    black_box_wins,
+    broken_without_gradients,
     gathered,
     logit_difference,
     looks_like_probabilities,
@@ -30,7 +32,7 @@ def raised(evidence: Evidence) -> set[str]:
         (Evidence(logit_difference=float("nan")), "random_logits"),
         (Evidence(looks_like_probabilities=True), "probabilities"),
         (Evidence(zero_gradient_share=0.001), "zero_gradients"),
-        (Evidence(black_box_share=0.01), "black_box_wins"),
+        (Evidence(num_black_box=6, num_images=1000), "black_box_wins"),
         (Evidence(rise=0.1), "still_rising"),
         (Evidence(num_disagreeing=1), "not_repeatable"),
     ],
@@ -40,7 +42,9 @@ def test_a_reason_raises_its_flag(evidence, flag):
 
 
 def test_no_reason_raises_none():
-    evidence = Evidence(logit_difference=1e-6, black_box_share=0.001, rise=1e-3)
+    evidence = Evidence(
+        logit_difference=1e-6, num_black_box=5, num_images=1000, rise=1e-3
+    )
     assert raised(evidence) == set()
 
 
@@ -74,8 +78,25 @@ def test_only_what_gradients_left_counts_for_the_black_box():
         "square": np.array([True, True, False, False]),
         "fab_t": np.array([False, False, True, False]),
     }
-    assert black_box_share(broken, ("square",)) == 0.25
-    assert black_box_share({}, ("square",)) == 0.0
+    assert broken_without_gradients(broken, ("square",)) == 1
+    assert broken_without_gradients({}, ("square",)) == 0
+
+
+@pytest.mark.parametrize(
+    ("num_images", "least"), [(20, 2), (360, 3), (1000, 6), (10_000, 29)]
+)
+def test_luck_does_not_explain_so_many(num_images, least):
+    """A binomial test at 5 %, by another implementation, and never one image."""
+    assert black_box_wins(least, num_images)
+    assert not black_box_wins(least - 1, num_images)
+    assert scipy.stats.binom.sf(least - 1, num_images, 2e-3) < 0.05
+    if least > 2:
+        assert scipy.stats.binom.sf(least - 2, num_images, 2e-3) >= 0.05
+
+
+def test_the_warning_tells_the_count():
+    found = reliability(Evidence(num_black_box=7, num_images=360))
+    assert "7 of the 360 images" in found["warnings"][0]
 
 
 def outcome(broken, **info):
@@ -108,7 +129,7 @@ def test_evidence_is_gathered_from_all_attacks():
     }
     found = gathered(outcomes, 8, is_random=False)
     assert found.zero_gradient_share == 2 / 8  # images 1 and 3
-    assert found.black_box_share == 1 / 8
+    assert (found.num_black_box, found.num_images) == (1, 8)
     assert found.rise == pytest.approx(0.2)
     assert found.num_disagreeing == 0
 
@@ -122,4 +143,4 @@ def test_verdicts_that_cannot_be_repeated_count_where_nothing_is_random():
 
 def test_attacks_on_nothing_say_nothing():
     outcomes = {"pgd": (np.arange(0), outcome(np.zeros(0, bool)))}
-    assert gathered(outcomes, 5, is_random=False) == Evidence()
+    assert gathered(outcomes, 5, is_random=False) == Evidence(num_images=5)

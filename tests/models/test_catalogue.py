@@ -22,7 +22,15 @@ class GeneratorNetwork:
     architecture: str = "sngan"
     width: int | None = None
     latent_size: int = 6
+    num_classes: int | None = None
     batch_norm_epsilon: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DiscriminatorNetwork:
+    architecture: str = "sngan"
+    width: int | None = None
+    spectral_norm: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +55,27 @@ def test_every_generator_takes_the_latents_of_its_prior(architecture):
     latents = catalogue.latent_prior(settings)(2, SEED)
     assert latents.shape[-1] == model.input_shape[-1]
     assert model(latents, training=False).shape == (2, 64, 64, 3)
+
+
+def test_classes_of_a_generator_come_from_its_settings():
+    settings = GeneratorNetwork(width=4, num_classes=3)
+    model = catalogue.build_generator(settings, 8, 1, "float32")
+    latents = catalogue.latent_prior(settings)(50, SEED)
+    assert latents.shape == (50, 7) and set(latents[:, -1].numpy()) == {0, 1, 2}
+    assert model(latents, training=False).shape == (50, 8, 8, 1)
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("spectral_norm", [True, False])
+def test_discriminators_can_be_built_from_settings(num_classes, spectral_norm):
+    settings = DiscriminatorNetwork(width=4, spectral_norm=spectral_norm)
+    model = catalogue.build_discriminator(
+        settings, 8, 1, "float32", num_classes=num_classes
+    )
+    images = tf.zeros([2, 8, 8, 1])
+    inputs = images if num_classes is None else [images, tf.constant([0, 2])]
+    assert model(inputs, training=False).shape == (2, 1)
+    assert bool(model.non_trainable_variables) == spectral_norm
 
 
 @pytest.mark.parametrize(

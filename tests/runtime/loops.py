@@ -74,7 +74,7 @@ def make_loop(
     save_every: int = 5,
     seed: int = 0,
 ) -> Loop:
-    os.makedirs(str(folder), exist_ok=True)
+    tf.io.gfile.makedirs(str(folder))
     return Loop(
         walk.task(),
         Replicas(strategy, jit=False),

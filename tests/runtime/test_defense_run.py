@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 
 from ebm_tf import attack
+from ebm_tf.config import core
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
+from ebm_tf.config.defense import (
+    DefenseMeasurement,
+    Purification,
+    PurifiedAutoAttack,
+    PurifiedPgd,
+)
 from ebm_tf.config.parts import Data, Langevin, Network
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
@@ -124,6 +130,7 @@ def test_a_run(weights, tmp_path):
     assert results["num_images"] == 10
     assert results["weights"] == weights
     assert results["attack"]["gradient"] == "bpda" and results["flags"]
+    assert results["units"]["lengths"] == "255ths of the pixel range"
     json.dumps(results)
     for name in ("plots/defended.png", "images/attacked.png"):
         assert (tmp_path / name).stat().st_size > 1000
@@ -185,7 +192,7 @@ def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch
     trial = defense_session.Trial.run
 
     def counted(self, images, labels, positions):
-        begun.append(int(positions[0]))
+        begun.append(opened(config).positions.tolist().index(positions[0]))
         return trial(self, images, labels, positions)
 
     monkeypatch.setattr(defense_session.Trial, "run", counted)
@@ -236,6 +243,36 @@ def test_without_a_defence_no_energy_is_needed(weights, tmp_path):
     assert "energy" not in text and "0 Langevin steps" in text
     # As many looks as images: replicates of what has no noise are one.
     assert record["class_path"].shape == (10, 10)
+
+
+@pytest.mark.usefixtures("own_labels")
+def test_auto_attack_on_what_is_random(weights, tmp_path):
+    settings = PurifiedAutoAttack(num_steps=2, num_replicates=3)
+    config = config_of(weights, num_images=6, attack=settings)
+    results, record = run(config, tmp_path)
+    assert record["class_path"].shape == (3, 6) and record["losses"].shape == (2, 6)
+    accuracies = [results["natural_accuracy"], results["robust_accuracy"]]
+    assert results["by_step"][::2] == pytest.approx(accuracies)
+    assert accuracies[0] >= results["by_step"][1] >= accuracies[1]
+    assert results["attack"] == core.to_mapping(settings)
+    right = record["class_path"][0] > 0
+    distance = np.abs(record["ims_adv"] - record["ims_orig"]).max((1, 2, 3))
+    assert (distance[right] > 0).all() and distance.max() <= 120 / 255 + 1e-6
+    text = "\n".join(attack.describe(config))
+    assert "attack: AutoAttack rand, bpda, 2 steps, 3 replicates" in text
+
+
+@pytest.mark.usefixtures("own_labels")
+def test_images_are_drawn_by_the_seed(weights, tmp_path):
+    config = config_of(weights)
+    _, record = run(config, tmp_path)
+    images, _ = load_images(open_source(config.data), config.data)
+    positions = record["positions"]
+    np.testing.assert_array_equal(positions, opened(config).positions)
+    assert len(set(positions)) == 10 and positions.max() > 20
+    np.testing.assert_array_equal(record["ims_orig"], images[positions])
+    first = opened(dataclasses.replace(config, subset="first"))
+    np.testing.assert_array_equal(first.positions, np.arange(10))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ebm_tf.evaluation.robustness import curve
 from ebm_tf.runtime.robustness_radii import bisected, radii_of_breaking
 
 RADII = (1.0, 2.0, 4.0, 8.0)
@@ -25,7 +26,7 @@ class Breaks:
 def test_the_first_radius_that_breaks():
     breaks = Breaks()
     found = radii_of_breaking(breaks, RIGHT, RADII, {})
-    assert found.tolist() == [0.0, 1.0, 1.0, 2.0, 4.0, 8.0, np.inf]
+    assert found.smallest.tolist() == [0.0, 1.0, 1.0, 2.0, 4.0, 8.0, np.inf]
     assert breaks.asked == [
         ("radius_1.0", [1, 2, 3, 4, 5, 6]),
         ("radius_2.0", [3, 4, 5, 6]),
@@ -34,11 +35,27 @@ def test_the_first_radius_that_breaks():
     ]
 
 
+def test_what_each_radius_found_is_kept_as_it_is():
+    """The attack at a known radius missed an image that a smaller ball had broken."""
+    right, radii = np.array([False, True, True, True]), (1.0, 2.0, 4.0)
+    known = {2.0: np.array([False, False, True, False])}
+    hits = {1.0: {1}, 4.0: {3}}
+
+    def breaks(name, chosen, balls):
+        return np.array([image in hits[balls[0]] for image in chosen])
+
+    found = radii_of_breaking(breaks, right, radii, known)
+    assert found.smallest.tolist() == [0.0, 1.0, 2.0, 4.0]
+    assert found.found.tolist() == [[-1, 1, 0, 0], [-1, 0, 1, 0], [-1, -1, -1, 1]]
+    counted = curve([0.0, *radii], found.smallest, right)
+    assert [row["accuracy"] for row in counted] == [0.75, 0.5, 0.25, 0.0]
+
+
 def test_what_is_known_is_not_asked():
     breaks = Breaks()
     known = {2.0: np.array([False, True, True, True, False, False, False])}
     found = radii_of_breaking(breaks, RIGHT, RADII, known)
-    assert found.tolist() == [0.0, 1.0, 1.0, 2.0, 4.0, 8.0, np.inf]
+    assert found.smallest.tolist() == [0.0, 1.0, 1.0, 2.0, 4.0, 8.0, np.inf]
     assert [name for name, _ in breaks.asked] == [
         "radius_1.0",
         "radius_4.0",
@@ -49,7 +66,7 @@ def test_what_is_known_is_not_asked():
 @pytest.mark.parametrize("num_bisections", [1, 4, 12])
 def test_halving_comes_to_the_true_radius(num_bisections):
     breaks = Breaks()
-    begun = radii_of_breaking(breaks, RIGHT, RADII, {})
+    begun = radii_of_breaking(breaks, RIGHT, RADII, {}).smallest
     found = bisected(breaks, begun, RADII, num_bisections)
     inside = np.isfinite(TRUE) & RIGHT
     width = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 4.0, 1.0]) / 2**num_bisections

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import Data
@@ -71,7 +72,11 @@ def everything(weights: str) -> RobustnessMeasurement:
         weights,
         auto_attack=SMALL,
         carlini_wagner=CarliniWagner(
-            num_steps=20, num_constants=3, learning_rate=0.1, initial_constant=1.0
+            num_steps=20,
+            num_constants=3,
+            learning_rate=0.1,
+            initial_constant=1.0,
+            num_targets=2,
         ),
         curve=(0.0, 12.75, EPSILON, 127.5),
         median=True,
@@ -95,7 +100,8 @@ def test_results(measured, learned):
     assert json.loads(json.dumps(results)) == results
     assert results["num_images"] == NUM_IMAGES and results["weights"] == learned
     names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "carlini_wagner"]
-    assert list(results["by_attack"]) == names
+    assert list(results["by_attack"]) == [*names, "pgd_smaller_radii"]
+    assert results["units"]["lengths"] == "255ths of the pixel range"
     for name in ("natural", "robust", "pgd", "apgd_ce"):
         share = results[f"{name}_accuracy"]
         expected = interval(round(share * NUM_IMAGES), NUM_IMAGES)
@@ -124,7 +130,10 @@ def test_accuracies_fall_in_order(measured):
 def test_the_record_bears_the_accuracies_out(measured, record, learned):
     """Its images are inside the ball, and the classifier itself errs at them."""
     results = measured[1]
-    images, labels = load_images(open_source(DATA), DATA, limit=NUM_IMAGES)
+    images, labels = load_images(open_source(DATA), DATA)
+    positions = record["positions"]
+    assert len(set(positions)) == NUM_IMAGES and positions.max() >= 2 * NUM_IMAGES
+    images, labels = images[positions], labels[positions]
     np.testing.assert_array_equal(record["natural"], images)
     np.testing.assert_array_equal(record["labels"], labels)
     model = build_classifier(NETWORK, 8, 1, "float32")
@@ -152,7 +161,7 @@ def test_the_curve_and_the_median(measured):
     values = list(curve.values())
     assert values == sorted(values, reverse=True)
     # What broke at a smaller radius counts as broken in the ball too.
-    assert curve[EPSILON] <= results["pgd_accuracy"]
+    assert results["robust_accuracy"] <= curve[EPSILON] <= results["pgd_accuracy"]
     low = max(radius for radius, value in curve.items() if value > 0.5)
     high = min(radius for radius, value in curve.items() if value <= 0.5)
     assert low <= results["median_radius"] <= high
@@ -160,6 +169,71 @@ def test_the_curve_and_the_median(measured):
     assert results["num_censored"] == round(curve[127.5] * NUM_IMAGES)
     # A ball of the largest difference d has images as far as sqrt(64) d.
     assert 0 < results["median_l2_distance"] < 8 * 255
+
+
+def test_the_record_of_radii(measured, record):
+    rows = {row["epsilon"]: row["accuracy"] for row in measured[1]["curve"]}
+    assert record["radii"].tolist() == [12.75, EPSILON, 127.5]
+    found, smallest = record["broken_at_radii"], record["smallest_radius"]
+    assert found.shape == (3, NUM_IMAGES) and set(np.unique(found)) <= {-1, 0, 1}
+    right = record["broken_by"] != 0
+    np.testing.assert_array_equal(found[0] >= 0, right)
+    for row, radius in enumerate(record["radii"]):
+        ever = (found[: row + 1] == 1).any(0)
+        assert rows[radius] == (right & ~ever).mean()
+        np.testing.assert_array_equal(right & (smallest <= radius), ever)
+
+
+def test_what_breaks_in_a_smaller_ball_is_not_robust(learned, tmp_path, monkeypatch):
+    """PGD that fails in the ball itself, and only there."""
+
+    def failing(classifier, settings, ball):
+        attack = pgd_attack(classifier, settings, ball)
+
+        def in_small_balls(images, labels, epsilon, seed):
+            small = epsilon < pixels.from_255ths(EPSILON) * 0.99
+            return attack(images, labels, tf.where(small, epsilon, 0.0), seed)
+
+        return in_small_balls
+
+    monkeypatch.setattr(robustness_session, "pgd_attack", failing)
+    config = measuring(learned, curve=(20.0,), pgd=Pgd(num_steps=5, step_size=8.0))
+    folder, results = measure(config, tmp_path)
+    assert results["pgd_accuracy"] == results["natural_accuracy"]
+    at_20, at_ball = (row["accuracy"] for row in results["curve"][1:])
+    assert at_20 == at_ball == results["robust_accuracy"] < results["pgd_accuracy"]
+    stored = arrays(folder)
+    name = stored["attacks"][stored["broken_by"].max()]
+    assert name == "pgd_smaller_radii"
+    assert not (stored["broken_at_radii"][1] == 1).any()
+    distance = np.abs(stored["adversarial"] - stored["natural"]).max((1, 2, 3))
+    inside = stored["broken_by"] == stored["broken_by"].max()
+    assert 0 < distance[inside].max() <= pixels.from_255ths(20.0) + 1e-6
+    wrong = stored["adversarial_predictions"] != stored["labels"]
+    np.testing.assert_array_equal(wrong, stored["broken_by"] >= 0)
+
+
+def test_images_are_drawn_by_the_seed(learned):
+    """Or are the first, where that is asked for; the description tells how many."""
+
+    def opened(**settings):
+        config = measuring(learned, **settings)
+        return robustness_session.open_robustness_session(config)
+
+    drawn = opened()
+    assert "data: 30 images" in "\n".join(drawn.describe())
+    np.testing.assert_array_equal(drawn.positions, opened().positions)
+    assert not np.array_equal(drawn.positions, opened(seed=1).positions)
+    first = opened(subset="first")
+    np.testing.assert_array_equal(first.positions, np.arange(NUM_IMAGES))
+    images, labels = load_images(open_source(DATA), DATA)
+    for session in (drawn, first):
+        some_images, some_labels = session.load_images()
+        np.testing.assert_array_equal(some_images, images[session.positions])
+        np.testing.assert_array_equal(some_labels, labels[session.positions])
+    for num_images in (None, 10_000):
+        everything = opened(num_images=num_images)
+        np.testing.assert_array_equal(everything.positions, np.arange(len(labels)))
 
 
 def test_what_a_measurement_leaves(measured):
@@ -216,10 +290,9 @@ def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
         np.testing.assert_array_equal(found[0][1][name], found[1][1][name])
 
 
-def test_no_attack_is_no_robustness(learned, tmp_path):
-    _, results = measure(measuring(learned, pgd=None), tmp_path)
-    assert results["by_attack"] == {} and "robust_accuracy" not in results
-    assert results["natural_accuracy"] > 0.8
+def test_no_attack_is_refused():
+    with pytest.raises(ConfigError, match="Expected an attack in attacked: one of pgd"):
+        measuring("some", pgd=None)
 
 
 def test_half_that_never_breaks_has_no_median(learned, tmp_path):

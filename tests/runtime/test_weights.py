@@ -100,7 +100,7 @@ def test_a_run_without_weights_of_the_role_is_told(run):
     for path in (run / "weights").glob("energy_average_*"):
         path.unlink()
     with pytest.raises(
-        WeightsError, match="holds no averaged weights of its energy yet."
+        WeightsError, match="holds no averaged weights of its energy; the newest that"
     ):
         find_weights(str(run), "energy")
 
@@ -132,16 +132,29 @@ def test_one_of_the_saved_weights_of_a_run(run, kind, step, name):
 @pytest.mark.parametrize(
     ("role", "kind", "step", "message"),
     [
-        ("energy", "averaged", 10, "no averaged weights of its energy at update 10."),
-        ("energy", "raw", 1, "no raw weights of its energy at update 1."),
-        ("generator", "raw", None, "no raw weights of its generator yet."),
-        ("prior", "averaged", None, "no averaged weights of its prior yet."),
+        ("energy", "averaged", 10, "no averaged weights of its energy at update 10"),
+        ("energy", "raw", 1, "no raw weights of its energy at update 1"),
+        ("generator", "raw", None, "no raw weights of its generator"),
+        ("prior", "averaged", None, "no averaged weights of its prior"),
     ],
 )
 def test_weights_that_a_run_does_not_hold(run, role, kind, step, message):
     with pytest.raises(WeightsError) as error:
         weights_of_run(str(run), role, kind=kind, step=step)
-    assert str(error.value) == f"The run {run} holds {message}"
+    newest = (
+        "energy_00010000.weights.h5, energy_average_00010000.weights.h5, "
+        "generator_average_00010000.weights.h5"
+    )
+    assert str(error.value) == (
+        f"The run {run} holds {message}; the newest that it holds: {newest}."
+    )
+
+
+def test_a_run_that_has_saved_no_weights_is_told(run):
+    for path in (run / "weights").iterdir():
+        path.unlink()
+    with pytest.raises(WeightsError, match="the newest that it holds: none at all."):
+        find_weights(str(run), "energy")
 
 
 def test_a_network_that_did_not_learn_has_one_file(run):

@@ -9,7 +9,8 @@ from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import workspace
-from ebm_tf.runtime.workspace import Workspace, replace_file
+from ebm_tf.runtime.cloud_files import replace_file
+from ebm_tf.runtime.workspace import Workspace
 from tests.config.test_settings import COOPERATIVE, experiment
 
 STAMP = 1_700_000_000
