@@ -1,0 +1,76 @@
+"""Experiments that learn a generator."""
+
+import dataclasses
+from typing import ClassVar
+
+from ebm_tf.config.core import Experiment, adjustable, require, runtime
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork, Guard
+
+ADAM = Optimizer(learning_rate=2e-4, beta_1=0.0, beta_2=0.9)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorTraining(Experiment):
+    """Learns a generator against a discriminator (Miyato et al., 2018).
+
+    Attributes:
+      data: images to learn from.
+      generator: maps latents to images; with `num_classes` it learns the classes that
+        the labels of the data name.
+      discriminator: tells data from generated images.
+      generator_optimizer: of the generator's weights.
+      discriminator_optimizer: of the discriminator's weights; its schedule counts the
+        discriminator's own updates.
+      discriminator_updates: of the discriminator, before each of the generator.
+      num_updates: updates of the generator.
+      batch: images of data, and as many generated ones, per update of either network,
+        over all replicas.
+      num_samples: generated images that are measured.
+      log_every: updates between lines of metrics.
+      picture_every: updates between pictures.
+      measure_every: updates between measurements of samples.
+      save_every: updates between checkpoints.
+    """
+
+    executable: ClassVar[str] = "train_gen"
+
+    data: Data
+    generator: GeneratorNetwork = GeneratorNetwork()
+    discriminator: DiscriminatorNetwork = DiscriminatorNetwork()
+    generator_optimizer: Optimizer = ADAM
+    discriminator_optimizer: Optimizer = dataclasses.replace(ADAM, average_decay=0.0)
+    discriminator_updates: int = 5
+    num_updates: int = adjustable(100_000)
+    batch: int = 64
+    num_samples: int = adjustable(1000)
+    guard: Guard = Guard()
+    log_every: int = runtime(500)
+    picture_every: int = runtime(5000)
+    measure_every: int = runtime(5000)
+    save_every: int = runtime(5000)
+
+    def validate(self) -> None:
+        """Checks counts, and that the generator can be learned."""
+        super().validate()
+        for name in (
+            "discriminator_updates",
+            "num_updates",
+            "batch",
+            "log_every",
+            "picture_every",
+            "measure_every",
+            "save_every",
+        ):
+            value = getattr(self, name)
+            require(value > 0, f"Expected {name}={value} > 0.")
+        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
+        require(
+            self.data.name != "generator",
+            "Expected data of a dataset, but data.name='generator'.",
+        )
+        require(
+            self.generator.architecture != "biggan_conditional",
+            "Expected generator.architecture='sngan' with generator.num_classes: "
+            "'biggan_conditional' normalises by tables and cannot be learned.",
+        )

@@ -1,0 +1,164 @@
+"""The judge of attacks on purified classifiers, and the noise that it looks through.
+
+The noise of an image is a function of (seed, position of the image in the data, use,
+step, replicate), so that images which leave a batch change nothing for the others.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf import keyed_noise, pixels
+from ebm_tf.attacks import balls
+from ebm_tf.config.defense import DefenseMeasurement
+
+# (images [n, H, W, C], seeds int32 [n, 2], replicates of each) -> scores [n, k].
+ScoresFn = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
+
+
+class Use(enum.IntEnum):
+    """What noise is for; no two share a key."""
+
+    NATURAL = 0
+    START = 1
+    ASCENT = 2
+    VERIFICATION = 3
+    FINAL = 4
+    FIXED = 5
+
+
+class Record(NamedTuple):
+    """What became of n images.
+
+    Attributes:
+      defended: bool [m + 1, n]: whether the natural image is classified rightly, and
+        whether it still was after each of m looks at the attacked one; num_steps + 1
+        looks of the published protocol, one after each climb of AutoAttack.
+      images: float32 [n, H, W, C]: the natural image where that is misclassified, the
+        attacked one that broke it, else the last one.
+      losses: float32 [m, n], what the attack raised; NaN once an image has left.
+      last_rise: float32 [n], how much the loss of unbroken images still rose in the
+        last tenth of the steps.
+      zero_gradient: float32 [n], share of looks at which its gradient was 0.
+      natural_predictions: int64 [n]; -1 where the scores are not finite.
+      final_predictions: int64 [n], of `images`, on fresh noise.
+    """
+
+    defended: np.ndarray
+    images: np.ndarray
+    losses: np.ndarray
+    last_rise: np.ndarray
+    zero_gradient: np.ndarray
+    natural_predictions: np.ndarray
+    final_predictions: np.ndarray
+
+
+class Course(NamedTuple):
+    """The part of a record that the attack itself makes."""
+
+    defended: np.ndarray
+    images: np.ndarray
+    losses: np.ndarray
+    last_rise: np.ndarray
+    zero_gradient: np.ndarray
+
+
+# (images [n, H, W, C], labels [n], keys [n, 2], whether each is right [n]) -> Course.
+CourseFn = Callable[[np.ndarray, np.ndarray, tf.Tensor, np.ndarray], Course]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Judge:
+    """Looks at images through the defence.
+
+    Attributes:
+      config: of the measurement.
+      scores: of the defended classifier, the largest is its prediction.
+      key: int32 [2], of the run.
+    """
+
+    config: DefenseMeasurement
+    scores: ScoresFn
+    key: tf.Tensor
+
+    def record(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        positions: np.ndarray,
+        attack: CourseFn,
+    ) -> Record:
+        """Looks at natural images, has them attacked and looks at what is left.
+
+        Args:
+          images: float32 [n, H, W, C] in [-1, 1].
+          labels: int64 [n].
+          positions: integers [n], of the images in the data.
+          attack: what attacks the images that are right.
+        """
+        keys = keyed_noise.fold_in(self.key, tf.constant(positions))
+        natural = self._verdicts(images, self.noise(keys, Use.NATURAL))
+        course = attack(images, labels, keys, natural == labels)
+        final = self._predictions(
+            course.images, _fresh(keys, Use.FINAL), self.config.num_final_replicates
+        )
+        return Record(*course, natural, final)
+
+    def noise(self, keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
+        """Seeds [n, 2] of chains; fixed noise is the same for whatever comes."""
+        if self.config.defense.noise == "fresh":
+            return _fresh(keys, use, step)
+        fixed = keyed_noise.fold_in(self.key[None], Use.FIXED)
+        return tf.repeat(fixed, len(keys), axis=0)
+
+    def starts(self, images: np.ndarray, keys: tf.Tensor, step: int = 0) -> np.ndarray:
+        """Random points of the balls, each drawn with the key of its image."""
+        one, seeds = self.balls(1), _fresh(keys, Use.START, step)
+        return np.concatenate(
+            [
+                one.random_start(image[None], seed)
+                for image, seed in zip(images, seeds, strict=True)
+            ]
+        )
+
+    def balls(self, n: int) -> balls.Ball:
+        """The balls around n images."""
+        settings = self.config.ball
+        radius = pixels.from_255ths(settings.epsilon)
+        return balls.ball(settings.norm, tf.fill([n], radius))
+
+    def broken(
+        self,
+        points: np.ndarray,
+        labels: np.ndarray,
+        keys: tf.Tensor,
+        rows: np.ndarray,
+        step: int,
+    ) -> np.ndarray:
+        """Those rows of points [n, H, W, C] that fresh chains get wrong."""
+        if not len(rows):
+            return rows
+        noise = self.noise(tf.gather(keys, rows), Use.VERIFICATION, step)
+        return rows[self._verdicts(points[rows], noise) != labels[rows]]
+
+    def _verdicts(self, images: np.ndarray, noise: tf.Tensor) -> np.ndarray:
+        return self._predictions(images, noise, self.config.defense.num_replicates)
+
+    def _predictions(
+        self, images: np.ndarray, noise: tf.Tensor, num_replicates: int
+    ) -> np.ndarray:
+        return largest(self.scores(tf.constant(images), noise, num_replicates))
+
+
+def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
+    return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
+
+
+def largest(scores: tf.Tensor) -> np.ndarray:
+    """The class of the largest score, int64 [n]; -1 where one is not finite."""
+    values = np.asarray(scores)
+    return np.where(np.isfinite(values).all(1), values.argmax(1), -1)

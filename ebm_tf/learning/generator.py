@@ -1,0 +1,126 @@
+"""The learning step of a generator against a discriminator, for one replica."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from ebm_tf import objectives
+from ebm_tf.learning.optimization import Learned, descend
+from ebm_tf.models.blocks import BATCH_NORM_MOMENTUM
+from ebm_tf.models.latents import LatentsFn, classes_of
+
+Metrics = dict[str, tf.Tensor]
+
+
+class RealBatch(NamedTuple):
+    """What an update of the discriminator takes from the data.
+
+    Attributes:
+      images: float32 [b, H, W, C] in [-1, 1].
+      labels: int64 [b].
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
+def has_classes(discriminator: keras.Model) -> bool:
+    """Whether a discriminator looks at classes besides images."""
+    return len(discriminator.inputs) > 1
+
+
+def _given_to(
+    discriminator: keras.Model, images: tf.Tensor, classes: Callable[[], tf.Tensor]
+) -> list[tf.Tensor] | tf.Tensor:
+    return [images, classes()] if has_classes(discriminator) else images
+
+
+def discriminator_update(
+    discriminator: Learned, real: RealBatch, images: tf.Tensor, latents: tf.Tensor
+) -> Metrics:
+    """Raises the scores of data and lowers those of images [b, H, W, C] of latents.
+
+    Both go through the network in one pass, so an update makes one power iteration.
+    """
+    batch = real.images.shape[0]
+
+    def classes() -> tf.Tensor:
+        return tf.concat([tf.cast(real.labels, tf.int32), classes_of(latents)], 0)
+
+    together = tf.concat([real.images, images], 0)
+    inputs = _given_to(discriminator.model, together, classes)
+    with tf.GradientTape() as tape:
+        scores = discriminator.model(inputs, training=True)
+        of_data, of_samples = scores[:batch], scores[batch:]
+        loss = objectives.hinge_of_discriminator(of_data, of_samples)
+    gradients = tape.gradient(loss, discriminator.model.trainable_variables)
+    return {
+        "discriminator_loss": loss,
+        "score_data": tf.reduce_mean(of_data),
+        "score_samples": tf.reduce_mean(of_samples),
+        "discriminator_grad_norm": descend(discriminator, gradients),
+    }
+
+
+def generator_update(
+    generator: Learned, discriminator: keras.Model, latents: tf.Tensor
+) -> Metrics:
+    """Raises the scores of the images of latents [b, z]; the discriminator stays."""
+    with tf.GradientTape() as tape:
+        images = generator.model(latents, training=True)
+        inputs = _given_to(discriminator, images, lambda: classes_of(latents))
+        loss = objectives.hinge_of_generator(discriminator(inputs, training=False))
+    gradients = tape.gradient(loss, generator.model.trainable_variables)
+    norm = descend(generator, gradients)
+    return {"generator_loss": loss, "generator_grad_norm": norm}
+
+
+def make_step(
+    generator: Learned, discriminator: Learned, draw_latents: LatentsFn
+) -> Callable:
+    """The step (state, batches, seed) -> (state, metrics, latents) of one replica.
+
+    The discriminator learns once from each batch of data, against images of latents
+    of its own, and then the generator once (Miyato et al., 2018, alg. 1). All images
+    are normalised by the statistics of their own batch, which is how the generator is
+    learned; so each of them moves the moving statistics. The metrics of the
+    discriminator are means over its updates, the latents those of the generator's.
+
+    Args:
+      generator: maps latents to images.
+      discriminator: maps images, perhaps with classes, to scores.
+      draw_latents: the prior of latents.
+    """
+
+    def step(state, batches: Sequence[RealBatch], seed: tf.Tensor):
+        *keys, last = tf.unstack(tf.random.split(seed, len(batches) + 1))
+        told = []
+        for real, key in zip(batches, keys, strict=True):
+            latents = draw_latents(real.images.shape[0], key)
+            images = generator.model(latents, training=True)
+            told.append(discriminator_update(discriminator, real, images, latents))
+        metrics = {
+            name: tf.reduce_mean([of_one[name] for of_one in told]) for name in told[0]
+        }
+        latents = draw_latents(batches[-1].images.shape[0], last)
+        metrics |= generator_update(generator, discriminator.model, latents)
+        return state, metrics, latents
+
+    return step
+
+
+def batch_statistics(model: keras.Model, latents: tf.Tensor) -> list[tf.Tensor]:
+    """What moving statistics would be if they were those of one batch of latents.
+
+    Returns:
+      A value for each of the model's other variables than trained ones; the model
+      stays as it is.
+    """
+    trained = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
+    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
+    found: Any = model.stateless_call(trained, others, latents, training=True)
+    # A step in training mode moves them a part of the way to those of its batch.
+    part = 1.0 - BATCH_NORM_MOMENTUM
+    return [a + (b - a) / part for a, b in zip(others, found[1], strict=True)]

@@ -1,0 +1,1 @@
+"""Networks that were learned elsewhere: how their arrays become those of ours."""

@@ -1,0 +1,150 @@
+"""Files on a disk or in a bucket: what an object store cannot do is known here.
+
+To rename an object is to copy it, a folder is no more than a part of names, and every
+look is a request. So folders are made once, and what a library reads here and there is
+fetched first. Nor can an object grow: `waiting_files.py`.
+"""
+
+import contextlib
+import functools
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow as tf
+
+from ebm_tf.errors import RunError
+
+_UPLOADS_AT_ONCE = 16
+_MAKE_ROOM = (
+    "Make room there or write elsewhere; a run that has checkpoints goes on with "
+    "--resume."
+)
+
+
+def is_cloud(path: str) -> bool:
+    """Whether a path is the address of something that is not on a local disk."""
+    return "://" in path
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder and those above it, where they are not there."""
+    if is_cloud(path):
+        _mark_folder(path)
+    else:
+        tf.io.gfile.makedirs(path)
+
+
+@functools.cache
+def _mark_folder(path: str) -> None:
+    """Once is enough: nothing needs the folder, but some stores only list such."""
+    tf.io.gfile.makedirs(path)
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or a folder.
+
+    Raises:
+      RunError: if the store cannot be asked.
+    """
+    try:
+        return tf.io.gfile.exists(path)
+    except tf.errors.OpError as error:
+        raise RunError(
+            f"Cannot look for {path}: {_reason(error)}. Check the address, the network "
+            "and your rights."
+        ) from error
+
+
+def names_in(folder: str) -> list[str]:
+    """Names of files and folders in a folder, in order; none where there is none."""
+    if not tf.io.gfile.isdir(folder):
+        return []
+    # Some stores end the names of folders in a slash.
+    return sorted({name.rstrip("/") for name in tf.io.gfile.listdir(folder)})
+
+
+@contextlib.contextmanager
+def fetched(path: str) -> Iterator[str]:
+    """The path of a file on the local disk: its own, or that of a copy for a while.
+
+    Raises:
+      OpError: if a file of a store cannot be copied.
+    """
+    if not is_cloud(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, os.path.basename(path))
+        tf.io.gfile.copy(path, local)
+        yield local
+
+
+def remove_folder(folder: str) -> None:
+    """Deletes a folder with all that is in it, where it is there."""
+    if tf.io.gfile.isdir(folder):
+        tf.io.gfile.rmtree(folder)
+    _mark_folder.cache_clear()
+
+
+def upload_file(local: str, path: str) -> None:
+    """Copies a local file to its place, where it appears as a whole.
+
+    Raises:
+      RunError: if it cannot be written.
+    """
+    with told_as_run_error(path):
+        make_folder(os.path.dirname(path))
+        tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
+        tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+
+
+def upload_folder(local: str, folder: str) -> None:
+    """Copies all files below a local folder to a folder of a store.
+
+    Raises:
+      RunError: if one cannot be written.
+    """
+    paths = [
+        os.path.join(here, name)
+        for here, _, names in os.walk(local)
+        for name in sorted(names)
+    ]
+    places = [os.path.join(folder, os.path.relpath(path, local)) for path in paths]
+    with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
+        list(pool.map(upload_file, paths, places))
+
+
+def replace_file(path: str, content: str | bytes, *, advice: str = _MAKE_ROOM) -> None:
+    """Writes a file whole: a kill leaves the old one or the new one.
+
+    Raises:
+      RunError: if it cannot be written; its last words are the advice.
+    """
+    partial = f"{path}.partial"
+    mode = "w" if isinstance(content, str) else "wb"
+    with told_as_run_error(path, advice):
+        with tf.io.gfile.GFile(partial, mode) as file:
+            file.write(content)
+        # In a store this is a copy, which takes its place as a whole too.
+        tf.io.gfile.rename(partial, path, overwrite=True)
+
+
+@contextlib.contextmanager
+def told_as_run_error(path: str, advice: str = _MAKE_ROOM) -> Iterator[None]:
+    """Turns the errors of writing a file, as on a full disk, into one line.
+
+    Raises:
+      RunError: if the file cannot be written; its last words are the advice.
+    """
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        with contextlib.suppress(tf.errors.OpError, OSError):
+            tf.io.gfile.remove(f"{path}.partial")
+        raise RunError(f"Cannot write {path}: {_reason(error)}. {advice}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join((getattr(error, "message", None) or str(error)).split())

@@ -1,0 +1,54 @@
+"""What the command lines of tools/ share.
+
+A tool does its heavy imports within its work, after its first line is printed.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Container
+
+import absl.logging
+from absl import flags
+
+from ebm_tf.errors import UserError
+
+DONE, MISTAKE, INTERRUPTED = 0, 2, 130
+# No start-up noise, and no tool needs a GPU or fast matrix products.
+_ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def main(
+    work: Callable[..., None], usage: str, num_words: Container[int] = (2,)
+) -> int:
+    """Runs the work of a tool on the words of the command line.
+
+    Args:
+      work: gets the words that are no flags, and prints what it did; flags are read
+        before it begins.
+      usage: the command, as a user writes it.
+      num_words: how many words there may be.
+
+    Returns:
+      The exit code: 0 done, 2 a mistake of the user, 130 interrupted.
+    """
+    os.environ |= _ENVIRONMENT
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        words = flags.FLAGS(sys.argv)[1:]
+        if len(words) not in num_words:
+            raise UserError(f"expected {usage}")
+        work(*words)
+    except (UserError, flags.Error) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        print("Stopped: nothing was written.", file=sys.stderr)
+        return INTERRUPTED
+    return DONE

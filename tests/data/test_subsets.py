@@ -1,0 +1,44 @@
+"""Some examples of a split: which ones, and in which order they are read."""
+
+import numpy as np
+import pytest
+
+from ebm_tf.config.parts import Data
+from ebm_tf.data.pipelines import load_images
+from ebm_tf.data.sources import open_source
+from ebm_tf.data.subsets import positions_at_random, subset
+
+DATA = Data(name="digits", image_size=8, channels=1, split="train[:50]")
+
+
+def test_positions_are_different_and_drawn_evenly():
+    counts = np.zeros(20)
+    for seed in range(400):
+        positions = positions_at_random(20, 5, seed)
+        assert np.all(np.diff(positions) > 0)
+        counts[positions] += 1
+    # Binomial with mean 100 and standard deviation 8.7.
+    assert counts.sum() == 2000 and np.all(np.abs(counts - 100) < 40)
+
+
+def test_positions_follow_from_the_seed():
+    first, again, other = (positions_at_random(1000, 30, seed) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("num", [7, 8, 100])
+def test_no_more_than_there_are(num):
+    positions = positions_at_random(7, num, 0)
+    np.testing.assert_array_equal(positions, np.arange(7))
+
+
+@pytest.mark.parametrize("positions", [[0, 1, 2], [49], [3, 17, 40], []])
+def test_the_examples_at_these_positions(positions):
+    source = open_source(DATA)
+    images, labels = load_images(source, DATA)
+    some = subset(source, np.array(positions, np.int64))
+    assert some.num_examples == len(positions)
+    some_images, some_labels = load_images(some, DATA)
+    np.testing.assert_array_equal(some_images, images[positions])
+    np.testing.assert_array_equal(some_labels, labels[positions])

@@ -1,0 +1,171 @@
+"""AutoAttack on purified classifiers: where it can break, whose noise it sees."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf import keyed_noise
+from ebm_tf.attacks.purified_gradients import (
+    averaged_cross_entropy,
+    averaged_dlr,
+    bpda,
+    expected,
+)
+from ebm_tf.config.attacks import Ball
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
+from ebm_tf.config.parts import Data, Langevin
+from ebm_tf.defenses.voting import mean_logits, replicate_logits
+from ebm_tf.evaluation.defense_judge import Judge
+from ebm_tf.evaluation.purified_auto_attack import AutoTrial
+from ebm_tf.protocols import Ascent
+from tests.attacks.linear_classifiers import draw_images, linear
+
+KEY = tf.constant([5, 6])
+NUM = 8
+CLASSIFIER, WEIGHTS, BIAS = linear(3, key=2)
+
+
+def config_of(
+    attack: PurifiedAutoAttack, radius: float, **kinds: Any
+) -> DefenseMeasurement:
+    """The radius is in units of images in [-1, 1]; a norm and a kind of noise."""
+    kinds = {"norm": "linf", "noise": "fresh"} | kinds
+    return DefenseMeasurement(
+        name="small",
+        data=Data(name="digits", image_size=8, channels=1),
+        langevin=Langevin(noise=0.1),
+        temperature=1.0,
+        classifier=ClassifierNetwork(),
+        defense=Purification(num_steps=1, num_replicates=6, noise=kinds["noise"]),
+        ball=Ball(norm=kinds["norm"], epsilon=radius * 127.5),
+        attack=attack,
+        num_final_replicates=8,
+    )
+
+
+def trial_of(config: DefenseMeasurement, purify) -> AutoTrial:
+    attack = config.attack
+    assert isinstance(attack, PurifiedAutoAttack)
+    estimator = bpda(CLASSIFIER, purify)
+
+    def seeing(loss):
+        return lambda labels: expected(
+            estimator,
+            lambda logits: loss(logits, labels, attack.average),
+            mean_logits,
+            attack.num_replicates,
+        )
+
+    def scores(images, seed, num_replicates):
+        return mean_logits(
+            replicate_logits(
+                lambda images, seed: CLASSIFIER(purify(images, seed)),
+                images,
+                seed,
+                num_replicates,
+                most_at_once=50,
+            )
+        )
+
+    ascents = {
+        "apgd_ce": seeing(averaged_cross_entropy),
+        "apgd_dlr": seeing(averaged_dlr),
+    }
+    return AutoTrial(attack, ascents, Judge(config, scores, KEY))
+
+
+def noisy(images, seed):
+    return images + 0.5 * keyed_noise.normal(seed, images.shape[1:])
+
+
+def unchanged(images, seed):
+    return images
+
+
+def data():
+    images = draw_images(NUM, most=0.3).numpy()
+    labels = np.argmax(CLASSIFIER(images), 1)
+    labels[0] = (labels[0] + 1) % 3  # wrong from the beginning
+    return images, labels, np.arange(40, 40 + NUM)
+
+
+def least_distances(images, labels, norm):
+    """To the nearest boundary of the linear classifier, where no pixel is clipped."""
+    logits, rows = CLASSIFIER(images).numpy(), np.arange(len(images))
+    gaps = logits[rows, labels][:, None] - logits
+    order = 1 if norm == "linf" else 2
+    normals = np.linalg.norm(WEIGHTS[labels][:, None] - WEIGHTS[None], order, axis=2)
+    normals[rows, labels] = 1.0
+    distances = gaps / normals
+    distances[rows, labels] = np.inf
+    return distances.min(1)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("average", ["loss", "logits"])
+def test_without_noise_it_breaks_just_where_it_can(norm, average):
+    images, labels, positions = data()
+    attack = PurifiedAutoAttack(num_steps=25, num_replicates=2, average=average)
+    distances = least_distances(images, labels, norm)
+    for radius in np.quantile(distances[1:], [0.3, 0.8]):
+        trial = trial_of(config_of(attack, float(radius), norm=norm), unchanged)
+        record = trial.run(images, labels, positions)
+        can = distances < radius
+        # The first is wrong already; of the others none may break out of reach.
+        assert not record.defended[0, 0] and record.defended[0, 1:].all()
+        assert record.defended[-1, 1:][~can[1:]].all()
+        clear = distances < 0.97 * radius
+        assert not record.defended[-1, clear].any() and clear[1:].any()
+        wrong = np.argmax(CLASSIFIER(record.images), 1) != labels
+        np.testing.assert_array_equal(wrong, ~record.defended[-1])
+        np.testing.assert_array_equal(record.images[0], images[0])
+
+
+def test_others_of_the_batch_do_not_matter():
+    images, labels, positions = data()
+    attack = PurifiedAutoAttack(num_steps=5, num_replicates=4)
+    trial = trial_of(config_of(attack, 0.1), noisy)
+    whole = trial.run(images, labels, positions)
+    assert 0 < whole.defended[-1].sum() < whole.defended[0].sum()
+    for rows in ([1], [2, 5, 7]):
+        part = trial.run(images[rows], labels[rows], positions[rows])
+        np.testing.assert_array_equal(part.defended, whole.defended[:, rows])
+        np.testing.assert_allclose(part.images, whole.images[rows], atol=1e-5)
+        np.testing.assert_allclose(part.losses, whole.losses[:, rows], rtol=1e-4)
+
+
+def test_the_second_climb_is_of_what_the_first_has_left():
+    images, labels, positions = data()
+    attack = PurifiedAutoAttack(num_steps=5, num_replicates=4)
+    record = trial_of(config_of(attack, 0.1), noisy).run(images, labels, positions)
+    assert record.defended.shape == (3, NUM)
+    np.testing.assert_array_equal(np.isfinite(record.losses), record.defended[:-1])
+    assert not np.any(record.defended[1:] & ~record.defended[:-1])
+    assert np.all(record.last_rise >= 0) and np.all(record.zero_gradient == 0)
+
+
+@pytest.mark.parametrize("noise", ["fresh", "fixed"])
+def test_whose_noise_a_climb_sees(noise):
+    """Fresh noise is never seen twice; fixed noise is the same for all."""
+    images, labels, positions = data()
+    attack, seen = PurifiedAutoAttack(num_steps=3), []
+
+    def ascent(images, seed):
+        seen.append(seed.numpy())
+        flat = tf.zeros([len(images)])
+        return Ascent(tf.ones_like(images), flat, tf.zeros([len(images), 3]))
+
+    def scores(images, seed, num_replicates):
+        return tf.one_hot(labels[: len(images)], 3)
+
+    config = config_of(attack, 0.1, noise=noise)
+    ascents = {name: lambda labels: ascent for name in ("apgd_ce", "apgd_dlr")}
+    AutoTrial(attack, ascents, Judge(config, scores, KEY)).run(
+        images, labels, positions
+    )
+    keys = np.concatenate(seen)
+    assert len(seen) == 2 * (1 + 3) and keys.shape == (8 * NUM, 2)
+    assert len(np.unique(keys, axis=0)) == (len(keys) if noise == "fresh" else 1)

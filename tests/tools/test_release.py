@@ -1,0 +1,96 @@
+"""The command line of tools/release.py, run as a user runs it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from ebm_tf.runtime.release_archives import digest_of
+from tests.runtime.release_files import archive
+
+TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
+
+
+@pytest.fixture
+def release(tmp_path):
+    """Runs a subcommand in a folder with an empty cache."""
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(TOOL), *map(str, words)],
+            cwd=tmp_path,
+            env=os.environ | {"EBM_TF_RELEASES": str(tmp_path / "cache")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_a_release_is_verified_installed_and_listed(release, tmp_path):
+    path = archive(tmp_path / "small_one.zip", name="small_one")
+    done = release("verify", "small_one.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "frechet_pixel 0.4512" in done.stdout
+    assert done.stdout.endswith("All 2 files are as the card of small_one.zip says.\n")
+    done = release("install", "small_one.zip", "--sha256", digest_of(str(path)))
+    folder = tmp_path / "cache" / "small_one"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Installed small_one in {folder}\n"
+    (line,) = [
+        line
+        for line in release("list").stdout.splitlines()
+        if line.startswith("small_one  ")
+    ]
+    assert line == f"small_one  installed in {folder}  frechet_pixel 0.4512"
+
+
+def test_a_tampered_archive_ends_in_code_2(release, tmp_path):
+    path = archive(tmp_path / "a.zip")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    for words in (("verify", path), ("install", path)):
+        done = release(*words)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"Error: The release {path} is not whole: ")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected python3 tools/release.py pack RUN | verify FILE"),
+        (["verify"], "expected python3 tools/release.py"),
+        (["list", "it"], "expected python3 tools/release.py"),
+        (["remove", "it"], "expected python3 tools/release.py"),
+        (["install", "a.zip", "--sha256", "12"], "Expected --sha256=12 to have 64"),
+        (["install", "no_such_thing"], "No release is named 'no_such_thing'"),
+        (["verify", "none.zip"], "No release at none.zip"),
+        (["pack", "none"], "none is not the folder of a run"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_code_2(release, tmp_path, words, message):
+    done = release(*words)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: ") and message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_needs_no_tensorflow_loads_none():
+    """Looking through releases is answered at once."""
+    program = (
+        "import sys, runpy\n"
+        f"sys.argv = [{str(TOOL)!r}]\n"
+        f"runpy.run_path({str(TOOL)!r}, run_name='loaded')\n"
+        "print(*sorted({'tensorflow', 'keras', 'h5py'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
