@@ -12,7 +12,7 @@ import dataclasses
 from configs.digits_nonconv import config as short_run
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.config.parts import Langevin
+from ebm_tf.config.parts import GeneratorNetwork, Langevin
 
 config = dataclasses.replace(
     short_run,
@@ -20,7 +20,12 @@ config = dataclasses.replace(
     data_epsilon=0.08,
     langevin=Langevin(noise=0.1),
     gaussian_stddev=0.5,
-    chains=Persistent(start="data", bank_size=2000, num_steps=10, rejuvenation=0.1),
+    generator=GeneratorNetwork(
+        width=32, latent_size=64, weights="release:digits_sngan"
+    ),
+    chains=Persistent(
+        start="generator", bank_size=2000, num_steps=10, rejuvenation=0.1
+    ),
     energy_optimizer=Optimizer(
         learning_rate=((1e-3, 0), (2e-4, 600), (5e-5, 900)), average_decay=0.99
     ),

@@ -1,6 +1,8 @@
 """Measures the long-run EBM of digits that configs/digits_conv.py learns.
 
-python3 ebm_tf/fid.py configs_fid/digits_longrun.py --set weights=RUN
+python3 ebm_tf/fid.py configs_fid/digits_longrun.py
+
+It is the released one; `--set weights=RUN` measures another.
 """
 
 from configs.digits_conv import config as learning
@@ -9,6 +11,7 @@ from ebm_tf.config.fid import FeatureExtractor, measurement_of
 config = measurement_of(
     learning,
     name="digits_longrun",
+    weights="release:digits_conv",
     features=FeatureExtractor(name="pixels"),
     num_samples=500,
     batch=500,

@@ -1,6 +1,8 @@
 """Measures the short-run EBM of digits that configs/digits_nonconv.py learns.
 
-python3 ebm_tf/fid.py configs_fid/digits_shortrun.py --set weights=RUN
+python3 ebm_tf/fid.py configs_fid/digits_shortrun.py
+
+It is the released one; `--set weights=RUN` measures another.
 """
 
 from configs.digits_nonconv import config as learning
@@ -9,6 +11,7 @@ from ebm_tf.config.fid import FeatureExtractor, measurement_of
 config = measurement_of(
     learning,
     name="digits_shortrun",
+    weights="release:digits_nonconv",
     features=FeatureExtractor(name="pixels"),
     num_samples=1000,
     batch=100,
