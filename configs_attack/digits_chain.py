@@ -1,7 +1,6 @@
 """As configs_attack/digits.py; the attack differentiates through a shorter chain.
 
-python3 ebm_tf/attack.py configs_attack/digits_chain.py --set weights=RUN \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/digits_chain.py
 
 Expected: about ten minutes on two cores.
 """

@@ -1,8 +1,9 @@
 """Attacks a classifier of handwritten digits with all there is, on its test images.
 
-python3 ebm_tf/attack.py configs_attack/digits_classifier.py --set weights=RUN
+python3 ebm_tf/attack.py configs_attack/digits_classifier.py
 
-RUN is the folder that one of configs/digits_{clean,sat,trades,weat_adv}.py left.
+It is the released one of configs/digits_weat_adv.py; `--set weights=RUN` takes the
+folder that one of configs/digits_{clean,sat,trades,weat_adv}.py left.
 Expected: at most four minutes on two cores.
 """
 
@@ -14,6 +15,7 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 
 config = RobustnessMeasurement(
     name="digits_classifier",
+    weights="release:digits_weat_adv",
     data=dataclasses.replace(learning.data, split=learning.test_split),
     classifier=learning.classifier,
     ball=learning.ball,

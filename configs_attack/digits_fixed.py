@@ -1,7 +1,6 @@
 """As configs_attack/digits.py; the attacker knows the noise, which never changes.
 
-python3 ebm_tf/attack.py configs_attack/digits_fixed.py --set weights=RUN \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/digits_fixed.py
 
 The attack averages over all the chains that the defence has. Expected: about twenty
 minutes on two cores; `robust_accuracy_fresh` tells what the attack is worth on other

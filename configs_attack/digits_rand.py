@@ -1,7 +1,6 @@
 """As configs_attack/digits.py; the attack is AutoAttack for random classifiers.
 
-python3 ebm_tf/attack.py configs_attack/digits_rand.py --set weights=RUN \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/digits_rand.py
 
 Two climbs by APGD, of the cross-entropy and of the difference of logits ratio, each on
 means over eight chains; `by_step` is after each of them. Fewer steps and chains than

@@ -1,7 +1,6 @@
 """As configs_attack/digits.py; the attack knows nothing of the defence.
 
-python3 ebm_tf/attack.py configs_attack/digits_transfer.py --set weights=RUN \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/digits_transfer.py
 
 Expected: at most two minutes on two cores.
 """

@@ -1,9 +1,8 @@
 """As configs_attack/digits.py, without the defence.
 
-python3 ebm_tf/attack.py configs_attack/digits_undefended.py \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/digits_undefended.py
 
-It needs no energy, so no `--set weights=RUN`. Expected: at most a minute on two cores.
+Expected: at most a minute on two cores.
 """
 
 import dataclasses
