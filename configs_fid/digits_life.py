@@ -1,10 +1,10 @@
 """Compares short-, mid- and long-run EBMs of digits by the life of their chains.
 
-python3 ebm_tf/compare.py configs_fid/digits_life.py \
-    --set "runs=('SHORT_RUN', 'MID_RUN', 'LONG_RUN')"
+python3 ebm_tf/compare.py configs_fid/digits_life.py
 
-The runs are the folders that configs/digits_nonconv.py, digits_medconv.py and
-digits_conv.py left. All chains start from data.
+They are the released ones of configs/digits_nonconv.py, digits_medconv.py and
+digits_conv.py; `--set "runs=('RUN', 'RUN')"` compares others. All chains start from
+data.
 """
 
 from configs.digits_nonconv import config as digits
@@ -15,6 +15,7 @@ config = Comparison(
     name="digits_life",
     data=digits.data,
     features=FeatureExtractor(name="pixels"),
+    runs=("release:digits_nonconv", "release:digits_medconv", "release:digits_conv"),
     num_samples=500,
     num_steps=(100, 300, 1000, 3000, 10_000, 30_000, 100_000),
 )

@@ -9,20 +9,16 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import resnet
-from tests.models.test_wide_resnet import count, normal, numpy_norm
+from tests.models.small_classifiers import count, normal, numpy_norm, unsettled
 
 
 def small(image_size=8, channels=3, depth=18, width=4, dtype="float32") -> keras.Model:
-    """A small network whose statistics, scales and offsets are not 0 and 1."""
     keras.utils.set_random_seed(5)
-    model = resnet.classifier(
-        image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
+    return unsettled(
+        resnet.classifier(
+            image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
+        )
     )
-    numbers = np.random.default_rng(6)
-    for weight in model.weights:
-        if weight.name != "kernel":
-            weight.assign(numbers.uniform(0.5, 1.5, weight.shape))
-    return model
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.optimization import descend, learned
 from ebm_tf.models import small_cnn
-from tests.models.test_wide_resnet import count, normal
+from tests.models.small_classifiers import count, normal
 
 
 @pytest.mark.parametrize(

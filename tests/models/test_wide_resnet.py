@@ -1,5 +1,3 @@
-import math
-
 import keras
 import numpy as np
 import pytest
@@ -7,29 +5,18 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import wide_resnet
+from tests.models.small_classifiers import count, normal, numpy_norm, unsettled
 
 SEED = tf.constant([23, 24])
 
 
-def normal(*shape):
-    return tf.random.stateless_normal(shape, SEED)
-
-
 def small(image_size=8, channels=3, depth=10, width=1, dtype="float32") -> keras.Model:
-    """A small network, with statistics and biases that are not 0 and 1."""
     keras.utils.set_random_seed(5)
-    model = wide_resnet.classifier(
-        image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
+    return unsettled(
+        wide_resnet.classifier(
+            image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
+        )
     )
-    numbers = np.random.default_rng(6)
-    for weight in model.weights:
-        if weight.name != "kernel":
-            weight.assign(numbers.uniform(0.5, 1.5, weight.shape))
-    return model
-
-
-def count(weights) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def test_the_published_network():
@@ -42,11 +29,6 @@ def test_the_published_network():
         for group in (1, 2, 3)
     ]
     assert sides == [(32, 32), (16, 16), (8, 8)]
-
-
-def numpy_norm(layer, x):
-    scale, offset, mean, variance = layer.get_weights()
-    return (x - mean) / np.sqrt(variance + 1e-5) * scale + offset
 
 
 def numpy_conv(layer, x, stride=1):

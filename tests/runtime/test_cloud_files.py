@@ -23,18 +23,6 @@ from tests.cloud import files, read
 from tests.config.test_settings import experiment
 
 STAMP = 1_700_000_000
-PLACES = ["{}/here", "ram://{}"]
-
-
-@pytest.fixture(params=PLACES, ids=["disk", "store"])
-def place(request, tmp_path) -> str:
-    """A folder that is not there yet."""
-    return request.param.format(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path) -> str:
-    return f"ram://{tmp_path.name}"
 
 
 def test_names_are_those_of_files_and_folders(place, monkeypatch):

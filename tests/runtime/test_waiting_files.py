@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 import tensorflow as tf
 
 from ebm_tf.runtime import waiting_files, workspace
@@ -20,18 +19,6 @@ from tests.config.test_settings import experiment
 from tests.runtime.loops import Walk, make_loop
 
 STAMP = 1_700_000_000
-PLACES = ["{}/here", "ram://{}"]
-
-
-@pytest.fixture(params=PLACES, ids=["disk", "store"])
-def place(request, tmp_path) -> str:
-    """A folder that is not there yet."""
-    return request.param.format(tmp_path)
-
-
-@pytest.fixture
-def store(tmp_path) -> str:
-    return f"ram://{tmp_path.name}"
 
 
 def die() -> None:

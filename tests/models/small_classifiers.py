@@ -1,0 +1,31 @@
+"""What the tests of classifiers compare them with, in NumPy."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SEED = tf.constant([23, 24])
+
+
+def normal(*shape):
+    return tf.random.stateless_normal(shape, SEED)
+
+
+def count(weights) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def numpy_norm(layer, x):
+    scale, offset, mean, variance = layer.get_weights()
+    return (x - mean) / np.sqrt(variance + 1e-5) * scale + offset
+
+
+def unsettled(model: keras.Model) -> keras.Model:
+    """With statistics, scales, offsets and biases that are not 0 and 1."""
+    numbers = np.random.default_rng(6)
+    for weight in model.weights:
+        if weight.name != "kernel":
+            weight.assign(numbers.uniform(0.5, 1.5, weight.shape))
+    return model
