@@ -95,7 +95,7 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
     except distribution.OutOfMemoryError as error:
         workspace.discard_unlearned()
         raise DeviceError(
-            "The device is out of memory: lower batch or chains.bank_size, use more "
+            "The device is out of memory: lower batch (or chains.bank_size), use more "
             "devices, or --set compute_dtype=bfloat16."
         ) from error
     except (EarlyStopError, KeyboardInterrupt, distribution.LostWorkerError) as stop:
