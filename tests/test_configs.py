@@ -44,7 +44,7 @@ def test_the_docstring_says_the_command(path):
     assert program == f"ebm_tf/{core.load(str(path)).executable}.py"
     config = core.load(str(path))
     if isinstance(config, EbmLearning) and config.generator is not None:
-        if config.generator_optimizer is None:
+        if config.generator_optimizer is None and not config.generator.weights:
             assert "--set generator.weights=FILE" in text
     if isinstance(config, LongRunTraining):
         assert "--set prior.weights=RUN" in text
@@ -74,7 +74,8 @@ def test_networks_are_built(path):
     if models.generator is not None and config.generator is not None:
         assert models.generator.output_shape == shape
         conditional = config.generator.architecture == "biggan_conditional"
-        assert models.generator.input_shape == (None, 128 + conditional)
+        latents = config.generator.latent_size + conditional
+        assert models.generator.input_shape == (None, latents)
     keras.utils.clear_session()
 
 
