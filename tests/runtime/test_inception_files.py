@@ -42,7 +42,7 @@ def told(path: str, **choices) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("sha256", [None, DIGEST])
+@pytest.mark.parametrize("sha256", [None, DIGEST], ids=["any", "checked"])
 @pytest.mark.parametrize(
     ("name", "content"),
     [
