@@ -3,9 +3,9 @@
 python3 ebm_tf/train_longrun.py configs/digits_conv.py
 
 The prior and the generator are the released ones of configs/digits_prior.py and
-digits_sngan.py; `--set prior.weights=RUN` takes another prior. Expected: at most 14
-minutes on two
-cores; `frechet_pixel` 0.74 with 1,000 samples after 2,000 Langevin steps.
+digits_sngan.py; `--set prior.weights=RUN` takes another prior.
+Expected: 17 minutes on two busy cores; `frechet_pixel` 0.63 with 1,000 samples after
+2,000 Langevin steps.
 """
 
 import dataclasses

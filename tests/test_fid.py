@@ -410,7 +410,7 @@ def command(*assignments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("assignments", "message"),
     [
-        ([], "--set weights=RUN, the folder of the run that learned it"),
+        (["weights=None"], "--set weights=RUN, the folder of the run that learned it"),
         (["weights=none"], "No weights at none: expected"),
         (["weights={empty}"], "holds no averaged weights of its energy;"),
         (["weights={file}"], "--set energy.weights="),
@@ -451,7 +451,8 @@ def test_mistakes(learned, tmp_path, assignments, message):
 
 def test_a_dry_run_tells_what_would_be_measured_and_writes_nothing(learned, tmp_path):
     words = (runs.DIGITS_FID, "--dry_run", "--output", tmp_path / "out")
-    done = run_here(*words, *command(), executable="fid")
+    given = command("weights=None")
+    done = run_here(*words, *given, executable="fid")
     assert done.code == 0 and "missing: The energy of digits_shortrun" in done.out
     given = command(f"weights={learned[0]}", "num_samples=50", "record_every=1")
     done = run_here(*words, *given, executable="fid")

@@ -38,6 +38,8 @@ SMALL = {
     "data.split": "train[:100]",
     "energy.width": 6,
     "prior.width": 4,
+    "prior.weights": None,
+    "generator": None,
     "chains.start": "data",
     "chains.bank_size": 60,
     "chains.burn_in_size": 40,

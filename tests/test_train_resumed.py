@@ -134,7 +134,8 @@ def test_a_full_disk_is_told_and_costs_nothing(copy, longer, limit_files, full_f
         limit_files(None)
     assert done.code == 2
     (line,) = done.err.splitlines()
-    assert line.startswith("error: ") and "make room, then --resume." in line
+    advice = "make room, then" if full_for == "checkpoints" else "goes on with"
+    assert line.startswith("error: ") and f"{advice} --resume." in line
     assert saved_steps(copy) == [3, 6, 9]
     assert_same_arrays(saved_arrays(copy), arrays)
     assert not list(copy.glob("checkpoints/*/*.partial"))

@@ -91,7 +91,7 @@ def test_integers_become_floats_and_lists_tuples():
             Optimizer,
             {"learning_rate": ((0.1, 0, 3),)},
             "learning_rate=((0.1, 0, 3),) to be of type "
-            "float | tuple[tuple[float, int], ...].",
+            "Linear | float | tuple[tuple[float, int], ...].",
         ),
         (
             Data,

@@ -18,6 +18,7 @@ IMAGES = tf.random.stateless_uniform([2, 20, 20, 3], [1, 2], -1.0, 1.0)
 
 def random(name: str, side: int) -> keras.Model:
     build = getattr(keras.applications, name)
+    keras.utils.set_random_seed(7)
     shape = (side, side, 3)
     return build(weights=None, input_shape=shape, classifier_activation=None)
 
@@ -61,8 +62,8 @@ def test_images_are_resized_and_mapped(mobile_net, pixel_range, scale, offset):
     expected = network(resized * scale + offset, training=False).numpy()
     logits = model(IMAGES, training=False)
     assert logits.dtype == tf.float32 and logits.shape == (2, 1000)
-    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4 * expected.std())
-    assert np.abs(expected[0] - expected[1]).max() > 1e-3 * expected.std()
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-3 * expected.std())
+    assert np.abs(expected[0] - expected[1]).max() > 1e-2 * expected.std()
 
 
 def test_these_are_logits_whose_slope_reaches_the_images(mobile_net):

@@ -158,7 +158,7 @@ def other(tmp_path_factory) -> str:
         (
             {"name": "classifier", "classifier": SMALL},
             "features.name='classifier' needs weights: --set features.weights=PATH, a "
-            "weight file or a run folder.",
+            "weight file, a run folder or release:NAME.",
         ),
         (
             {"name": "classifier", "classifier": SMALL, "weights": "none"},
