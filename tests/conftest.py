@@ -5,6 +5,7 @@ import os
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -16,6 +17,17 @@ tf.config.set_logical_device_configuration(
 )
 
 from ebm_tf.runtime.distribution import make_replicas  # noqa: E402
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _same_networks_in_a_file() -> None:
+    keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(autouse=True)
+def _same_networks_in_every_order() -> None:
+    """Networks begin with the same weights, whichever tests ran before."""
+    keras.utils.set_random_seed(2)
 
 
 @pytest.fixture(scope="session")
