@@ -14,7 +14,7 @@ from ebm_tf.learning import ebm_networks
 from ebm_tf.models.ebm import image_shape
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import local, make_replicas, on_each
-from ebm_tf.runtime.ebm_session import EbmSession
+from ebm_tf.runtime.ebms.session import EbmSession
 from ebm_tf.sampling.langevin import sampler
 
 NUM_IMAGES = 10_000

@@ -35,9 +35,9 @@ config = LongRunTraining(
         burn_in_visits=400,
     ),
     energy_optimizer=Optimizer(
-        learning_rate=((5e-4, 0), (2e-4, 2000), (5e-5, 3500)), average_decay=0.998
+        learning_rate=((5e-4, 0), (2e-4, 1800), (5e-5, 3000)), average_decay=0.998
     ),
-    num_updates=4500,
+    num_updates=3800,
     batch=100,
     samples=Samples(num_samples=1000, num_steps=2000),
     log_every=100,

@@ -14,7 +14,7 @@ from typing import Any
 
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.robustness import RobustnessMeasurement
-from ebm_tf.runtime import defense_run, robustness_run
+from ebm_tf.runtime.attacks import defense_run, robustness_run
 from ebm_tf.runtime.workspace import Workspace
 
 

@@ -19,9 +19,9 @@ from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.fid_session import open_fid_session
-from ebm_tf.runtime.reference import summary_of_reference
-from ebm_tf.runtime.releases import located
+from ebm_tf.runtime.measuring.reference import summary_of_reference
+from ebm_tf.runtime.measuring.session import open_fid_session
+from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.workspace import Workspace, read_config
 
 

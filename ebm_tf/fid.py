@@ -16,10 +16,10 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.fid_session import FidSession, open_fid_session
 from ebm_tf.runtime.learned_energy import differences
-from ebm_tf.runtime.reference import summary_of_reference
-from ebm_tf.runtime.sample_run import plan
+from ebm_tf.runtime.measuring.chains import plan
+from ebm_tf.runtime.measuring.reference import summary_of_reference
+from ebm_tf.runtime.measuring.session import FidSession, open_fid_session
 from ebm_tf.runtime.workspace import Workspace
 
 

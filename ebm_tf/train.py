@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.runtime import ebm_run
-from ebm_tf.runtime.ebm_session import open_session
+from ebm_tf.runtime.ebms import run as ebm_run
+from ebm_tf.runtime.ebms.session import open_session
 from ebm_tf.runtime.workspace import Workspace
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.classification import ClassifierTraining
-from ebm_tf.runtime import classifier_run
-from ebm_tf.runtime.classifier_session import open_session
+from ebm_tf.runtime.classifiers import run as classifier_run
+from ebm_tf.runtime.classifiers.session import open_session
 from ebm_tf.runtime.workspace import Workspace
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.generator import GeneratorTraining
-from ebm_tf.runtime import generator_run
-from ebm_tf.runtime.generator_session import open_session
+from ebm_tf.runtime.generators import run as generator_run
+from ebm_tf.runtime.generators.session import open_session
 from ebm_tf.runtime.workspace import Workspace
 
 

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from ebm_tf.config.ebm import LongRunTraining
-from ebm_tf.runtime import ebm_run, figures
+from ebm_tf.runtime import figures
 from ebm_tf.runtime.distribution import local
-from ebm_tf.runtime.ebm_session import EbmSession, open_session
+from ebm_tf.runtime.ebms import run as ebm_run
+from ebm_tf.runtime.ebms.session import EbmSession, open_session
 from ebm_tf.runtime.loop import Action, Moment, every
 from ebm_tf.runtime.workspace import Workspace
 

@@ -14,8 +14,9 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
 from ebm_tf.models.catalogue import build_energy, build_generator
 from ebm_tf.models.ebm import build_models, image_shape
-from ebm_tf.runtime import ebm_run, learning_run, workspace
-from ebm_tf.runtime.ebm_session import open_session
+from ebm_tf.runtime import learning_run, workspace
+from ebm_tf.runtime.ebms import run as ebm_run
+from ebm_tf.runtime.ebms.session import open_session
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays
 

@@ -23,9 +23,10 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
 from ebm_tf.evaluation.frechet import frechet_distance, moments
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.runtime import fid_session, sample_run
-from ebm_tf.runtime.moment_files import save_moments
-from ebm_tf.runtime.sample_files import load_samples
+from ebm_tf.runtime.measuring import chains as sample_run
+from ebm_tf.runtime.measuring import session as fid_session
+from ebm_tf.runtime.measuring.moment_files import save_moments
+from ebm_tf.runtime.measuring.sample_files import load_samples
 from tests import runs
 from tests.runs import learn_here, measuring, run_here, tiny
 

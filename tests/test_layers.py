@@ -151,7 +151,7 @@ def test_a_planted_violation_is_found(module, source):
     [
         ("ebm_tf.train", "from absl import app\nfrom ebm_tf.runtime import launch"),
         ("ebm_tf.runtime.figures", "import matplotlib.pyplot as plt"),
-        ("ebm_tf.runtime.classifier_figures", "import matplotlib.pyplot as plt"),
+        ("ebm_tf.runtime.classifiers.figures", "import matplotlib.pyplot as plt"),
         ("ebm_tf.runtime.workspace", "import tensorflow as tf\ntf.io.gfile.exists('')"),
         ("ebm_tf.models.sngan", "from ebm_tf.models import blocks"),
         ("ebm_tf.learning.ebm", "from ebm_tf import energies, errors"),

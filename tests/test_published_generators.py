@@ -11,7 +11,8 @@ from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.optimizers import Linear
 from ebm_tf.data.preparation import prepare
 from ebm_tf.models.catalogue import build_discriminator, build_generator
-from ebm_tf.runtime import generator_run, learning_run
+from ebm_tf.runtime import learning_run
+from ebm_tf.runtime.generators import run as generator_run
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, learn_here, saved_arrays
 

@@ -14,7 +14,7 @@ from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import workspace
-from ebm_tf.runtime.classifier_session import open_session
+from ebm_tf.runtime.classifiers.session import open_session
 from ebm_tf.runtime.weights import find_weights, load_weights
 from tests.runs import (
     ROOT,

@@ -33,12 +33,13 @@ from absl import flags
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.runtime import release_index, tool
-from ebm_tf.runtime.release_archives import digest_of, read_card, verified
-from ebm_tf.runtime.release_figures import summary
-from ebm_tf.runtime.release_index import listed_digest, read_index
-from ebm_tf.runtime.release_sources import install
-from ebm_tf.runtime.releases import all_installed
+from ebm_tf.runtime import tool
+from ebm_tf.runtime.releases import index as release_index
+from ebm_tf.runtime.releases.archives import digest_of, read_card, verified
+from ebm_tf.runtime.releases.figures import summary
+from ebm_tf.runtime.releases.index import listed_digest, read_index
+from ebm_tf.runtime.releases.installed import all_installed
+from ebm_tf.runtime.releases.sources import install
 
 _USAGE = "python3 tools/release.py pack RUN | verify FILE | install SOURCE | list"
 _MEASURED = flags.DEFINE_multi_string(
@@ -65,7 +66,7 @@ def pack_run(run: str) -> None:
     """Packs a run."""
     output = _OUTPUT.value or release_index.SHELF
     print(f"Packing {run}", flush=True)
-    from ebm_tf.runtime.release_packing import pack  # TensorFlow, which takes seconds
+    from ebm_tf.runtime.releases.packing import pack  # TensorFlow, which takes seconds
 
     entry = pack(
         run,

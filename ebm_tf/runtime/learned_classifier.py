@@ -8,7 +8,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.cloud_files import exists
-from ebm_tf.runtime.releases import located
+from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.weights import SUFFIX
 from ebm_tf.runtime.workspace import CONFIG, read_config
 

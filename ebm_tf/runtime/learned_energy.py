@@ -13,7 +13,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.splits import overlap
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime.cloud_files import exists
-from ebm_tf.runtime.releases import located
+from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
 from ebm_tf.runtime.workspace import CONFIG, read_config
 

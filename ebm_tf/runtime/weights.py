@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime.cloud_files import exists, names_in, upload_file
-from ebm_tf.runtime.releases import located
+from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.workspace import CONFIG
 
 SUFFIX = ".weights.h5"

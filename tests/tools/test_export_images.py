@@ -13,7 +13,7 @@ from PIL import Image
 
 from ebm_tf import pixels
 from ebm_tf.config.core import to_json
-from ebm_tf.runtime.sample_files import save_samples
+from ebm_tf.runtime.measuring.sample_files import save_samples
 from ebm_tf.runtime.workspace import Workspace
 from tests.runs import measuring, tiny
 

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from ebm_tf.runtime.release_archives import digest_of
-from tests.runtime.release_files import archive
+from ebm_tf.runtime.releases.archives import digest_of
+from tests.runtime.releases.release_files import archive
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
 

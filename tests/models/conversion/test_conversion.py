@@ -9,7 +9,7 @@ from ebm_tf.models import biggan, biggan_generators, sngan, wide_resnet
 from ebm_tf.models.conversion.arrays import channels_last, spectrally_normalised
 from ebm_tf.models.conversion.fitting import fitted
 from ebm_tf.models.conversion.kinds import KINDS
-from ebm_tf.runtime.weight_conversion import target
+from ebm_tf.runtime.conversion.weight_conversion import target
 from tests.models.conversion import forward, published
 
 TOLERANCE = 1e-5

@@ -1,0 +1,1 @@
+"""A run that attacks a classifier, alone or behind an energy."""

@@ -1,0 +1,1 @@
+"""Weight files from elsewhere, read and written as ours."""

@@ -1,0 +1,1 @@
+"""A run that samples a learned energy and measures the samples."""

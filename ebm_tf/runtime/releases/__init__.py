@@ -1,0 +1,1 @@
+"""Learned models as files: packed with a card, fetched, checked, found by name."""

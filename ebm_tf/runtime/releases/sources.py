@@ -1,0 +1,140 @@
+"""Installing releases from wherever they are: the program, files, folders, the web."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+
+from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.releases import downloads
+from ebm_tf.runtime.releases import index as release_index
+from ebm_tf.runtime.releases.archives import CARD, SUFFIX, folder_files, is_name, packed
+from ebm_tf.runtime.releases.index import Entry, listed_digest, read_index
+from ebm_tf.runtime.releases.installed import (
+    SHIPPED,
+    all_installed,
+    install_archive,
+    installed,
+    unknown,
+    writable_cache,
+)
+
+Tell = Callable[[str], None]
+
+
+def install(
+    source: str, *, sha256: str | None = None, again: bool = False, tell: Tell = print
+) -> list[str]:
+    """Installs a release, or all those in a folder.
+
+    Args:
+      source: the name of a release, an archive, a folder of archives, an unpacked
+        release, or an http(s) address of an archive.
+      sha256: that the archive must have; that which its index, or a file beside its
+        address, says if None.
+      again: whether an address is downloaded also where it was installed before.
+      tell: shows a line.
+
+    Returns:
+      The folders of the unpacked releases.
+
+    Raises:
+      WeightsError: if there is none, or it is not whole; nothing of it is unpacked.
+    """
+    if downloads.is_address(source):
+        return [_from_address(source, sha256, again=again, tell=tell)]
+    if "://" in source:
+        return [_from_cloud(source, sha256, tell)]
+    entry = read_index(release_index.SHELF).get(source)
+    if entry:
+        return [_from_index(entry, release_index.SHELF, sha256, tell)]
+    if os.path.isdir(source):
+        return list(_from_folder(source, sha256, tell))
+    if not os.path.exists(source) and is_name(source) and not source.endswith(SUFFIX):
+        if found := installed(source):
+            tell(f"{source} is installed already.")
+            return [found.folder]
+        raise unknown(source)
+    return [_from_file(source, sha256 or listed_digest(source), _place(source), tell)]
+
+
+def _place(path: str) -> str:
+    """Where an archive is from: the program, or a folder of this machine."""
+    path = os.path.realpath(path)
+    is_shipped = os.path.dirname(path) == os.path.realpath(release_index.SHELF)
+    return SHIPPED if is_shipped else path
+
+
+def _from_file(path: str, sha256: str | None, source: str, tell: Tell) -> str:
+    if sha256 is None:
+        tell(
+            "Note: nobody says which SHA-256 the archive should have; its files are "
+            "checked against its own card only."
+        )
+    folder = install_archive(path, source, sha256=sha256)
+    tell(f"Installed {os.path.basename(folder)} in {folder}")
+    return folder
+
+
+def _from_index(entry: Entry, shelf: str, sha256: str | None, tell: Tell) -> str:
+    path = os.path.join(shelf, entry.file)
+    sha256 = sha256 or entry.sha256
+    if os.path.exists(path):
+        return _from_file(path, sha256, SHIPPED, tell)
+    if entry.address is None:
+        raise WeightsError(f"{path} is missing, and its index has no address of it.")
+    return _from_address(entry.address, sha256, again=False, tell=tell)
+
+
+def _from_folder(folder: str, sha256: str | None, tell: Tell) -> Iterator[str]:
+    if os.path.exists(os.path.join(folder, CARD)):
+        with tempfile.TemporaryDirectory() as temporary:
+            path = os.path.join(temporary, f"release{SUFFIX}")
+            with open(path, "wb") as file:
+                file.write(packed(folder_files(folder)))
+            yield _from_file(path, sha256, folder, tell)
+        return
+    entries = read_index(folder).values()
+    here = [e for e in entries if os.path.exists(os.path.join(folder, e.file))]
+    if not here:
+        raise WeightsError(
+            f"{folder} holds no release: expected archives *{SUFFIX} or a {CARD}."
+        )
+    if sha256 is not None and len(here) > 1:
+        raise WeightsError(f"{folder} holds {len(here)} archives for one --sha256.")
+    for entry in here:
+        path = os.path.join(folder, entry.file)
+        yield _from_file(path, sha256 or entry.sha256, _place(path), tell)
+
+
+def _from_address(address: str, sha256: str | None, *, again: bool, tell: Tell) -> str:
+    file = downloads.file_name(address)
+    if not (is_name(file) and file.endswith(SUFFIX)):
+        raise WeightsError(f"Expected the address {address} to end in NAME{SUFFIX}.")
+    for name, found in all_installed().items():
+        if found.source == address and sha256 in (None, found.sha256) and not again:
+            tell(f"{name} is installed already; --again downloads it anew.")
+            return found.folder
+    sha256 = sha256 or downloads.published_digest(address)
+    with writable_cache() as cache:
+        partial = os.path.join(cache, f"{file}.partial")
+        goes_on = "Going on to download" if os.path.exists(partial) else "Downloading"
+        tell(f"{goes_on} {address}")
+        downloads.download(address, partial)
+        try:
+            return _from_file(partial, sha256, address, tell)
+        finally:
+            # Whole now; where it is not what it should be, going on would not help.
+            os.remove(partial)
+
+
+def _from_cloud(path: str, sha256: str | None, tell: Tell) -> str:
+    import tensorflow as tf  # which no other source needs
+
+    with tempfile.TemporaryDirectory() as temporary:
+        local = os.path.join(temporary, f"release{SUFFIX}")
+        try:
+            tf.io.gfile.copy(path, local)
+        except (tf.errors.OpError, OSError) as error:
+            reason = getattr(error, "message", None) or str(error)
+            raise WeightsError(f"Cannot read {path}: {reason}.") from error
+        return _from_file(local, sha256, path, tell)
