@@ -37,9 +37,9 @@ config = LongRunTraining(
     energy_optimizer=Optimizer(
         learning_rate=((5e-4, 0), (2e-4, 1800), (5e-5, 3000)), average_decay=0.998
     ),
-    num_updates=3800,
+    num_updates=3600,
     batch=100,
-    samples=Samples(num_samples=1000, num_steps=2000),
+    samples=Samples(num_samples=1000, num_steps=1000),
     log_every=100,
     picture_every=500,
     save_every=500,
