@@ -2,7 +2,9 @@
 
 python3 ebm_tf/fid.py configs_fid/digits_shortrun.py
 
-It is the released one; `--set weights=RUN` measures another.
+It is the released one; `--set weights=RUN` measures another. The moments of its samples
+stay in its folder, and `--set reference=FOLDER/moments/STEPS.npz` compares others with
+them.
 """
 
 from configs.digits_nonconv import config as learning

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ebm_tf.protocols import Classifier, Energy
+from ebm_tf.protocols import Energy
 
 
 def network(model: Callable[..., tf.Tensor]) -> Energy:
@@ -12,25 +12,6 @@ def network(model: Callable[..., tf.Tensor]) -> Energy:
 
     def energy(images: tf.Tensor) -> tf.Tensor:
         return tf.cast(model(images, training=False)[:, 0], tf.float32)
-
-    return energy
-
-
-def marginal(classifier: Classifier) -> Energy:
-    """E(x) = -logsumexp of the logits, of all classes together (Grathwohl, 2020)."""
-
-    def energy(images: tf.Tensor) -> tf.Tensor:
-        return -tf.reduce_logsumexp(tf.cast(classifier(images), tf.float32), axis=-1)
-
-    return energy
-
-
-def joint(classifier: Classifier, labels: tf.Tensor) -> Energy:
-    """E(x, y) = -logit of y, for labels [n] of the n images."""
-
-    def energy(images: tf.Tensor) -> tf.Tensor:
-        logits = tf.cast(classifier(images), tf.float32)
-        return -tf.gather(logits, labels, batch_dims=1)
 
     return energy
 

@@ -17,14 +17,19 @@ from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.learned_energy import differences
-from ebm_tf.runtime.measuring.chains import plan
 from ebm_tf.runtime.measuring.reference import summary_of_reference
+from ebm_tf.runtime.measuring.sample_run import plan
 from ebm_tf.runtime.measuring.session import FidSession, open_fid_session
 from ebm_tf.runtime.workspace import Workspace
 
 
 def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
-    """Measures the newest weights of a run, or many of them one after the other."""
+    """Measures the newest weights of a run, or many of them one after the other.
+
+    The moments of the samples stay in ``moments/STEPS.npz`` of the run's folder, or of
+    each part of a sweep. Another measurement compares its samples with them by
+    ``--set reference=FOLDER/moments/00000100.npz``.
+    """
     session = open_fid_session(config)
     for difference in differences(config):
         workspace.log(f"Note: {difference} differs from how it was learned.")

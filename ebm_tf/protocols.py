@@ -82,7 +82,9 @@ class Attacked(NamedTuple):
 
     Attributes:
       images: float32 [n, H, W, C] inside the ball and in [-1, 1]: one that is
-        misclassified where `broken`, else the one of the highest loss.
+        misclassified where `broken`. Elsewhere it depends on the attack: the one of
+        the highest loss or margin of PGD, APGD and Square, the projection of the
+        nearest error of FAB, the natural one of Carlini and Wagner.
       broken: bool [n], whether the classifier errs at them.
       info: diagnostics, each a tensor [n]; a dict by name.
     """

@@ -67,9 +67,14 @@ def margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return _largest_other(probabilities, labels) - own
 
 
-def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def of_others(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Values [n, k] of classes, minus infinity in the place of the label's."""
     is_label = tf.one_hot(labels, values.shape[-1], True, False, dtype=tf.bool)
-    return tf.reduce_max(tf.where(is_label, -1.0, values), axis=-1)
+    return tf.where(is_label, -float("inf"), values)
+
+
+def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_max(of_others(values, labels), axis=-1)
 
 
 def trades(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:

@@ -18,7 +18,7 @@ from ebm_tf.runtime import learning_run, workspace
 from ebm_tf.runtime.ebms import run as ebm_run
 from ebm_tf.runtime.ebms.session import open_session
 from tests.data.raw_files import write_cifar, write_mnist
-from tests.runs import ROOT, assert_same_arrays, saved_arrays
+from tests.runs import ROOT, assert_same_arrays, saved_arrays, weights
 
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
 HUGE = (
@@ -174,10 +174,14 @@ def test_a_cooperative_run_in_two_pieces_is_one_run(data_dir, tmp_path):
     folder = pathlib.Path(run.folder)
     expected, metrics = learn(config, run), (folder / "metrics.jsonl").read_text()
     begun, half = saved_arrays(folder, 0), saved_arrays(folder, 2)
+    averaged = folder / "weights" / "generator_average_00000004.weights.h5"
+    means = weights(averaged)
+    averaged.unlink()
     for path in folder.glob("checkpoints/*/00000004.*"):
         path.unlink()
     arrays = learn(config, run)
     assert_same_arrays(arrays, expected)
+    assert_same_arrays(weights(averaged), means)
     assert (folder / "metrics.jsonl").read_text() == metrics
     names = [key for key in arrays if key.startswith("generator/")]
     moved = [key for key in names if not np.array_equal(arrays[key], begun[key])]

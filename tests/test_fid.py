@@ -23,9 +23,9 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import open_source
 from ebm_tf.evaluation.frechet import frechet_distance, moments
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.runtime.measuring import chains as sample_run
+from ebm_tf.runtime.measuring import sample_run
 from ebm_tf.runtime.measuring import session as fid_session
-from ebm_tf.runtime.measuring.moment_files import save_moments
+from ebm_tf.runtime.measuring.moment_files import load_moments, save_moments
 from ebm_tf.runtime.measuring.sample_files import load_samples
 from tests import runs
 from tests.runs import learn_here, measuring, run_here, tiny
@@ -104,7 +104,7 @@ def test_what_a_measurement_leaves(measured):
         *("config.json", "environment.json", "log.txt"),
         *("metrics.jsonl", "results.json"),
         *("plots/traces.png", "images/samples_00000004.png"),
-        "samples/00000004/00000_0.npz",
+        *("samples/00000004/00000_0.npz", "moments/00000004.npz"),
         *(
             f"checkpoints/worker_0/{piece:08d}.{kind}"
             for kind in ("json", "npz")
@@ -377,6 +377,25 @@ def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch
     _, results = learn_here(config, tmp_path / "itself")
     assert results["fid"] == pytest.approx(0, abs=1e-9)
     assert frechet_distance(moments(vectors), moments(vectors)) < 1e-9
+
+
+def test_the_moments_of_samples_are_kept_and_are_the_reference_of_others(
+    measured, learned, tmp_path
+):
+    path = str(measured[0] / "moments" / "00000004.npz")
+    vectors = pixels.from_bytes(samples_in(measured[0])).numpy().reshape(20, 64)
+    direct, kept = moments(vectors), load_moments(path)
+    assert kept.count == 20
+    np.testing.assert_allclose(kept.mean, direct.mean, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(kept.covariance, direct.covariance, atol=1e-12)
+    config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
+    _, itself = learn_here(config, tmp_path / "itself")
+    assert itself["fid"] == pytest.approx(0, abs=1e-9)
+    folder, other = learn_here(dataclasses.replace(config, seed=1), tmp_path / "other")
+    others = pixels.from_bytes(samples_in(folder)).numpy().reshape(20, 64)
+    expected = frechet_distance(moments(others), direct)
+    assert other["fid"] == pytest.approx(expected, rel=1e-9) and expected > 0.01
+    assert other["num_reference"] == 20 and other["reference"] == path
 
 
 def test_chains_that_run_away_are_told_and_not_measured(learned, tmp_path):

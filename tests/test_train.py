@@ -12,6 +12,8 @@ from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork
+from ebm_tf.models.catalogue import build_generator
+from ebm_tf.runtime.weights import weights_of_run
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
 
 
@@ -110,7 +112,7 @@ CHAINS = {
     },
     "coop": {
         "chains": Transient(start="generator", num_steps=2),
-        "generator": GeneratorNetwork(width=4, latent_size=5),
+        "generator": GeneratorNetwork(width=4, latent_size=5, batch_norm_training=True),
         "generator_optimizer": Optimizer(),
         "compute_dtype": "bfloat16",
     },
@@ -123,6 +125,19 @@ def learned(request, tmp_path_factory) -> tuple[EbmTraining, pathlib.Path, dict]
     return config, *learn_here(config, tmp_path_factory.mktemp(request.param))
 
 
+def assert_own_statistics(settings: GeneratorNetwork, folder: pathlib.Path) -> None:
+    """The averaged generator has moments of its own first features."""
+    model = build_generator(settings, 8, 1, "float32")
+    model.load_weights(weights_of_run(str(folder), "generator", kind="averaged"))
+    dense, norm = (model.get_layer(name) for name in ("latent_dense", "block2_bn_1"))
+    kernel, bias = (np.reshape(w, [-1, 4, 16]) for w in dense.get_weights())
+    # Latents are standard normals, so moments over them are sums over the kernel.
+    mean, power = bias.mean((0, 2)), (bias**2).mean((0, 2))
+    power += (kernel**2).sum(0).mean(-1)
+    np.testing.assert_allclose(norm.moving_mean, mean, atol=0.2)
+    np.testing.assert_allclose(norm.moving_variance, power - mean**2, rtol=0.3)
+
+
 def test_chains_of_every_start_learn(learned):
     config, folder, results = learned
     assert np.isfinite(results["frechet_pixel"])
@@ -131,6 +146,8 @@ def test_chains_of_every_start_learn(learned):
     for role in roles:
         assert not np.array_equal(first[f"{role}/0"], last[f"{role}/0"])
         assert (folder / "weights" / f"{role}_average_00000003.weights.h5").exists()
+    if config.generator is not None:
+        assert_own_statistics(config.generator, folder)
     bank = 20 if isinstance(config.chains, Persistent) else 0
     assert len(last["state/0/0"]) == len(last["state/1/0"]) == bank
     if config.generator is None:

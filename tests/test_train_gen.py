@@ -14,9 +14,10 @@ from ebm_tf.config import core
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import DataError, EarlyStopError
+from ebm_tf.learning.generator_average import NUM_STATISTICS
 from ebm_tf.models.catalogue import build_generator, latent_prior
 from ebm_tf.runtime import seeds, workspace
-from ebm_tf.runtime.generators.session import NUM_STATISTICS, open_session
+from ebm_tf.runtime.generators.session import open_session
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import find_weights, load_weights, weights_of_run
 from tests import runs

@@ -1,4 +1,7 @@
-"""Attacks by Auto-PGD: untargeted, targeted, on classifiers with randomness."""
+"""Attacks by Auto-PGD: untargeted, targeted, on classifiers with randomness.
+
+Each starts at the surface of the ball, as AutoAttack does (Croce and Hein, 2020).
+"""
 
 from collections.abc import Callable
 from typing import Literal
@@ -38,7 +41,7 @@ def apgd(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
         start = natural(images, logits, labels)
         around = balls.ball(ball.norm, epsilon)
         ascent = plain(
@@ -68,7 +71,7 @@ def apgd_targeted(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
         start = natural(images, logits, labels)
         around = balls.ball(ball.norm, epsilon)
 
@@ -148,7 +151,7 @@ def _climbing(
         kernel = auto_pgd(
             ascent, around, images, labels, num_steps=num_steps, accept=accept
         )
-        starts = around.random_start(images, start_seed)
+        starts = around.surface_start(images, start_seed)
         return climbed(kernel, starts, broken, num_steps=num_steps, seed=seed)
 
     return climb

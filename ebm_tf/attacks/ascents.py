@@ -9,7 +9,7 @@ from ebm_tf.protocols import Ascent
 def finite(seen: Ascent) -> Ascent:
     """With 0 for what is no number in a gradient, and the lowest loss for such a one.
 
-    So an image never leaves its ball by way of a NaN, and is never kept for one.
+    So an image never leaves its ball by way of a NaN, nor has a NaN the highest loss.
     """
     numbers = tf.math.is_finite(seen.gradient)
     return seen._replace(

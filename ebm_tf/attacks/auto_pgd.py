@@ -24,7 +24,7 @@ class Best(NamedTuple):
     loss: tf.Tensor
 
 
-class Climb(NamedTuple):
+class ApgdClimb(NamedTuple):
     """The state of APGD.
 
     Attributes:
@@ -60,18 +60,6 @@ class Climb(NamedTuple):
     num_gradients: tf.Tensor
     num_zero_gradients: tf.Tensor
     index: tf.Tensor
-
-
-class ClimbInfo(NamedTuple):
-    """Diagnostics of a step, each float32 [n].
-
-    Attributes:
-      loss: at the images that the step led to.
-      step: its size.
-    """
-
-    loss: tf.Tensor
-    step: tf.Tensor
 
 
 class Look(NamedTuple):
@@ -136,7 +124,7 @@ def auto_pgd(
     Returns:
       A kernel; its position is (starts, final, seed): images to begin at, bool [n],
       where the natural image is to stay, and a key for the look at the starts. Its
-      state is a `Climb`, its info a `ClimbInfo`.
+      state is an `ApgdClimb`.
     """
     window_of = tf.constant(windows(num_steps), tf.float32)
     late = num_steps - max(num_steps // 10, 1)
@@ -148,14 +136,12 @@ def auto_pgd(
 
     def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
         starts, final, seed = position
-        climb = _begun(look(starts, seed), final, centers, ball, accept)
-        return climb, ClimbInfo(climb.loss, tf.zeros_like(climb.loss))
+        return _begun(look(starts, seed), final, centers, ball, accept), ()
 
-    def step(climb: Climb, seed: tf.Tensor) -> tuple[Climb, ClimbInfo]:
+    def step(climb: ApgdClimb, seed: tf.Tensor) -> tuple[ApgdClimb, tuple]:
         seen = look(_moved(climb, ball, centers), seed)
         arrived = _arrived(climb, seen, accept, late)
-        window = tf.gather(window_of, climb.index)
-        return _checked(arrived, window), ClimbInfo(seen.point.loss, climb.step)
+        return _checked(arrived, tf.gather(window_of, climb.index)), ()
 
     return Kernel(init, step)
 
@@ -199,12 +185,12 @@ def climbed(
 
 def _begun(
     seen: Look, final: tf.Tensor, centers: tf.Tensor, ball: Ball, accept: AcceptFn
-) -> Climb:
+) -> ApgdClimb:
     """The state before the first step; images that are final stay natural ones."""
     starts, gradient, loss = seen.point
     _, now_final = accept(final, seen.wrong, seen.wrong)
     looks = tf.cast(~final, tf.float32)
-    return Climb(
+    return ApgdClimb(
         images=starts,
         previous=starts,
         gradient=gradient,
@@ -224,7 +210,7 @@ def _begun(
     )
 
 
-def _arrived(climb: Climb, seen: Look, accept: AcceptFn, late: int) -> Climb:
+def _arrived(climb: ApgdClimb, seen: Look, accept: AcceptFn, late: int) -> ApgdClimb:
     """The state at the next point; `late` is the step that begins the last tenth."""
     images, gradient, loss = seen.point
     better, final = accept(climb.final, seen.wrong, loss > climb.best.loss)
@@ -246,7 +232,7 @@ def _arrived(climb: Climb, seen: Look, accept: AcceptFn, late: int) -> Climb:
     )
 
 
-def _moved(climb: Climb, ball: Ball, centers: tf.Tensor) -> tf.Tensor:
+def _moved(climb: ApgdClimb, ball: Ball, centers: tf.Tensor) -> tf.Tensor:
     """The next images: a projected step, and a part of the way that led here."""
     aimed = ball.project(ball.ascend(climb.images, climb.gradient, climb.step), centers)
     weight = tf.where(climb.index == 0, 1.0, MOMENTUM)
@@ -255,7 +241,7 @@ def _moved(climb: Climb, ball: Ball, centers: tf.Tensor) -> tf.Tensor:
     return ball.project(climb.images + way, centers)
 
 
-def _checked(climb: Climb, window: tf.Tensor) -> Climb:
+def _checked(climb: ApgdClimb, window: tf.Tensor) -> ApgdClimb:
     """Halves steps and goes back to the best at a checkpoint, where `window` is not 0.
 
     That is, where too few steps of the window raised the loss, or where neither the

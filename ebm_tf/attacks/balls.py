@@ -12,6 +12,11 @@ def per_image(values: tf.Tensor | float) -> tf.Tensor:
     return tf.reshape(values, [-1, 1, 1, 1])
 
 
+def euclidean(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
+    """The distances float32 [n] of images from others, both [n, H, W, C]."""
+    return tf.sqrt(tf.reduce_sum(tf.square(images - others), PIXEL_AXES))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class LinfBall:
     """Images of which no pixel is further than epsilon from its natural value.
@@ -46,6 +51,16 @@ class LinfBall:
         noise = tf.random.stateless_uniform(tf.shape(centers), seed, -1.0, 1.0)
         return self.project(centers + per_image(self.epsilon) * noise, centers)
 
+    def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Images of which one pixel is epsilon away, projected into [-1, 1].
+
+        Source: the start of APGD, uniform noise over its largest entry (AutoAttack).
+        """
+        noise = tf.random.stateless_uniform(tf.shape(centers), seed, -1.0, 1.0)
+        largest = tf.reduce_max(tf.abs(noise), PIXEL_AXES, keepdims=True)
+        noise = tf.math.divide_no_nan(noise, largest)
+        return self.project(centers + per_image(self.epsilon) * noise, centers)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class L2Ball:
@@ -59,7 +74,7 @@ class L2Ball:
 
     def distance(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
         """The Euclidean distance, float32 [n]."""
-        return tf.sqrt(tf.reduce_sum(tf.square(images - centers), PIXEL_AXES))
+        return euclidean(images, centers)
 
     def project(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
         """Scales images into the balls around centers [n, H, W, C], then clips them.
@@ -88,6 +103,14 @@ class L2Ball:
         num_pixels = tf.cast(tf.reduce_prod(shape[1:]), tf.float32)
         radius = self.epsilon * uniform ** (1.0 / num_pixels)
         return self.project(centers + per_image(radius) * direction, centers)
+
+    def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Images drawn uniformly from the sphere, projected into [-1, 1].
+
+        Source: the start of APGD, normal noise over its norm (AutoAttack).
+        """
+        direction = _unit(tf.random.stateless_normal(tf.shape(centers), seed))
+        return self.project(centers + per_image(self.epsilon) * direction, centers)
 
 
 Ball = LinfBall | L2Ball

@@ -1,6 +1,5 @@
 """The attack of Carlini and Wagner (2017) that looks for the nearest error."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -8,10 +7,11 @@ import tensorflow as tf
 from ebm_tf import pixels
 from ebm_tf.attacks import balls
 from ebm_tf.attacks.ascents import finite
-from ebm_tf.attacks.balls import PIXEL_AXES, per_image
+from ebm_tf.attacks.balls import euclidean, per_image
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.losses import Loss, margin
-from ebm_tf.attacks.targets import likeliest_others
+from ebm_tf.attacks.outcomes import chosen, errs
+from ebm_tf.attacks.targets import for_each_target, likeliest_others
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
@@ -66,7 +66,7 @@ class Descent(NamedTuple):
     succeeded: tf.Tensor
 
 
-class Search(NamedTuple):
+class ConstantSearch(NamedTuple):
     """The binary search for the factor of the classifier's term, for each image.
 
     Attributes:
@@ -109,8 +109,8 @@ def carlini_wagner(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        logits = tf.cast(classifier(images), tf.float32)
-        distance = tf.where(margin(logits, labels) > 0.0, 0.0, float("inf"))
+        logits = classifier(images)
+        distance = tf.where(errs(logits, labels), 0.0, float("inf"))
         nearest = Nearest(images, distance)
 
         def searched(gap: Loss, nearest: Nearest, seed: tf.Tensor) -> Nearest:
@@ -120,16 +120,20 @@ def carlini_wagner(
             state, _ = iterate(search, *begun, settings.num_constants, seed)
             return state.nearest
 
+        def towards(nearest: Nearest, targets: tf.Tensor, seed: tf.Tensor) -> Nearest:
+            # A margin is that of the others; towards a class it has the other sign.
+            return searched(lambda logits: -margin(logits, targets), nearest, seed)
+
         if settings.num_targets:
             targets = likeliest_others(logits, labels, settings.num_targets)
-            nearest = _over_targets(searched, targets, nearest, seed)
+            nearest = for_each_target(towards, targets, nearest, seed)
         else:
             nearest = searched(lambda logits: margin(logits, labels), nearest, seed)
         region = balls.ball(ball.norm, epsilon)
         inside = region.distance(nearest.images, images) <= epsilon
         broken = tf.math.is_finite(nearest.distance) & inside
-        chosen = tf.where(per_image(broken), nearest.images, images)
-        return Attacked(chosen, broken, {"distance": nearest.distance})
+        found = chosen(broken, nearest.images, images)
+        return Attacked(found, broken, {"distance": nearest.distance})
 
     return attack
 
@@ -141,40 +145,20 @@ def _aim(classifier: Classifier, gap: Loss, confidence: float) -> Aim:
     )
 
 
-def _over_targets(
-    searched: Callable[[Loss, Nearest, tf.Tensor], Nearest],
-    targets: tf.Tensor,
-    nearest: Nearest,
-    seed: tf.Tensor,
-) -> Nearest:
-    """Searches for each column of targets, int32 [n, t]; traced once for all."""
-
-    def step(state: tuple[tf.Tensor, Nearest], seed: tf.Tensor):
-        column, nearest = state
-        aimed_at = tf.gather(targets, column, axis=1)
-        # A margin is that of the others; towards a class it has the other sign.
-        nearest = searched(lambda logits: -margin(logits, aimed_at), nearest, seed)
-        return (column + 1, nearest), ()
-
-    kernel = Kernel(lambda nearest: ((tf.constant(0), nearest), ()), step)
-    (_, nearest), _ = iterate(kernel, *kernel.init(nearest), targets.shape[1], seed)
-    return nearest
-
-
 def _search(
     aim: Aim,
     settings: config.CarliniWagner,
     images: tf.Tensor,
     labels: tf.Tensor,
 ) -> Kernel:
-    """The kernel that tries one constant of each image; its state is a `Search`."""
+    """The kernel that tries a constant of each image; its state: `ConstantSearch`."""
 
-    def init(nearest: Nearest) -> tuple[Search, tuple]:
+    def init(nearest: Nearest) -> tuple[ConstantSearch, tuple]:
         nothing = tf.zeros_like(nearest.distance)
         constant = nothing + settings.initial_constant
-        return Search(constant, nothing, nothing + float("inf"), nearest), ()
+        return ConstantSearch(constant, nothing, nothing + float("inf"), nearest), ()
 
-    def step(search: Search, seed: tf.Tensor) -> tuple[Search, tuple]:
+    def step(search: ConstantSearch, seed: tf.Tensor) -> tuple[ConstantSearch, tuple]:
         kernel = _descent(aim, settings, images, labels, search.constant)
         begun = kernel.init(search.nearest)
         descent, _ = iterate(kernel, *begun, settings.num_steps, seed)
@@ -183,7 +167,7 @@ def _search(
         lower = tf.where(enough, search.lower, constant)
         between = 0.5 * (lower + upper)
         following = tf.where(tf.math.is_inf(upper), 10.0 * constant, between)
-        return Search(following, lower, upper, descent.nearest), ()
+        return ConstantSearch(following, lower, upper, descent.nearest), ()
 
     return Kernel(init, step)
 
@@ -224,10 +208,10 @@ def _nearer(
     nearest: Nearest, moved: tf.Tensor, images: tf.Tensor, wrong: tf.Tensor
 ) -> Nearest:
     """Takes those moved images that are wrong and nearer to the natural ones."""
-    distance = tf.sqrt(tf.reduce_sum(tf.square(moved - images), PIXEL_AXES))
+    distance = euclidean(moved, images)
     nearer = wrong & (distance < nearest.distance)
     return Nearest(
-        tf.where(per_image(nearer), moved, nearest.images),
+        chosen(nearer, moved, nearest.images),
         tf.where(nearer, distance, nearest.distance),
     )
 

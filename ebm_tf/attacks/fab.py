@@ -15,6 +15,7 @@ from ebm_tf.attacks.ascents import finite, is_zero
 from ebm_tf.attacks.fab_projections import displacement
 from ebm_tf.attacks.fab_search import SEARCH_QUERIES, searched
 from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.losses import gap
 from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, natural
 from ebm_tf.attacks.targets import likeliest_others, over_targets
 from ebm_tf.config.attacks import Ball
@@ -49,8 +50,8 @@ class Boundary(NamedTuple):
 
 def boundary_walk(
     classifier: Classifier,
-    gap: AscentFn,
-    ball: balls.Ball,
+    ascent: AscentFn,
+    region: balls.Ball,
     centers: tf.Tensor,
     labels: tf.Tensor,
     norm: Literal["linf", "l2"],
@@ -59,8 +60,8 @@ def boundary_walk(
 
     Args:
       classifier: what is attacked.
-      gap: the logit of the target less that of the label, with its gradient.
-      ball: inside which an error ends the walk of an image.
+      ascent: the logit of the target less that of the label, with its gradient.
+      region: inside which an error ends the walk of an image.
       centers: natural images [n, H, W, C].
       labels: integers [n].
       norm: of the ball.
@@ -76,10 +77,10 @@ def boundary_walk(
         return Boundary(images, centers, none, broken, nothing, nothing), ()
 
     def step(state: Boundary, seed: tf.Tensor) -> tuple[Boundary, tuple]:
-        seen = finite(gap(state.images, seed))
+        seen = finite(ascent(state.images, seed))
         moved = _towards_boundary(state.images, centers, seen, norm)
-        wrong = errs(tf.cast(classifier(moved), tf.float32), labels)
-        distance = ball.distance(moved, centers)
+        wrong = errs(classifier(moved), labels)
+        distance = region.distance(moved, centers)
         nearer = ~state.broken & wrong & (distance < state.distance)
         back = centers + BACKWARD * (moved - centers)
         looks = tf.cast(~state.broken, tf.float32)
@@ -87,7 +88,7 @@ def boundary_walk(
             images=chosen(wrong, back, moved),
             nearest=chosen(nearer, moved, state.nearest),
             distance=tf.where(nearer, distance, state.distance),
-            broken=state.broken | (nearer & (distance <= ball.epsilon)),
+            broken=state.broken | (nearer & (distance <= region.epsilon)),
             num_gradients=state.num_gradients + looks,
             num_zero_gradients=state.num_zero_gradients
             + looks * is_zero(seen.gradient),
@@ -117,15 +118,15 @@ def fab_targeted(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
         start = natural(images, logits, labels)
         start = start._replace(score=tf.where(start.broken, 0.0, start.score))
         around = balls.ball(ball.norm, epsilon)
 
         def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
-            gap = plain(classifier, lambda logits: _gap(logits, labels, targets))
+            ascent = plain(classifier, lambda logits: gap(logits, labels, targets))
             kernel = boundary_walk(
-                classifier, gap, around, images, labels, norm=ball.norm
+                classifier, ascent, around, images, labels, norm=ball.norm
             )
             state, _ = iterate(
                 kernel,
@@ -142,15 +143,6 @@ def fab_targeted(
         return result._replace(info=result.info | {"distance": 0.0 - outcome.score})
 
     return attack
-
-
-def _gap(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """The logit of the target less that of the label, [n]."""
-    first, second = (
-        tf.gather(logits, classes, axis=1, batch_dims=1)
-        for classes in (targets, labels)
-    )
-    return first - second
 
 
 def _towards_boundary(
@@ -186,14 +178,14 @@ def _towards_boundary(
 
 def _outcome(
     classifier: Classifier,
-    ball: balls.Ball,
+    region: balls.Ball,
     centers: tf.Tensor,
     labels: tf.Tensor,
     state: Boundary,
 ) -> Outcome:
     """What a walk has found, after the final search."""
     nearest = searched(classifier, centers, state.nearest, labels)
-    distance = ball.distance(nearest, centers)
+    distance = region.distance(nearest, centers)
     # Without an error the distance is infinite, and the image found is the center.
     found = tf.math.is_finite(state.distance)
     nearer = ~state.broken & found & (distance < state.distance)
@@ -201,7 +193,7 @@ def _outcome(
     queries = tf.where(state.num_gradients > 0.0, SEARCH_QUERIES, 0.0)
     return Outcome(
         images=chosen(nearer, nearest, state.nearest),
-        broken=state.broken | (found & (distance <= ball.epsilon)),
+        broken=state.broken | (found & (distance <= region.epsilon)),
         score=-distance,
         last_rise=tf.zeros_like(distance),
         num_gradients=state.num_gradients,
@@ -212,7 +204,7 @@ def _outcome(
 
 def _inside(
     classifier: Classifier,
-    ball: balls.Ball,
+    region: balls.Ball,
     centers: tf.Tensor,
     labels: tf.Tensor,
     outcome: Outcome,
@@ -221,8 +213,8 @@ def _inside(
 
     One that was outside by rounding only is an error there too.
     """
-    images = ball.project(outcome.images, centers)
-    wrong = errs(tf.cast(classifier(images), tf.float32), labels)
+    images = region.project(outcome.images, centers)
+    wrong = errs(classifier(images), labels)
     return outcome._replace(
         images=chosen(outcome.broken, outcome.images, images),
         broken=outcome.broken | wrong,

@@ -38,7 +38,7 @@ def searched(
     """
 
     def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
         return margin(logits, labels), errs(logits, labels)
 
     def step(ends: Segment, seed: tf.Tensor) -> tuple[Segment, tuple]:

@@ -20,7 +20,7 @@ def plain(classifier: Classifier, loss: Loss) -> AscentFn:
         del seed  # nothing is drawn
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(images)
-            logits = tf.cast(classifier(images), tf.float32)
+            logits = classifier(images)
             losses = loss(logits)
         gradient = tape.gradient(
             losses, images, unconnected_gradients=tf.UnconnectedGradients.ZERO

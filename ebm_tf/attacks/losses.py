@@ -5,7 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ebm_tf.config.core import require
-from ebm_tf.robust_objectives import cross_entropy, divergence
+from ebm_tf.robust_objectives import cross_entropy, divergence, of_others
 
 # Logits [n, k] -> losses [n]; labels are bound already.
 Loss = Callable[[tf.Tensor], tf.Tensor]
@@ -16,9 +16,12 @@ def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
     Source: Carlini and Wagner (2017), the term of f_6, here for the class to leave.
     """
-    own = tf.one_hot(labels, logits.shape[-1], True, False, dtype=tf.bool)
-    others = tf.where(own, -float("inf"), logits)
-    return tf.reduce_max(others, -1) - _chosen(logits, labels)
+    return tf.reduce_max(of_others(logits, labels), -1) - _of_class(logits, labels)
+
+
+def gap(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """The logit of the target less that of the label, [n]."""
+    return _of_class(logits, targets) - _of_class(logits, labels)
 
 
 def dlr(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -49,8 +52,7 @@ def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf
     _require_classes(logits, 4, "targeted dlr")
     top = tf.math.top_k(logits, 4).values
     spread = top[:, 0] - 0.5 * (top[:, 2] + top[:, 3])
-    gained = _chosen(logits, targets) - _chosen(logits, labels)
-    return gained / (spread + 1e-12)
+    return gap(logits, labels, targets) / (spread + 1e-12)
 
 
 OF_LABELS = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}
@@ -68,12 +70,12 @@ def attack_loss(
       labels: theirs, integers [n].
     """
     if kind == "kl":
-        natural = tf.stop_gradient(tf.cast(classifier(images), tf.float32))
+        natural = tf.stop_gradient(classifier(images))
         return lambda logits: divergence(natural, logits)
     return lambda logits: OF_LABELS[kind](logits, labels)
 
 
-def _chosen(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+def _of_class(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     """The logit of one class of each image, [n]."""
     return tf.gather(logits, classes, axis=1, batch_dims=1)
 

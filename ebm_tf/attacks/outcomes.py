@@ -29,9 +29,18 @@ class Outcome(NamedTuple):
     num_queries: tf.Tensor
 
 
+def predicted(logits: tf.Tensor) -> tf.Tensor:
+    """The class of the largest of logits [n, k], int64 [n]; -1 where one is not finite.
+
+    So what a classifier makes of no image is an error, whatever the label.
+    """
+    finite = tf.reduce_all(tf.math.is_finite(logits), -1)
+    return tf.where(finite, tf.argmax(logits, -1), -1)
+
+
 def errs(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Whether the largest of logits [n, k] is another than the label's, bool [n]."""
-    return tf.argmax(logits, -1) != tf.cast(labels, tf.int64)
+    """Whether logits [n, k] say another class than the label, bool [n]."""
+    return predicted(logits) != tf.cast(labels, tf.int64)
 
 
 def natural(images: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> Outcome:

@@ -7,9 +7,10 @@ import tensorflow as tf
 from ebm_tf import pixels
 from ebm_tf.attacks import balls
 from ebm_tf.attacks.ascents import finite, is_zero
-from ebm_tf.attacks.balls import Ball, per_image
+from ebm_tf.attacks.balls import Ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.losses import attack_loss
+from ebm_tf.attacks.outcomes import chosen, errs, predicted
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
@@ -20,7 +21,7 @@ class PgdInfo(NamedTuple):
 
     Attributes:
       loss: float32 [n].
-      prediction: int64 [n].
+      prediction: int64 [n], -1 where logits are not finite.
       zero_gradient: float32 [n], 1 where the gradient was exactly 0.
     """
 
@@ -29,32 +30,28 @@ class PgdInfo(NamedTuple):
     zero_gradient: tf.Tensor
 
 
-class Climb(NamedTuple):
+class PgdClimb(NamedTuple):
     """A run of ascent that keeps its best images.
 
     Attributes:
       images: float32 [n, H, W, C], where it is.
       best: where it was best, judged by `better`.
-      loss_first: float32 [n], at the start.
       num_zero_gradients: float32 [n], steps whose gradient was exactly 0.
-      num_steps: int32 scalar, steps until now.
     """
 
     images: tf.Tensor
     best: Attacked
-    loss_first: tf.Tensor
     num_zero_gradients: tf.Tensor
-    num_steps: tf.Tensor
 
 
 def projected_ascent(
-    ascent: AscentFn, ball: Ball, centers: tf.Tensor, *, step: tf.Tensor | float
+    ascent: AscentFn, region: Ball, centers: tf.Tensor, *, step: tf.Tensor | float
 ) -> Kernel:
     """One step of ascent and the way back into the ball (Madry et al., 2018).
 
     Args:
       ascent: loss and gradient.
-      ball: where images may go.
+      region: where images may go.
       centers: natural images [n, H, W, C].
       step: scalar or [n], in units of images in [-1, 1].
 
@@ -68,8 +65,8 @@ def projected_ascent(
 
     def climb(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, PgdInfo]:
         seen = finite(ascent(images, seed))
-        moved = ball.project(ball.ascend(images, seen.gradient, step), centers)
-        prediction = tf.argmax(seen.logits, -1)
+        moved = region.project(region.ascend(images, seen.gradient, step), centers)
+        prediction = predicted(seen.logits)
         return moved, PgdInfo(seen.loss, prediction, is_zero(seen.gradient))
 
     return Kernel(init, climb)
@@ -84,7 +81,7 @@ def better(candidate: Attacked, best: Attacked) -> Attacked:
     higher = candidate.info["loss"] > best.info["loss"]
     wins = tf.where(candidate.broken == best.broken, higher, candidate.broken)
     return Attacked(
-        tf.where(per_image(wins), candidate.images, best.images),
+        chosen(wins, candidate.images, best.images),
         tf.where(wins, candidate.broken, best.broken),
         {
             name: tf.where(wins, value, best.info[name])
@@ -101,44 +98,37 @@ def keeping_best(kernel: Kernel, labels: tf.Tensor) -> Kernel:
       labels: int64 [n], by which images are broken.
 
     Returns:
-      A kernel whose state is a `Climb`; its info is that of the given kernel.
+      A kernel whose state is a `PgdClimb`; its info is that of the given kernel.
     """
 
-    def init(images: tf.Tensor) -> tuple[Climb, PgdInfo]:
+    def init(images: tf.Tensor) -> tuple[PgdClimb, PgdInfo]:
         images, info = kernel.init(images)
         nothing = tf.zeros_like(info.loss)
         best = Attacked(images, nothing > 0.0, {"loss": nothing - float("inf")})
-        return Climb(images, best, nothing, nothing, tf.constant(0)), info
+        return PgdClimb(images, best, nothing), info
 
-    def step(climb: Climb, seed: tf.Tensor) -> tuple[Climb, PgdInfo]:
+    def step(climb: PgdClimb, seed: tf.Tensor) -> tuple[PgdClimb, PgdInfo]:
         images, info = kernel.step(climb.images, seed)
         wrong = info.prediction != labels
         seen = Attacked(climb.images, wrong, {"loss": info.loss})
-        begun = tf.where(climb.num_steps == 0, info.loss, climb.loss_first)
-        moved = Climb(
-            images,
-            better(seen, climb.best),
-            begun,
-            climb.num_zero_gradients + info.zero_gradient,
-            climb.num_steps + 1,
-        )
-        return moved, info
+        num_zero_gradients = climb.num_zero_gradients + info.zero_gradient
+        return PgdClimb(images, better(seen, climb.best), num_zero_gradients), info
 
     return Kernel(init, step)
 
 
-def starts(kind: str, ball: Ball, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def starts(kind: str, region: Ball, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Where ascent from centers [n, H, W, C] begins.
 
     Args:
       kind: "uniform" in the ball and in [-1, 1]; "normal", noise of 0.001 of the
         pixel range, which is not projected (Zhang et al., 2019); or "natural".
-      ball: of the attack.
+      region: the balls of the attack.
       centers: natural images.
       seed: int32 [2].
     """
     if kind == "uniform":
-        return ball.random_start(centers, seed)
+        return region.random_start(centers, seed)
     if kind == "normal":
         deviation = pixels.from_255ths(0.255)
         noise = tf.random.stateless_normal(tf.shape(centers), seed)
@@ -153,7 +143,7 @@ def step_size(settings: config.Pgd, ball: config.Ball, epsilon: tf.Tensor) -> tf
 
 def perturb(
     ascent: AscentFn,
-    ball: Ball,
+    region: Ball,
     centers: tf.Tensor,
     starts: tf.Tensor,
     *,
@@ -167,14 +157,14 @@ def perturb(
 
     Args:
       ascent: loss and gradient.
-      ball: where images may go.
+      region: where images may go.
       centers: natural images [n, H, W, C].
       starts: images to begin at, of the same shape; they need not be in the ball.
       step: scalar or [n], in units of images in [-1, 1].
       num_steps: of ascent.
       seed: int32 [2].
     """
-    kernel = projected_ascent(ascent, ball, centers, step=step)
+    kernel = projected_ascent(ascent, region, centers, step=step)
     images, _ = iterate(kernel, *kernel.init(starts), num_steps, seed)
     return tf.stop_gradient(images)
 
@@ -185,9 +175,9 @@ def pgd_attack(
     """Projected gradient ascent with restarts; the best of all iterates is kept.
 
     The info has the best "loss" of each image and, of the restart that it is from,
-    "loss_first", "loss_before_last" and "loss_last", the losses at its start and at
-    its last two images, and "zero_gradient", the share of its steps whose gradient
-    was exactly 0. A loss that is still rising at the end asks for more steps.
+    "loss_before_last" and "loss_last", the losses at its last two images, and
+    "zero_gradient", the share of its steps whose gradient was exactly 0. A loss that is
+    still rising at the end asks for more steps.
 
     Args:
       classifier: what is attacked.
@@ -235,10 +225,9 @@ def _run(
     climb, info = iterate(kernel, *kernel.init(begun), num_steps, seed)
     # A graph leaves out the gradient, which is not used.
     last = finite(ascent(climb.images, tf.random.fold_in(seed, num_steps)))
-    wrong = tf.argmax(last.logits, -1) != labels
+    wrong = errs(last.logits, labels)
     best = better(Attacked(climb.images, wrong, {"loss": last.loss}), climb.best)
     about = {
-        "loss_first": climb.loss_first,
         "loss_before_last": info.loss,
         "loss_last": last.loss,
         "zero_gradient": climb.num_zero_gradients / num_steps,
@@ -249,6 +238,6 @@ def _run(
 def _nothing(images: tf.Tensor) -> Attacked:
     """What every run is better than."""
     nothing = tf.zeros(tf.shape(images)[:1])
-    names = ("loss_first", "loss_before_last", "loss_last", "zero_gradient")
+    names = ("loss_before_last", "loss_last", "zero_gradient")
     info = {"loss": nothing - float("inf")} | dict.fromkeys(names, nothing)
     return Attacked(images, nothing > 0.0, info)

@@ -39,7 +39,7 @@ def bpda(classifier: Classifier, defense: Defense) -> Estimator:
 
     def look(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         purified = defense(images, seed)
-        return purified, tf.cast(classifier(purified), tf.float32)
+        return purified, classifier(purified)
 
     def pull(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
         del seed  # what was drawn is in the points
@@ -64,7 +64,7 @@ def through_chain(
 
     def look(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         purified = defense(images, seed)
-        return images, tf.cast(classifier(purified), tf.float32)
+        return images, classifier(purified)
 
     def pull(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
         return defense_gradient(
@@ -122,8 +122,7 @@ def averaged_cross_entropy(
     Args:
       logits: float32 [n, r, k].
       labels: integers [n].
-      average: "logits", "loss", "probabilities" or "log_probabilities"; the last is
-        the mean loss under another name, because no sum to 1 is restored.
+      average: "logits", "loss" or "probabilities".
     """
     if average == "logits":
         return losses.cross_entropy(tf.reduce_mean(logits, 1), labels)
@@ -160,7 +159,7 @@ def _pulled(
     """Gradients with respect to logits, carried back to the classifier's images."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
     return tape.gradient(
         logits,
         images,

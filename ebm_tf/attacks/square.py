@@ -12,7 +12,7 @@ from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
 
 
-class Search(NamedTuple):
+class SquareSearch(NamedTuple):
     """The state of Square.
 
     Attributes:
@@ -41,18 +41,19 @@ def square_search(
       proposals: what is tried.
 
     Returns:
-      A kernel; its position is (natural images, broken, seed), its state a `Search`.
+      A kernel; its position is (natural images, broken, seed), its state a
+      `SquareSearch`.
     """
 
     def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = tf.cast(classifier(images), tf.float32)
+        logits = classifier(images)
         return losses.margin(logits, labels), errs(logits, labels)
 
     def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
         images, broken, seed = position
         tried = proposals.first(seed)
         margin, wrong = look(tried)
-        return Search(
+        return SquareSearch(
             images=chosen(broken, images, tried),
             margin=margin,
             broken=broken | wrong,
@@ -60,11 +61,11 @@ def square_search(
             index=tf.constant(0),
         ), ()
 
-    def step(state: Search, seed: tf.Tensor) -> tuple[Search, tuple]:
+    def step(state: SquareSearch, seed: tf.Tensor) -> tuple[SquareSearch, tuple]:
         tried = proposals.next(state.images, state.index, seed)
         margin, wrong = look(tried)
         better = ~state.broken & (wrong | (margin > state.margin))
-        return Search(
+        return SquareSearch(
             images=chosen(better, tried, state.images),
             margin=tf.where(better, margin, state.margin),
             broken=state.broken | wrong,
@@ -90,7 +91,7 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        start = natural(images, tf.cast(classifier(images), tf.float32), labels)
+        start = natural(images, classifier(images), labels)
         if ball.norm == "linf":
             around = balls.LinfBall(epsilon)
             proposals = linf_proposals(around, images, num_queries)

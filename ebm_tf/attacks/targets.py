@@ -1,11 +1,13 @@
 """Attacks that aim at one class after another."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import tensorflow as tf
 
 from ebm_tf.attacks.outcomes import Outcome, merged
 from ebm_tf.kernels import Kernel, iterate
+from ebm_tf.robust_objectives import of_others
 
 
 class AimFn(Protocol):
@@ -31,10 +33,8 @@ def likeliest_others(
     Returns:
       int32 [n, t].
     """
-    num_classes = logits.shape[-1]
-    own = tf.one_hot(labels, num_classes, True, False, dtype=tf.bool)
-    others = tf.where(own, -float("inf"), logits)
-    return tf.math.top_k(others, min(num_targets, num_classes - 1)).indices
+    num_targets = min(num_targets, logits.shape[-1] - 1)
+    return tf.math.top_k(of_others(logits, labels), num_targets).indices
 
 
 def over_targets(
@@ -49,20 +49,43 @@ def over_targets(
       seed: int32 [2].
     """
 
-    def init(outcome: Outcome) -> tuple[tuple[tf.Tensor, Outcome], tuple]:
-        return (tf.constant(0), outcome), ()
+    def advance(outcome: Outcome, aimed_at: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        return merged(outcome, aim(aimed_at, outcome.broken, seed))
 
-    def step(state: tuple[tf.Tensor, Outcome], seed: tf.Tensor):
-        column, outcome = state
-        found = aim(tf.gather(targets, column, axis=1), outcome.broken, seed)
-        return (column + 1, merged(outcome, found)), ()
+    return for_each_target(
+        advance, targets, start, seed, until=lambda now: tf.reduce_all(now.broken)
+    )
 
-    kernel = Kernel(init, step)
-    (_, outcome), _ = iterate(
+
+def for_each_target(
+    advance: Callable[[Any, tf.Tensor, tf.Tensor], Any],
+    targets: tf.Tensor,
+    start: Any,
+    seed: tf.Tensor,
+    *,
+    until: Callable[[Any], tf.Tensor] | None = None,
+) -> Any:
+    """Advances a state for each column of targets, int32 [n, t].
+
+    Args:
+      advance: (state, classes [n], key) -> state; traced once for all targets.
+      targets: classes to aim at.
+      start: the first state.
+      seed: int32 [2].
+      until: state -> bool scalar, whether nothing is left to do.
+    """
+
+    def step(state: tuple[tf.Tensor, Any], seed: tf.Tensor):
+        column, current = state
+        aimed_at = tf.gather(targets, column, axis=1)
+        return (column + 1, advance(current, aimed_at, seed)), ()
+
+    kernel = Kernel(lambda start: ((tf.constant(0), start), ()), step)
+    (_, last), _ = iterate(
         kernel,
         *kernel.init(start),
         targets.shape[1],
         seed,
-        until=lambda state: tf.reduce_all(state[1].broken),
+        until=until and (lambda state: until(state[1])),
     )
-    return outcome
+    return last

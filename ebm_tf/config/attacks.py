@@ -24,7 +24,7 @@ class Ball(Settings):
 
     def validate(self) -> None:
         """Checks the radius."""
-        require(self.epsilon > 0, f"Expected epsilon={self.epsilon} > 0.")
+        self.require_positive("epsilon")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -50,11 +50,7 @@ class Pgd(Settings):
 
     def validate(self) -> None:
         """Checks counts and the step size."""
-        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
-        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
-        require(
-            self.num_restarts > 0, f"Expected num_restarts={self.num_restarts} > 0."
-        )
+        self.require_positive("num_steps", "step_size", "num_restarts")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,9 +77,9 @@ class CarliniWagner(Settings):
 
     def validate(self) -> None:
         """Checks counts and rates."""
-        for name in ("num_steps", "learning_rate", "num_constants", "initial_constant"):
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
+        self.require_positive(
+            "num_steps", "learning_rate", "num_constants", "initial_constant"
+        )
         for name in ("confidence", "num_targets"):
             value = getattr(self, name)
             require(value >= 0, f"Expected {name}={value} >= 0.")
@@ -112,12 +108,10 @@ class AutoAttack(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        for name in (
+        self.require_positive(
             "num_steps",
             "num_targets",
             "num_queries",
             "num_eot_samples",
             "num_verifications",
-        ):
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
+        )

@@ -38,24 +38,14 @@ class Persistent(Settings):
 
     def validate(self) -> None:
         """Checks counts and probabilities."""
-        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
+        self.require_positive("bank_size", "noise_scale")
         require_schedule("num_steps", self.num_steps, least=1)
         require_schedule("burn_in", self.burn_in, least=0)
-        require_schedule("rejuvenation", self.rejuvenation, least=0)
-        pairs = (
-            self.rejuvenation
-            if isinstance(self.rejuvenation, tuple)
-            else ((self.rejuvenation, 0),)
-        )
-        require(
-            all(0 <= probability <= 1 for probability, _ in pairs),
-            f"Expected rejuvenation={self.rejuvenation} in [0, 1].",
-        )
+        require_schedule("rejuvenation", self.rejuvenation, least=0, most=1)
         require(
             self.max_updates is None or self.max_updates >= 0,
             f"Expected max_updates={self.max_updates} >= 0.",
         )
-        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,8 +64,8 @@ class Transient(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
+        self.require_positive("noise_scale")
         require_schedule("num_steps", self.num_steps, least=1)
-        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,11 +96,7 @@ class BurnIn(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        require(self.bank_size > 0, f"Expected bank_size={self.bank_size} > 0.")
-        require(
-            self.burn_in_size > 0, f"Expected burn_in_size={self.burn_in_size} > 0."
-        )
+        self.require_positive("bank_size", "burn_in_size", "noise_scale")
         require_schedule("num_steps", self.num_steps, least=1)
         require_schedule("burn_in_steps", self.burn_in_steps, least=1)
         require_schedule("burn_in_visits", self.burn_in_visits, least=1)
-        require(self.noise_scale > 0, f"Expected noise_scale={self.noise_scale} > 0.")

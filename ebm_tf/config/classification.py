@@ -27,7 +27,7 @@ class WeightPerturbation(Settings):
 
     def validate(self) -> None:
         """Checks lengths."""
-        require(self.gamma > 0, f"Expected gamma={self.gamma} > 0.")
+        self.require_positive("gamma")
         require(
             self.first_update >= 0, f"Expected first_update={self.first_update} >= 0."
         )
@@ -88,7 +88,8 @@ class ClassifierTraining(Experiment):
     def validate(self) -> None:
         """Checks counts, and that there is an attack where one is needed."""
         super().validate()
-        for name in (
+        self.guard.require_default_energy_bound()
+        self.require_positive(
             "num_validation",
             "num_test",
             "num_updates",
@@ -97,9 +98,7 @@ class ClassifierTraining(Experiment):
             "validate_every",
             "log_every",
             "save_every",
-        ):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        )
         require(
             (self.attack is None) == isinstance(self.objective, Clean),
             "Expected an attack where the objective is other than Clean, and only "
@@ -116,7 +115,13 @@ class ClassifierTraining(Experiment):
         )
         splits = (self.data.split, self.validation_split, self.test_split)
         for first, second in itertools.combinations(splits, 2):
+            shared = overlap(first, second)
             require(
-                not overlap(first, second),
-                f"Expected splits that share no images, but {first} and {second} do.",
+                shared is False,
+                f"Expected splits that share no images, but {first} and {second} "
+                + (
+                    "do."
+                    if shared
+                    else "may: give both in percent or as counts from the same end."
+                ),
             )

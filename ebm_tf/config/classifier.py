@@ -27,9 +27,7 @@ class ClassifierNetwork(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        for name in ("depth", "width"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        self.require_positive("depth", "width")
         require(self.num_classes > 1, f"Expected num_classes={self.num_classes} > 1.")
 
 
@@ -51,4 +49,4 @@ class PretrainedClassifier(Settings):
 
     def validate(self) -> None:
         """Checks the size."""
-        require(self.image_size > 0, f"Expected image_size={self.image_size} > 0.")
+        self.require_positive("image_size")

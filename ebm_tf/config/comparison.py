@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.chains import Start
-from ebm_tf.config.core import Experiment, require, runtime
+from ebm_tf.config.core import Experiment, require, require_rising, runtime
 from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.config.parts import Data
@@ -19,6 +19,7 @@ class Comparison(Experiment):
       features: what images are compared by.
       runs: folders of the runs that learned the models, or release:NAME.
       start: where chains begin.
+      noise_scale: half-width of the uniform noise of start="noise".
       num_samples: chains of each model.
       batch: chains at once, over all replicas.
       num_steps: numbers of Langevin steps after which images are measured.
@@ -31,14 +32,18 @@ class Comparison(Experiment):
     features: FeatureExtractor
     runs: tuple[str, ...] = ()
     start: Start = "data"
+    noise_scale: float = 1.0
     num_samples: int = 1000
     batch: int = 500
     num_steps: tuple[int, ...] = (100, 1000, 10_000, 100_000)
     save_every: int = runtime(5)
 
     def validate(self) -> None:
-        """Checks that there is something to compare from a common start."""
+        """Checks counts, and that there is a common start."""
         super().validate()
+        self.require_positive("noise_scale", "batch", "save_every")
+        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
+        require_rising("num_steps", self.num_steps)
         require(
             self.start != "generator",
             "Expected start='noise' or 'data', which all models have.",
@@ -53,6 +58,7 @@ class Comparison(Experiment):
                 "data",
                 "features",
                 "start",
+                "noise_scale",
                 "num_samples",
                 "batch",
                 "num_steps",

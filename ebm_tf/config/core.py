@@ -39,7 +39,9 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def require_schedule(name: str, schedule: Schedule, least: float) -> None:
+def require_schedule(
+    name: str, schedule: Schedule, least: float, most: float = math.inf
+) -> None:
     """Checks the values and the first steps of a schedule."""
     pairs = schedule if isinstance(schedule, tuple) else ((schedule, 0),)
     starts = [start for _, start in pairs]
@@ -48,8 +50,19 @@ def require_schedule(name: str, schedule: Schedule, least: float) -> None:
         f"Expected the first steps of {name}={schedule} to rise from 0.",
     )
     require(
-        all(value >= least for value, _ in pairs),
-        f"Expected {name}={schedule} to be at least {least:g}.",
+        all(least <= value <= most for value, _ in pairs),
+        f"Expected {name}={schedule} to be at least {least:g}."
+        if most == math.inf
+        else f"Expected {name}={schedule} in [{least:g}, {most:g}].",
+    )
+
+
+def require_rising(name: str, marks: int | tuple[int, ...]) -> None:
+    """Checks that there are counts, and that they rise from above 0."""
+    counts = marks if isinstance(marks, tuple) else (marks,)
+    require(
+        bool(counts) and counts[0] > 0 and list(counts) == sorted(set(counts)),
+        f"Expected {name}={marks} to rise from above 0.",
     )
 
 
@@ -72,6 +85,12 @@ class Settings:
 
     def validate(self) -> None:
         """Raises `ConfigError` for values that cannot work together."""
+
+    def require_positive(self, *names: str) -> None:
+        """Checks that the fields of these names are positive, or None."""
+        for name in names:
+            value = getattr(self, name)
+            require(value is None or value > 0, f"Expected {name}={value} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -30,10 +30,7 @@ class Purification(Settings):
     def validate(self) -> None:
         """Checks counts."""
         require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
-        require(
-            self.num_replicates > 0,
-            f"Expected num_replicates={self.num_replicates} > 0.",
-        )
+        self.require_positive("num_replicates")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,14 +54,7 @@ class PurifiedAttack(Settings):
     def validate(self) -> None:
         """Checks counts, and that steps through a chain go with its gradient."""
         require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
-        require(
-            self.num_replicates > 0,
-            f"Expected num_replicates={self.num_replicates} > 0.",
-        )
-        require(
-            self.chain_steps is None or self.chain_steps > 0,
-            f"Expected chain_steps={self.chain_steps} > 0.",
-        )
+        self.require_positive("num_replicates", "chain_steps")
         require(
             (self.gradient == "chain") == (self.chain_steps is not None),
             "Expected chain_steps where gradient='chain', and only there.",
@@ -79,19 +69,19 @@ class PurifiedPgd(PurifiedAttack):
       num_steps: of ascent; with 0 the random start alone is judged.
       num_replicates: chains of each image over which gradients are averaged (EOT).
       step_size: in 255ths of the pixel range.
-      average: what is averaged over replicates before the loss: "logits", "loss",
-        "probabilities" or "log_probabilities".
+      average: what is averaged over replicates before the loss: "logits", "loss"
+        or "probabilities".
     """
 
     num_steps: int = 50
     num_replicates: int = 48
     step_size: float = 2.0
-    average: Literal["logits", "loss", "probabilities", "log_probabilities"] = "logits"
+    average: Literal["logits", "loss", "probabilities"] = "logits"
 
     def validate(self) -> None:
         """Checks the step size too."""
         super().validate()
-        require(self.step_size > 0, f"Expected step_size={self.step_size} > 0.")
+        self.require_positive("step_size")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +102,7 @@ class PurifiedAutoAttack(PurifiedAttack):
     def validate(self) -> None:
         """Checks that there are steps."""
         super().validate()
-        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
+        self.require_positive("num_steps")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -155,8 +145,12 @@ class DefenseMeasurement(EbmExperiment):
     save_every: int = runtime(1)
 
     def validate(self) -> None:
-        """Checks counts."""
+        """Checks counts, and that there is nothing that does not purify."""
         super().validate()
+        require(
+            self.generator is None,
+            "Expected generator=None: purification begins from the image.",
+        )
         self.require_positive(
             "num_images", "batch", "num_final_replicates", "chunk", "save_every"
         )

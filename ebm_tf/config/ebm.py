@@ -43,20 +43,11 @@ class EbmExperiment(Experiment):
     def validate(self) -> None:
         """Checks that what divides is positive."""
         super().validate()
-        require(self.temperature > 0, f"Expected temperature={self.temperature} > 0.")
-        for name in ("prior_temperature", "gaussian_stddev"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        self.require_positive("temperature", "prior_temperature", "gaussian_stddev")
         require(
             self.prior is not None or self.prior_temperature is None,
             "Expected a prior where there is a prior_temperature.",
         )
-
-    def require_positive(self, *names: str) -> None:
-        """Checks that the fields of these names are positive."""
-        for name in names:
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

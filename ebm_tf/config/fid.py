@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from ebm_tf.config.chains import Start
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import Settings, adjustable, require, runtime
+from ebm_tf.config.core import Settings, adjustable, require, require_rising, runtime
 from ebm_tf.config.ebm import EbmExperiment, EbmLearning
 
 
@@ -52,7 +52,7 @@ class Sweep(Settings):
 
     def validate(self) -> None:
         """Checks that the range is one."""
-        require(self.every > 0, f"Expected every={self.every} > 0.")
+        self.require_positive("every")
         require(
             self.last is None or self.first <= self.last,
             f"Expected first={self.first} to be at most last={self.last}.",
@@ -76,11 +76,12 @@ class SampleMeasurement(EbmExperiment):
       num_steps: Langevin steps from start to sample; of several numbers, each is
         measured on the same chains.
       denoising_steps: further steps without noise before a sample is taken.
-      joint_temperature: J, which divides the learned energies, not the Gaussian.
+      joint_temperature: J, which divides the energy and its prior together, not the
+        Gaussian; 1 where there is no prior.
       features: what images are compared by.
-      reference: a file of moments to compare with, as published; the moments of
-        `data` if None. With such a file the dataset need not be there, unless chains
-        begin from it.
+      reference: a file of moments to compare with, as published or as another
+        measurement left it in its folder `moments`; the moments of `data` if None.
+        With such a file the dataset need not be there, unless chains begin from it.
       num_reference: images of `data` to compare with; all if None.
       record_every: Langevin steps between records of energies, which are also the
         pieces in which chains are run; a hundredth of all if None.
@@ -116,11 +117,7 @@ class SampleMeasurement(EbmExperiment):
                 value is None or value >= least,
                 f"Expected {name}={value} >= {least}.",
             )
-        marks = self.measured_steps
-        require(
-            bool(marks) and marks[0] > 0 and list(marks) == sorted(set(marks)),
-            f"Expected num_steps={self.num_steps} to rise from above 0.",
-        )
+        require_rising("num_steps", self.num_steps)
         require(
             self.denoising_steps >= 0,
             f"Expected denoising_steps={self.denoising_steps} >= 0.",
@@ -128,6 +125,11 @@ class SampleMeasurement(EbmExperiment):
         require(
             (self.start == "generator") == (self.generator is not None),
             "Expected a generator where start='generator', and only there.",
+        )
+        require(
+            self.prior is not None or self.joint_temperature == 1,
+            "Expected a prior where joint_temperature="
+            f"{self.joint_temperature} is other than 1.",
         )
 
     @property

@@ -53,7 +53,8 @@ class GeneratorTraining(Experiment):
     def validate(self) -> None:
         """Checks counts, and that the generator can be learned."""
         super().validate()
-        for name in (
+        self.guard.require_default_energy_bound()
+        self.require_positive(
             "discriminator_updates",
             "num_updates",
             "batch",
@@ -61,9 +62,7 @@ class GeneratorTraining(Experiment):
             "picture_every",
             "measure_every",
             "save_every",
-        ):
-            value = getattr(self, name)
-            require(value > 0, f"Expected {name}={value} > 0.")
+        )
         require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
         require(
             self.data.name != "generator",

@@ -28,7 +28,7 @@ class Linear(Settings):
 
     def validate(self) -> None:
         """Checks that there is a way to go."""
-        require(self.num_steps > 0, f"Expected num_steps={self.num_steps} > 0.")
+        self.require_positive("num_steps")
         for name in ("first", "last"):
             value = getattr(self, name)
             require(value >= 0, f"Expected {name}={value} >= 0.")
@@ -64,9 +64,11 @@ class Optimizer(Settings):
             value = getattr(self, name)
             require(0 <= value < 1, f"Expected {name}={value} in [0, 1).")
         require(
-            self.max_grad_norm is None or self.max_grad_norm > 0,
-            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
+            self.name == "adam" or (self.beta_1, self.beta_2) == (0.9, 0.999),
+            "Expected beta_1=0.9 and beta_2=0.999, their defaults, where name="
+            f"{self.name!r}: only 'adam' uses them.",
         )
+        self.require_positive("max_grad_norm")
         require(
             0 <= self.average_decay < 1,
             f"Expected average_decay={self.average_decay} in [0, 1).",
@@ -95,7 +97,10 @@ class OneCycle(Settings):
     rise: float = 0.25
 
     def validate(self) -> None:
-        """Checks that there is a rise and a fall."""
+        """Checks values, and that there is a rise and a fall."""
+        for name in ("peak", "first", "last"):
+            value = getattr(self, name)
+            require(value >= 0, f"Expected {name}={value} >= 0.")
         require(0 < self.rise < 1, f"Expected rise={self.rise} in (0, 1).")
         require(
             self.rise * self.num_steps > 1 and self.num_steps > 2,
@@ -128,17 +133,14 @@ class Sgd(Settings):
         """Checks rates, momentum and decays."""
         if not isinstance(self.learning_rate, OneCycle):
             require_schedule("learning_rate", self.learning_rate, least=0)
-        if not isinstance(self.momentum, OneCycle):
-            require(
-                0 <= self.momentum < 1, f"Expected momentum={self.momentum} in [0, 1)."
-            )
+        momentum = self.momentum
+        if isinstance(momentum, OneCycle):
+            momentum = max(momentum.first, momentum.peak, momentum.last)
+        require(0 <= momentum < 1, f"Expected momentum={self.momentum} in [0, 1).")
         require(
             self.weight_decay >= 0, f"Expected weight_decay={self.weight_decay} >= 0."
         )
-        require(
-            self.max_grad_norm is None or self.max_grad_norm > 0,
-            f"Expected max_grad_norm={self.max_grad_norm} > 0.",
-        )
+        self.require_positive("max_grad_norm")
         require(
             0 <= self.average_decay < 1,
             f"Expected average_decay={self.average_decay} in [0, 1).",

@@ -37,7 +37,7 @@ class Data(Settings):
 
     def validate(self) -> None:
         """Checks size and channels."""
-        require(self.image_size > 0, f"Expected image_size={self.image_size} > 0.")
+        self.require_positive("image_size")
         require(
             self.channels in (1, 3), f"Expected channels={self.channels} to be 1 or 3."
         )
@@ -62,9 +62,7 @@ class Network(Settings):
 
     def validate(self) -> None:
         """Checks the width."""
-        require(
-            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
-        )
+        self.require_positive("width")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,6 +79,10 @@ class GeneratorNetwork(Settings):
         that were learned with PyTorch.
       batch_norm_training: whether cooperative learning normalises by its own batch;
         adversarial learning always does.
+      truncation: of a "biggan_conditional", in (0, 1]: the factor of its latents, and
+        the one whose statistics normalise; 1 if None.
+      for_rectifiers: of a "sngan", whether the 3x3 kernels of its blocks begin within
+        Glorot's bound times the root of 2 (Lee and Town, 2020), not within the bound.
       weights: a weight file, a run folder or release:NAME to start from.
     """
 
@@ -90,14 +92,13 @@ class GeneratorNetwork(Settings):
     num_classes: int | None = None
     batch_norm_epsilon: float | None = None
     batch_norm_training: bool = False
+    truncation: float | None = None
+    for_rectifiers: bool = False
     weights: str | None = None
 
     def validate(self) -> None:
-        """Checks width, latent size and epsilon."""
-        require(
-            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
-        )
-        require(self.latent_size > 0, f"Expected latent_size={self.latent_size} > 0.")
+        """Checks width, latent size, classes, epsilon and truncation."""
+        self.require_positive("width", "latent_size", "batch_norm_epsilon")
         require(
             self.num_classes is None or self.num_classes > 1,
             f"Expected num_classes={self.num_classes} > 1.",
@@ -108,8 +109,19 @@ class GeneratorNetwork(Settings):
             f"architecture={self.architecture!r}: only that of 'sngan' can be chosen.",
         )
         require(
-            self.batch_norm_epsilon is None or self.batch_norm_epsilon > 0,
-            f"Expected batch_norm_epsilon={self.batch_norm_epsilon} > 0.",
+            self.truncation is None or 0 < self.truncation <= 1,
+            f"Expected truncation={self.truncation} in (0, 1].",
+        )
+        require(
+            self.truncation is None or self.architecture == "biggan_conditional",
+            f"Expected no truncation={self.truncation} where "
+            f"architecture={self.architecture!r}: only 'biggan_conditional' has "
+            "statistics for it.",
+        )
+        require(
+            not self.for_rectifiers or self.architecture == "sngan",
+            f"Expected for_rectifiers=False where architecture={self.architecture!r}: "
+            "only 'sngan' can begin so.",
         )
 
 
@@ -131,9 +143,7 @@ class DiscriminatorNetwork(Settings):
 
     def validate(self) -> None:
         """Checks the width."""
-        require(
-            self.width is None or self.width > 0, f"Expected width={self.width} > 0."
-        )
+        self.require_positive("width")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -154,13 +164,7 @@ class Langevin(Settings):
     def validate(self) -> None:
         """Checks that noise and drifts are not negative."""
         require(self.noise >= 0, f"Expected noise={self.noise} >= 0.")
-        require(
-            self.drift is None or self.drift > 0, f"Expected drift={self.drift} > 0."
-        )
-        require(
-            self.max_drift is None or self.max_drift > 0,
-            f"Expected max_drift={self.max_drift} > 0.",
-        )
+        self.require_positive("drift", "max_drift")
         require(
             self.drift is not None or self.noise > 0,
             "Expected a drift where noise=0.0.",
@@ -178,7 +182,7 @@ class Guard(Settings):
 
     Attributes:
       max_energy_difference: bound on the energy difference (over temperature) per
-        image dimension.
+        image dimension, where an energy is learned.
       max_rollbacks: how often a run goes back to its last good checkpoint.
       rate_factor: factor of the learning rates at each rollback.
     """
@@ -189,10 +193,7 @@ class Guard(Settings):
 
     def validate(self) -> None:
         """Checks bounds."""
-        require(
-            self.max_energy_difference > 0,
-            f"Expected max_energy_difference={self.max_energy_difference} > 0.",
-        )
+        self.require_positive("max_energy_difference")
         require(
             self.max_rollbacks >= 0,
             f"Expected max_rollbacks={self.max_rollbacks} >= 0.",
@@ -200,6 +201,19 @@ class Guard(Settings):
         require(
             0 < self.rate_factor <= 1,
             f"Expected rate_factor={self.rate_factor} in (0, 1].",
+        )
+
+    def require_default_energy_bound(self) -> None:
+        """Checks that no bound is set, where no energy is learned.
+
+        Raises:
+          ConfigError: if there is one.
+        """
+        usual = Guard.max_energy_difference
+        require(
+            self.max_energy_difference == usual,
+            f"Expected guard.max_energy_difference={usual:g}, its default: this "
+            "experiment learns no energy that it could bound.",
         )
 
 

@@ -55,9 +55,7 @@ class RobustnessMeasurement(Experiment):
     def validate(self) -> None:
         """Checks counts, and that there is an attack where one is needed."""
         super().validate()
-        for name in ("batch", "num_bisections", "save_every", "num_images"):
-            value = getattr(self, name)
-            require(value is None or value > 0, f"Expected {name}={value} > 0.")
+        self.require_positive("batch", "num_bisections", "save_every", "num_images")
         require(
             self.pgd is not None or not (self.curve or self.median),
             "Expected pgd where a curve or the median radius is measured.",

@@ -1,47 +1,92 @@
 """Parts of datasets, in the notation of TFDS: "train", "train[:1000]", "test[90%:]"."""
 
-import math
+import itertools
 import re
+from typing import NamedTuple
 
-_PATTERN = re.compile(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?")
+_NAMED = re.compile(r"([\w-]+)(?:\[(.*)\])?")
+_NUMBER = r"(-?\d+(?:_\d+)*(?:\.\d+)?)?%?"
+_BOUNDS = re.compile(f"{_NUMBER}:{_NUMBER}")
 
-Range = tuple[float, float]
+
+class _Bound(NamedTuple):
+    """A position in a split whose size is not known: count + percent of the size."""
+
+    count: float
+    percent: float
 
 
-def overlap(first: str, second: str) -> bool:
-    """Whether two splits share images, as far as can be told without the dataset.
+_Range = tuple[_Bound, _Bound]
+_FRONT, _END = _Bound(0.0, 0.0), _Bound(0.0, 100.0)
 
-    Counts from the front, counts from the end and percents are each compared with
-    their like; of others, such as train[:100] and train[-50:], it cannot be told.
+
+def overlap(first: str, second: str) -> bool | None:
+    """Whether two splits of a dataset share images.
+
+    Sums share what one of their parts shares, and "all" is every split.
+
+    Returns:
+      None where it depends on the size of the dataset, as for train[:90%] and
+      train[50000:], or where the notation is not known here. Each split counts as
+      having images.
     """
-    one, other = _PATTERN.fullmatch(first), _PATTERN.fullmatch(second)
-    if one is None or other is None or one[1] != other[1]:
+    pairs = itertools.product(first.split("+"), second.split("+"))
+    told = {_parts_overlap(one.strip(), other.strip()) for one, other in pairs}
+    return True if True in told else None if None in told else False
+
+
+def _parts_overlap(first: str, second: str) -> bool | None:
+    if "all" in (first, second):
+        return True
+    named, other_named = _NAMED.fullmatch(first), _NAMED.fullmatch(second)
+    if named is None or other_named is None:
+        return None
+    if named[1] != other_named[1]:
         return False
-    bounds = [one[2], one[3], other[2], other[3]]
-    unit = {_unit(bound) for bound in bounds if bound is not None}
-    if len(unit) > 1:
+    one, other = _bounds(named[2]), _bounds(other_named[2])
+    if one is None or other is None:
+        return None
+    if False in (_is_before(*one), _is_before(*other)):
         return False
-    whole = _WHOLE[unit.pop()] if unit else (0.0, math.inf)
-    (low, high), (lowest, highest) = (
-        _range(match[2], match[3], whole) for match in (one, other)
-    )
-    return max(low, lowest) < min(high, highest)
+    across = _begins_in_time(one, other), _begins_in_time(other, one)
+    return False if False in across else all(across) or None
 
 
-_WHOLE: dict[str, Range] = {
-    "front": (0.0, math.inf),
-    "end": (-math.inf, 0.0),
-    "percent": (0.0, 100.0),
-}
+def _begins_in_time(one: _Range, other: _Range) -> bool | None:
+    """Whether a range begins before another ends, where neither is empty."""
+    (low, high), (lowest, highest) = one, other
+    if low == _FRONT or highest == _END:
+        return True
+    if _is_before(lowest, low) is False or _is_before(highest, high) is False:
+        return True  # it begins no later than the other, or ends no later
+    return _is_before(low, highest)
 
 
-def _unit(bound: str) -> str:
-    if bound.endswith("%"):
-        return "percent"
-    return "end" if bound.startswith("-") else "front"
+def _bounds(selector: str | None) -> _Range | None:
+    """Where a range begins and ends; None where it cannot be read."""
+    if selector is None:
+        return _FRONT, _END
+    match = _BOUNDS.fullmatch(selector)
+    if match is None:
+        return None
+    in_percent = "%" in selector  # of both, as TFDS reads it
+    low, high = (_bound(number, in_percent) for number in match.groups())
+    return low or _FRONT, high or _END
 
 
-def _range(first: str | None, last: str | None, whole: Range) -> Range:
-    low = whole[0] if first is None else float(first.rstrip("%"))
-    high = whole[1] if last is None else float(last.rstrip("%"))
-    return low, high
+def _bound(number: str | None, in_percent: bool) -> _Bound | None:
+    if number is None:
+        return None
+    value = float(number)
+    base = _END if value < 0 else _FRONT
+    if in_percent:
+        return base._replace(percent=base.percent + value)
+    return base._replace(count=value)
+
+
+def _is_before(first: _Bound, second: _Bound) -> bool | None:
+    """Whether a position comes before another; None where the size decides."""
+    differences = [there - here for here, there in zip(first, second, strict=True)]
+    if all(difference <= 0 for difference in differences):
+        return False
+    return True if min(differences) >= 0 else None

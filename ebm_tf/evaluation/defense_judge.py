@@ -4,6 +4,7 @@ The noise of an image is a function of (seed, position of the image in the data,
 step, replicate), so that images which leave a batch change nothing for the others.
 """
 
+import abc
 import dataclasses
 import enum
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from ebm_tf import keyed_noise, pixels
 from ebm_tf.attacks import balls
+from ebm_tf.attacks.outcomes import predicted
 from ebm_tf.config.defense import DefenseMeasurement
 
 # (images [n, H, W, C], seeds int32 [n, 2], replicates of each) -> scores [n, k].
@@ -70,6 +72,9 @@ class Course(NamedTuple):
 # (images [n, H, W, C], labels [n], keys [n, 2], whether each is right [n]) -> Course.
 CourseFn = Callable[[np.ndarray, np.ndarray, tf.Tensor, np.ndarray], Course]
 
+# Where the key of noise that is no image's stands among those of positions.
+NOWHERE = -1
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Judge:
@@ -112,17 +117,22 @@ class Judge:
         """Seeds [n, 2] of chains; fixed noise is the same for whatever comes."""
         if self.config.defense.noise == "fresh":
             return _fresh(keys, use, step)
-        fixed = keyed_noise.fold_in(self.key[None], Use.FIXED)
-        return tf.repeat(fixed, len(keys), axis=0)
+        nobody = keyed_noise.fold_in(self.key[None], NOWHERE)
+        return tf.repeat(_fresh(nobody, Use.FIXED), len(keys), axis=0)
 
-    def starts(self, images: np.ndarray, keys: tf.Tensor, step: int = 0) -> np.ndarray:
+    def starts(
+        self,
+        images: np.ndarray,
+        keys: tf.Tensor,
+        step: int = 0,
+        *,
+        at_surface: bool = False,
+    ) -> np.ndarray:
         """Random points of the balls, each drawn with the key of its image."""
         one, seeds = self.balls(1), _fresh(keys, Use.START, step)
+        draw = one.surface_start if at_surface else one.random_start
         return np.concatenate(
-            [
-                one.random_start(image[None], seed)
-                for image, seed in zip(images, seeds, strict=True)
-            ]
+            [draw(image[None], seed) for image, seed in zip(images, seeds, strict=True)]
         )
 
     def balls(self, n: int) -> balls.Ball:
@@ -151,14 +161,32 @@ class Judge:
     def _predictions(
         self, images: np.ndarray, noise: tf.Tensor, num_replicates: int
     ) -> np.ndarray:
-        return largest(self.scores(tf.constant(images), noise, num_replicates))
+        scores = self.scores(tf.constant(images), noise, num_replicates)
+        return predicted(scores).numpy()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Trial(abc.ABC):
+    """Attacks images and has them judged.
+
+    Attributes:
+      judge: of the images.
+    """
+
+    judge: Judge
+
+    def run(
+        self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
+    ) -> Record:
+        """Attacks images [n, H, W, C] of labels [n] at positions [n] in the data."""
+        return self.judge.record(images, labels, positions, self._attacked)
+
+    @abc.abstractmethod
+    def _attacked(
+        self, images: np.ndarray, labels: np.ndarray, keys: tf.Tensor, right: np.ndarray
+    ) -> Course:
+        """Attacks the images that are right."""
 
 
 def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
     return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
-
-
-def largest(scores: tf.Tensor) -> np.ndarray:
-    """The class of the largest score, int64 [n]; -1 where one is not finite."""
-    values = np.asarray(scores)
-    return np.where(np.isfinite(values).all(1), values.argmax(1), -1)

@@ -12,41 +12,28 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.attacks.ascents import finite, is_zero
+from ebm_tf.attacks.outcomes import errs
 from ebm_tf.config.defense import PurifiedPgd
-from ebm_tf.evaluation.defense_judge import (
-    Course,
-    Judge,
-    Record,
-    Use,
-    largest,
-)
+from ebm_tf.evaluation.defense_judge import Course, Trial, Use
 from ebm_tf.protocols import Ascent, AscentFn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Trial:
-    """Attacks images and has them judged.
+class PgdTrial(Trial):
+    """Attacks images by gradient ascent and has them judged.
 
     Attributes:
       attack: its settings.
       ascent: labels [n] -> what the attack sees of their images.
-      judge: of the images.
     """
 
     attack: PurifiedPgd
     ascent: Callable[[tf.Tensor], AscentFn]
-    judge: Judge
-
-    def run(
-        self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
-    ) -> Record:
-        """Attacks images [n, H, W, C] of labels [n] at positions [n] in the data."""
-        return self.judge.record(images, labels, positions, self._attacked)
 
     def _attacked(
         self, images: np.ndarray, labels: np.ndarray, keys: tf.Tensor, right: np.ndarray
     ) -> Course:
-        """Attacks the images that are right."""
         num_steps, n = self.attack.num_steps, len(images)
         points = self.judge.starts(images, keys)
         defended, kept, path = right.copy(), images.copy(), [right]
@@ -58,7 +45,7 @@ class Trial:
                 ascent = self._look(points, labels, keys, rows, step)
                 losses[step, rows] = ascent.loss
                 num_looks[rows] += 1
-                num_zero[rows] += ~np.any(ascent.gradient, axis=(1, 2, 3))
+                num_zero[rows] += is_zero(ascent.gradient).numpy()
                 suspects = self._suspects(rows, ascent, labels[rows], step)
                 broken = self.judge.broken(points, labels, keys, suspects, step)
                 defended[broken], kept[broken] = False, points[broken]
@@ -82,8 +69,7 @@ class Trial:
         noise = self.judge.noise(tf.gather(keys, rows), Use.ASCENT, step)
         ascent = self.ascent(tf.constant(labels[rows]))
         seen = ascent(tf.constant(points[rows]), noise)
-        is_finite = tf.math.is_finite(seen.gradient)
-        return seen._replace(gradient=tf.where(is_finite, seen.gradient, 0.0))
+        return seen._replace(gradient=finite(seen).gradient)
 
     def _suspects(
         self, rows: np.ndarray, ascent: Ascent, labels: np.ndarray, step: int
@@ -94,7 +80,7 @@ class Trial:
         """
         if self.attack.gradient == "transfer":
             return rows if step == self.attack.num_steps else rows[:0]
-        return rows[largest(ascent.logits) != labels]
+        return rows[errs(ascent.logits, labels).numpy()]
 
     def _moved(
         self, points: np.ndarray, images: np.ndarray, gradient: np.ndarray

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from ebm_tf.attacks.outcomes import errs
+
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
@@ -31,7 +33,7 @@ class Judged(NamedTuple):
     @property
     def natural_errors(self) -> np.ndarray:
         """Whether the classifier errs at the images, bool [n]."""
-        return self.natural.argmax(axis=1) != self.labels
+        return errs(self.natural, self.labels).numpy()
 
     @property
     def robust_errors(self) -> np.ndarray:

@@ -26,17 +26,15 @@ class Extrapolation(NamedTuple):
 
     Attributes:
       limit: the distance of infinitely many samples.
-      slope: `limit + slope / count` is the line.
       points: what it was fitted to.
     """
 
     limit: float
-    slope: float
     points: tuple[Point, ...]
 
 
 def extrapolate(points: Sequence[Point]) -> Extrapolation:
-    """Fits distance = limit + slope / count by least squares.
+    """Fits distance = limit + slope / count to points by least squares.
 
     The bias of the Fréchet distance is proportional to 1 / count to first order (Chong
     and Forsyth, 2020, section 3), so counts should be well above the dimension.
@@ -46,8 +44,8 @@ def extrapolate(points: Sequence[Point]) -> Extrapolation:
     """
     inverses = np.array([1.0 / point.count for point in points])
     distances = np.array([point.distance for point in points])
-    slope, limit = np.polyfit(inverses, distances, 1)
-    return Extrapolation(float(limit), float(slope), tuple(points))
+    _, limit = np.polyfit(inverses, distances, 1)
+    return Extrapolation(float(limit), tuple(points))
 
 
 def extrapolated_distance(

@@ -17,13 +17,11 @@ class KernelDistance(NamedTuple):
         samples would change it, which is more. It is 0 where every subset is the whole
         sample.
       subset_size: vectors in a subset of each sample.
-      num_subsets: number of pairs of subsets.
     """
 
     value: float
     stderr: float
     subset_size: int
-    num_subsets: int
 
 
 def kernel_distance(
@@ -53,9 +51,7 @@ def kernel_distance(
 
     values = [squared_mmd(subset(first), subset(second)) for _ in range(num_subsets)]
     stderr = np.std(values, ddof=1) / np.sqrt(num_subsets)
-    return KernelDistance(
-        float(np.mean(values)), float(stderr), subset_size, num_subsets
-    )
+    return KernelDistance(float(np.mean(values)), float(stderr), subset_size)
 
 
 def squared_mmd(first: np.ndarray, second: np.ndarray) -> float:

@@ -16,34 +16,25 @@ from ebm_tf import keyed_noise
 from ebm_tf.attacks.auto_pgd import auto_pgd, climbed, highest_loss
 from ebm_tf.attacks.outcomes import Outcome
 from ebm_tf.config.defense import PurifiedAutoAttack
-from ebm_tf.evaluation.defense_judge import Course, Judge, Record, Use
+from ebm_tf.evaluation.defense_judge import Course, Trial, Use
 from ebm_tf.protocols import Ascent, AscentFn
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class AutoTrial:
-    """Attacks images and has them judged.
+class AutoTrial(Trial):
+    """Attacks images by AutoAttack and has them judged.
 
     Attributes:
       attack: its settings.
       ascents: labels [n] -> what a climb sees of their images, by the climb's name.
-      judge: of the images.
     """
 
     attack: PurifiedAutoAttack
     ascents: Mapping[str, Callable[[tf.Tensor], AscentFn]]
-    judge: Judge
-
-    def run(
-        self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
-    ) -> Record:
-        """Attacks images [n, H, W, C] of labels [n] at positions [n] in the data."""
-        return self.judge.record(images, labels, positions, self._attacked)
 
     def _attacked(
         self, images: np.ndarray, labels: np.ndarray, keys: tf.Tensor, right: np.ndarray
     ) -> Course:
-        """Attacks the images that are right."""
         n, defended, kept, path = len(images), right.copy(), images.copy(), [right]
         losses = np.full([len(self.ascents), n], np.nan, np.float32)
         last_rise, num_looks, num_zero = np.zeros([3, n], np.float32)
@@ -71,7 +62,7 @@ class AutoTrial:
         keys: tf.Tensor,
         index: int,
     ) -> Outcome:
-        """One climb of all images, from random starts."""
+        """One climb of all images, from random starts at the surface of their balls."""
         judge, num_steps = self.judge, self.attack.num_steps
         noise = judge.noise(keys, Use.ASCENT, index)
         is_fixed = judge.config.defense.noise == "fixed"
@@ -90,6 +81,6 @@ class AutoTrial:
             num_steps=num_steps,
             accept=highest_loss,
         )
-        starts = tf.constant(judge.starts(images, keys, index))
+        starts = tf.constant(judge.starts(images, keys, index, at_surface=True))
         nothing = tf.zeros([len(images)], tf.bool)
         return climbed(kernel, starts, nothing, num_steps=num_steps, seed=judge.key)

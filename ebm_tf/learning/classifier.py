@@ -11,10 +11,10 @@ from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
 from ebm_tf.learning.adversary import PerturbFn
 from ebm_tf.learning.optimization import Learned, descend
+from ebm_tf.learning.steps import Metrics, StepFn
 from ebm_tf.learning.weight_perturbation import perturbed
 from ebm_tf.robust_objectives import Predictions
 
-Metrics = dict[str, tf.Tensor]
 # Images -> logits of the network in training mode.
 PredictFn = Callable[[tf.Tensor], tf.Tensor]
 # What predicts -> the loss, and the predictions that it was computed from.
@@ -91,7 +91,7 @@ def make_step(
     *,
     attack: PerturbFn | None = None,
     weight_perturbation: WeightPerturbation | None = None,
-) -> Callable:
+) -> StepFn[ClassifierState, ClassifierBatch, tf.Tensor]:
     """The step (state, batch, seed) -> (state, metrics, images) of one replica.
 
     Images are attacked first, where there is an attack; then the natural ones go
@@ -103,6 +103,10 @@ def make_step(
       settings: of what is minimised.
       attack: makes the attacked images.
       weight_perturbation: moves the weights to where gradients are taken.
+
+    Returns:
+      The step. Its metrics: loss, grad_norm (before clipping), and of `measure` those
+      that the objective has logits for.
     """
 
     def step(state: ClassifierState, batch: ClassifierBatch, seed: tf.Tensor):
@@ -167,7 +171,13 @@ def _mean_of_all(values: tf.Tensor) -> tf.Tensor:
 
 
 def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:
-    """Accuracies and energies of a batch, as far as there are logits for them."""
+    """Accuracies and energies of a batch, as far as there are logits for them.
+
+    Returns:
+      Means over the batch: natural_accuracy and attacked_accuracy (shares of 1);
+      of natural images weight (that of WEAT) and positive_share (with E(x) > 0); of
+      both kinds delta_marginal, E(x) - E(x*), and delta_joint, E(x, y) - E(x*, y).
+    """
     metrics = {
         f"{name}_accuracy": _accuracy(logits, labels)
         for name, logits in predictions._asdict().items()

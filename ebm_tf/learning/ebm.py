@@ -1,15 +1,14 @@
 """The learning step of an energy-based model, for one replica."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from ebm_tf import objectives
 from ebm_tf.learning.optimization import Learned, descend
+from ebm_tf.learning.steps import Metrics, StepFn
 from ebm_tf.protocols import Chains, ChainSource, InitializeFn, SampleFn
-
-Metrics = dict[str, tf.Tensor]
 
 
 class EbmBatch(NamedTuple):
@@ -28,7 +27,12 @@ class EbmBatch(NamedTuple):
 def contrastive_update(
     energy: Learned, data: tf.Tensor, samples: tf.Tensor, temperature: float
 ) -> Metrics:
-    """Lowers the energy of data and raises that of samples, both [b, H, W, C]."""
+    """Lowers the energy of data and raises that of samples, both [b, H, W, C].
+
+    Returns:
+      energy_difference, energy_data and energy_samples, means in units of T, and
+      grad_norm before clipping.
+    """
     with tf.GradientTape() as tape:
         positive = energy.model(data, training=False)
         negative = energy.model(samples, training=False)
@@ -52,6 +56,10 @@ def cooperative_update(
       generator: learns the map from latents to refined images.
       chains: refined images, with the latents that they began from.
       training: whether batch normalisation uses the statistics of this batch.
+
+    Returns:
+      generator_loss, the mean squared distance of images in [-1, 1], and
+      generator_grad_norm before clipping.
     """
     with tf.GradientTape() as tape:
         images = generator.model(chains.latents, training=training)
@@ -71,7 +79,7 @@ def make_step(
     temperature: float,
     data_epsilon: float,
     update_generator: Callable[[Chains], Metrics] | None = None,
-) -> Callable:
+) -> StepFn[Any, EbmBatch, Chains]:
     """The step (state, batch, seed) -> (state, metrics, chains) of one replica.
 
     Chains are advanced, the energy learns from noisy data against them, and then
@@ -86,6 +94,11 @@ def make_step(
       temperature: T.
       data_epsilon: standard deviation of the noise that is added to data.
       update_generator: learns from the sampled chains.
+
+    Returns:
+      The step. Its metrics: those of both updates, and means of drift_norm (the way of
+      an image in the last Langevin step), rejuvenated (the share of chains begun
+      anew) and age (visits).
     """
 
     def step(state, batch: EbmBatch, seed: tf.Tensor):

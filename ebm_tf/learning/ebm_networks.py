@@ -1,5 +1,6 @@
 """What an experiment that learns an energy-based model is made of."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -7,8 +8,11 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.ebm import EbmLearning
-from ebm_tf.learning.ebm import EbmBatch, Metrics, cooperative_update
+from ebm_tf.learning.ebm import EbmBatch, cooperative_update
+from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, learned
+from ebm_tf.learning.steps import Metrics
+from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.ebm import EbmModels, builders, generator_parts
 from ebm_tf.protocols import Chains
 
@@ -42,11 +46,6 @@ class EbmNetworks(NamedTuple):
             for role, network in self.learned.items()
         }
         return self.models.by_role | optimizers
-
-    def averaged(self) -> EbmModels:
-        """The networks with the averaged weights of now, where they learn."""
-        means = {role: averaged(network) for role, network in self.learned.items()}
-        return self.models._replace(**means)
 
 
 def build_networks(config: EbmLearning) -> EbmNetworks:
@@ -82,6 +81,29 @@ def generator_update(
         return None
     training = settings.batch_norm_training
     return lambda chains: cooperative_update(cooperative, chains, training=training)
+
+
+def averages(
+    config: EbmLearning, networks: EbmNetworks, key: tf.Tensor
+) -> dict[str, Callable[[], keras.Model]]:
+    """What gives the averaged weights of now, for each network that learns, by role.
+
+    Moving statistics go with them as they are, but for those of a generator that
+    learns by the statistics of its batches: they are taken anew, with this key.
+    """
+    means: dict[str, Callable[[], keras.Model]] = {
+        role: functools.partial(averaged, network)
+        for role, network in networks.learned.items()
+    }
+    settings = config.generator
+    if "generator" in means and settings and settings.batch_norm_training:
+        means["generator"] = renewed_average(
+            networks.learned["generator"],
+            latent_prior(settings),
+            batch=config.batch,
+            key=key,
+        )
+    return means
 
 
 def ebm_batches(

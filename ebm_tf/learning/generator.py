@@ -1,17 +1,15 @@
 """The learning step of a generator against a discriminator, for one replica."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from ebm_tf import objectives
 from ebm_tf.learning.optimization import Learned, descend
-from ebm_tf.models.blocks import BATCH_NORM_MOMENTUM
+from ebm_tf.learning.steps import Metrics, StepFn
 from ebm_tf.models.latents import LatentsFn, classes_of
-
-Metrics = dict[str, tf.Tensor]
 
 
 class RealBatch(NamedTuple):
@@ -79,7 +77,7 @@ def generator_update(
 
 def make_step(
     generator: Learned, discriminator: Learned, draw_latents: LatentsFn
-) -> Callable:
+) -> StepFn[tuple, Sequence[RealBatch], tf.Tensor]:
     """The step (state, batches, seed) -> (state, metrics, latents) of one replica.
 
     The discriminator learns once from each batch of data, against images of latents
@@ -92,6 +90,11 @@ def make_step(
       generator: maps latents to images.
       discriminator: maps images, perhaps with classes, to scores.
       draw_latents: the prior of latents.
+
+    Returns:
+      The step. Its metrics: discriminator_loss and generator_loss (hinge), score_data
+      and score_samples (means of scores), discriminator_grad_norm and
+      generator_grad_norm (before clipping); none has a unit.
     """
 
     def step(state, batches: Sequence[RealBatch], seed: tf.Tensor):
@@ -109,18 +112,3 @@ def make_step(
         return state, metrics, latents
 
     return step
-
-
-def batch_statistics(model: keras.Model, latents: tf.Tensor) -> list[tf.Tensor]:
-    """What moving statistics would be if they were those of one batch of latents.
-
-    Returns:
-      A value for each of the model's other variables than trained ones; the model
-      stays as it is.
-    """
-    trained = [tf.convert_to_tensor(v.value) for v in model.trainable_variables]
-    others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
-    found: Any = model.stateless_call(trained, others, latents, training=True)
-    # A step in training mode moves them a part of the way to those of its batch.
-    part = 1.0 - BATCH_NORM_MOMENTUM
-    return [a + (b - a) / part for a, b in zip(others, found[1], strict=True)]

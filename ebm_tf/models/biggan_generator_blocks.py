@@ -1,19 +1,16 @@
 """Parts of the BigGAN-deep generators (Brock et al., 2019)."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 from keras import layers
 
-from ebm_tf.models.blocks import LayerKit
+from ebm_tf.models.blocks import LayerKit, NormFn
 
-# (images, name of the layer) -> normalised images
-NormFn = Callable[[Any, str], Any]
-
+# The index of the block that attention precedes.
+ATTENTION_BLOCK = 8
 _FIRST_MULTIPLE = 16
-_ATTENTION = 8
 
 
 class Block(NamedTuple):
@@ -44,7 +41,7 @@ def blocks(
 ) -> Any:
     """Applies the blocks of `layout`, with attention in their midst."""
     for index, block in enumerate(layout):
-        if index == _ATTENTION:
+        if index == ATTENTION_BLOCK:
             x = kit.attention(x, "attention")
         add_block = _doubling_block if block.doubles else _flat_block
         x = add_block(x, width * block.multiple, f"block{index}", norm, kit)

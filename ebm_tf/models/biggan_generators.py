@@ -17,8 +17,8 @@ from ebm_tf.models.biggan_generator_blocks import (
     to_images,
     unfold,
 )
-from ebm_tf.models.blocks import layer_kit, layout_for
-from ebm_tf.models.latents import NUM_CLASSES
+from ebm_tf.models.blocks import LayerKit, NormFn, layer_kit, layout_for
+from ebm_tf.models.latents import NUM_CLASSES, classes_of
 from ebm_tf.models.truncation import ConditionalTabulatedNorm, TabulatedNorm
 
 
@@ -80,34 +80,38 @@ def conditional_generator(
     layout = layout_for(CONDITIONAL_LAYOUTS, image_size, "conditional biggan generator")
     require_plausible(channels, width, "conditional biggan generator")
     kit = layer_kit(dtype)
+    tables = (truncation, batch_norm_epsilon)
     latents = keras.Input((latent_size + 1,), name="latents")
-    condition = _condition(latents, latent_size, kit.policy)
-
-    def norm(images: Any, name: str) -> Any:
-        layer = ConditionalTabulatedNorm(
-            truncation, batch_norm_epsilon, name=name, dtype=kit.policy
-        )
-        return layer(images, condition)
-
+    condition = _condition(latents, kit.policy)
+    norm = _conditional_norm(condition, *tables, kit)
     x = blocks(unfold(condition, width, kit.policy), layout.blocks, width, norm, kit)
-    final_norm = TabulatedNorm(
-        truncation, batch_norm_epsilon, name="final_bn", dtype=kit.policy
-    )
-    images = to_images(final_norm(x), width, kit)
-    images = _resized(images, layout.native_size, image_size)
+    x = TabulatedNorm(*tables, name="final_bn", dtype=kit.policy)(x)
+    images = _resized(to_images(x, width, kit), layout.native_size, image_size)
     name = f"biggan_conditional_generator_{image_size}"
     return keras.Model(latents, images, name=name)
 
 
-def _condition(latents: Any, latent_size: int, policy: str) -> Any:
+def _condition(latents: Any, policy: str) -> Any:
     # The class is read before anything is cast: bfloat16 cannot hold every class.
-    classes = ops.cast(latents[:, latent_size], "int32")
-    one_hot = ops.one_hot(classes, NUM_CLASSES)
+    one_hot = ops.one_hot(classes_of(latents), NUM_CLASSES)
+    vectors = latents[:, :-1]
     embed = layers.Dense(
-        latent_size, use_bias=False, name="class_embedding", dtype=policy
+        vectors.shape[-1], use_bias=False, name="class_embedding", dtype=policy
     )
     join = layers.Concatenate(name="condition", dtype=policy)
-    return join([latents[:, :latent_size], embed(one_hot)])
+    return join([vectors, embed(one_hot)])
+
+
+def _conditional_norm(
+    condition: Any, truncation: float, epsilon: float, kit: LayerKit
+) -> NormFn:
+    def norm(images: Any, name: str) -> Any:
+        layer = ConditionalTabulatedNorm(
+            truncation, epsilon, name=name, dtype=kit.policy
+        )
+        return layer(images, condition)
+
+    return norm
 
 
 def _resized(images: Any, native_size: int, image_size: int) -> Any:

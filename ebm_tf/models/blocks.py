@@ -12,6 +12,15 @@ from ebm_tf.models.attention import SelfAttention
 
 Layout = TypeVar("Layout")
 
+# (images, name of the layer) -> normalised images
+NormFn = Callable[[Any, str], Any]
+
+# Glorot's bound times the root of 2. As a name and its settings, from which each layer
+# makes its own: one object would give layers of the same shape the same kernel.
+FOR_RECTIFIERS = {
+    "class_name": "VarianceScaling",
+    "config": {"scale": 2.0, "mode": "fan_avg", "distribution": "uniform"},
+}
 # The part of the moving statistics that a training step keeps.
 BATCH_NORM_MOMENTUM = 0.99
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

@@ -1,10 +1,12 @@
 """Which networks there are, and how their settings become models."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import (
     biggan,
@@ -16,99 +18,9 @@ from ebm_tf.models import (
     sngan_discriminator,
     wide_resnet,
 )
+from ebm_tf.models.blocks import FOR_RECTIFIERS
 
 T = TypeVar("T")
-
-
-class EnergySettings(Protocol):
-    """What chooses an energy; None stands for the published value."""
-
-    @property
-    def architecture(self) -> str:
-        """A key of `ENERGIES`."""
-        ...
-
-    @property
-    def width(self) -> int | None:
-        """Channels of the narrowest block."""
-        ...
-
-    @property
-    def activation(self) -> str | None:
-        """Name of a Keras activation."""
-        ...
-
-
-class GeneratorSettings(Protocol):
-    """What chooses a generator; None stands for the published value."""
-
-    @property
-    def architecture(self) -> str:
-        """A key of `GENERATORS`."""
-        ...
-
-    @property
-    def width(self) -> int | None:
-        """Channels of the narrowest block."""
-        ...
-
-    @property
-    def latent_size(self) -> int | None:
-        """Length of a latent, without a class."""
-        ...
-
-    @property
-    def num_classes(self) -> int | None:
-        """Classes that can be chosen of a generator with classes."""
-        ...
-
-    @property
-    def batch_norm_epsilon(self) -> float | None:
-        """Added to the variances of batch normalisation."""
-        ...
-
-
-class DiscriminatorSettings(Protocol):
-    """What chooses a discriminator; None stands for the published value."""
-
-    @property
-    def architecture(self) -> str:
-        """A key of `DISCRIMINATORS`."""
-        ...
-
-    @property
-    def width(self) -> int | None:
-        """Channels of the narrowest block."""
-        ...
-
-    @property
-    def spectral_norm(self) -> bool:
-        """Whether every layer is divided by its largest singular value."""
-        ...
-
-
-class ClassifierSettings(Protocol):
-    """What chooses a classifier; None stands for the published value."""
-
-    @property
-    def architecture(self) -> str:
-        """A key of `CLASSIFIERS`."""
-        ...
-
-    @property
-    def depth(self) -> int | None:
-        """Number of layers."""
-        ...
-
-    @property
-    def width(self) -> int | None:
-        """Channels of the first stage, or their factor."""
-        ...
-
-    @property
-    def num_classes(self) -> int:
-        """Number of logits."""
-        ...
 
 
 class GeneratorEntry(NamedTuple):
@@ -152,7 +64,7 @@ CLASSIFIERS: Mapping[str, Callable[..., keras.Model]] = {
 
 
 def build_energy(
-    settings: EnergySettings, image_size: int, channels: int, dtype: str
+    settings: Network, image_size: int, channels: int, dtype: str
 ) -> keras.Model:
     """Builds the energy that `settings` name: images [B,H,W,C] -> energies [B,1].
 
@@ -165,7 +77,7 @@ def build_energy(
 
 
 def build_generator(
-    settings: GeneratorSettings, image_size: int, channels: int, dtype: str
+    settings: GeneratorNetwork, image_size: int, channels: int, dtype: str
 ) -> keras.Model:
     """Builds the generator that `settings` name: latents [B,z] -> images [B,H,W,C].
 
@@ -178,12 +90,14 @@ def build_generator(
         latent_size=settings.latent_size,
         num_classes=settings.num_classes,
         batch_norm_epsilon=settings.batch_norm_epsilon,
+        truncation=settings.truncation,
+        initializer=FOR_RECTIFIERS if settings.for_rectifiers else None,
     )
     return entry.model(image_size, channels, dtype=dtype, **choices)
 
 
 def build_discriminator(
-    settings: DiscriminatorSettings,
+    settings: DiscriminatorNetwork,
     image_size: int,
     channels: int,
     dtype: str,
@@ -210,7 +124,7 @@ def build_discriminator(
 
 
 def build_classifier(
-    settings: ClassifierSettings, image_size: int, channels: int, dtype: str
+    settings: ClassifierNetwork, image_size: int, channels: int, dtype: str
 ) -> keras.Model:
     """Builds the classifier that `settings` name: images [B,H,W,C] -> logits [B,k].
 
@@ -227,7 +141,7 @@ def build_classifier(
     )
 
 
-def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:
+def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     """The function `(n, seed) -> latents [n,z]` that draws for the named generator.
 
     For a conditional generator z is the latent size plus one column for the class.
@@ -236,7 +150,11 @@ def latent_prior(settings: GeneratorSettings) -> latents.LatentsFn:
       ConfigError: if the architecture is unknown.
     """
     entry = _entry(GENERATORS, settings.architecture, "a generator")
-    choices = _given(latent_size=settings.latent_size, num_classes=settings.num_classes)
+    choices = _given(
+        latent_size=settings.latent_size,
+        num_classes=settings.num_classes,
+        truncation=settings.truncation,
+    )
     return entry.latent_prior(**choices)
 
 

@@ -14,8 +14,7 @@ def conv_norm(
     """A convolution without bias and a batch normalisation, not yet activated.
 
     Zeros are put around images symmetrically also where the stride is 2, the kernel
-    begins uniform in +-1 / sqrt(fan in), and statistics keep 0.9 of their value at an
-    update, over all replicas: what PyTorch calls padding=1 and momentum=0.1.
+    begins uniform in +-1 / sqrt(fan in), and the normalisation is `torch_batch_norm`.
 
     Args:
       images: symbolic [B,H,W,C].
@@ -40,14 +39,19 @@ def conv_norm(
         name=f"{name}_conv",
         dtype=kit.policy,
     )
-    norm = layers.BatchNormalization(
-        momentum=0.9,
-        epsilon=1e-5,
-        synchronized=True,
-        name=f"{name}_bn",
-        dtype=kit.policy,
+    return torch_batch_norm(conv(images), f"{name}_bn", kit)
+
+
+def torch_batch_norm(images: Any, name: str, kit: LayerKit) -> Any:
+    """Batch normalisation [B,H,W,C] with the constants of PyTorch.
+
+    Statistics keep 0.9 of their value at an update, which PyTorch calls momentum=0.1,
+    and are synchronised over replicas.
+    """
+    layer = layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, synchronized=True, name=name, dtype=kit.policy
     )
-    return norm(conv(images))
+    return layer(images)
 
 
 def mean_logits(features: Any, num_classes: int) -> Any:

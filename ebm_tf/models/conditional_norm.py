@@ -1,15 +1,11 @@
 """Batch normalisation, with a scale and an offset of each class where there are any."""
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 from keras import layers
 
-from ebm_tf.models.blocks import LayerKit
-
-# (images, name of the layer) -> normalised images
-NormFn = Callable[[Any, str], Any]
+from ebm_tf.models.blocks import LayerKit, NormFn
 
 
 def batch_norm(epsilon: float, kit: LayerKit) -> NormFn:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from ebm_tf import robust_objectives
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.models.catalogue import (
@@ -72,7 +73,7 @@ class NegativeLogSumExp(keras.layers.Layer):
 
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns -logsumexp of the logits."""
-        return -tf.reduce_logsumexp(tf.cast(logits, tf.float32), -1, keepdims=True)
+        return robust_objectives.marginal_energy(tf.cast(logits, tf.float32))[:, None]
 
 
 def marginal_energy(classifier: keras.Model) -> keras.Model:

@@ -6,8 +6,10 @@ with the rest of the latent, and travels as its last column.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
+from keras import ops
 
 # (n, seed) -> float32 latents [n, size], `seed` being an int32 key of two numbers.
 LatentsFn = Callable[[int, tf.Tensor], tf.Tensor]
@@ -30,9 +32,12 @@ def standard_normal(latent_size: int = 128) -> LatentsFn:
     return draw
 
 
-def classes_of(latents: tf.Tensor) -> tf.Tensor:
-    """The classes int32 [B] of latents [B,D+1] that `with_classes` made."""
-    return tf.cast(tf.round(latents[:, -1]), tf.int32)
+def classes_of(latents: Any) -> Any:
+    """The classes int32 [B] of latents [B,D+1] that `with_classes` made.
+
+    The latents may be symbolic.
+    """
+    return ops.cast(ops.round(latents[:, -1]), "int32")
 
 
 def standard_normal_with_class(

@@ -3,13 +3,21 @@
 The energies carry no spectral normalisation (Hill et al., 2022).
 """
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
 
-from ebm_tf.models.blocks import LayerKit, layer_kit, layout_for, mean_energy
-from ebm_tf.models.conditional_norm import NormFn, batch_norm, conditional_batch_norm
+from ebm_tf.models.blocks import (
+    LayerKit,
+    NormFn,
+    layer_kit,
+    layout_for,
+    mean_energy,
+)
+from ebm_tf.models.conditional_norm import batch_norm, conditional_batch_norm
+from ebm_tf.models.latents import classes_of
 
 
 class EnergyLayout(NamedTuple):
@@ -130,6 +138,7 @@ def generator(
     latent_size: int = 128,
     num_classes: int | None = None,
     batch_norm_epsilon: float = 1e-3,
+    initializer: Any = "glorot_uniform",
     dtype: str = "float32",
 ) -> keras.Model:
     """The SNGAN generator (Miyato et al., 2018).
@@ -142,6 +151,7 @@ def generator(
       num_classes: classes that the blocks have scales and offsets for (Miyato and
         Koyama, 2018); none if None.
       batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
+      initializer: of the 3x3 kernels of the blocks, as Keras names it.
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
@@ -154,27 +164,36 @@ def generator(
       ConfigError: if `image_size` or `dtype` is not supported.
     """
     layout = layout_for(GENERATOR_LAYOUTS, image_size, "sngan generator")
-    kit = layer_kit(dtype)
+    kit = dataclasses.replace(layer_kit(dtype), initializer=initializer)
     width = width or layout.width
-    first, *rest = (width * multiple for multiple in layout.multiples)
-    latents: Any = keras.Input(
-        (latent_size + (num_classes is not None),), name="latents"
-    )
-    if num_classes is None:
-        vectors, norm = latents, batch_norm(batch_norm_epsilon, kit)
-    else:
-        vectors = latents[:, :latent_size]
-        classes = ops.cast(ops.round(latents[:, latent_size]), "int32")
-        one_hot = ops.one_hot(classes, num_classes)
-        norm = conditional_batch_norm(one_hot, batch_norm_epsilon, kit)
-    x = _unfold(vectors, first, kit.policy)
-    for index, filters in enumerate(rest, start=2):
-        x = _up_block(x, filters, f"block{index}", norm, kit)
+    widths = [width * multiple for multiple in layout.multiples]
+    size = latent_size + (num_classes is not None)
+    latents: Any = keras.Input((size,), name="latents")
+    vectors = latents[:, :latent_size]
+    norm = _norm(latents, num_classes, batch_norm_epsilon, kit)
+    x = _up_blocks(vectors, widths, norm, kit)
     x = kit.batch_norm(x, batch_norm_epsilon, "final_bn")
     x = kit.activate(x, "final_activation")
     x = layer_kit("float32").conv(x, channels, "final_conv")
     images = layers.Activation("tanh", name="images", dtype="float32")(x)
     return keras.Model(latents, images, name=f"sngan_generator_{image_size}")
+
+
+def _norm(
+    latents: Any, num_classes: int | None, epsilon: float, kit: LayerKit
+) -> NormFn:
+    if num_classes is None:
+        return batch_norm(epsilon, kit)
+    one_hot = ops.one_hot(classes_of(latents), num_classes)
+    return conditional_batch_norm(one_hot, epsilon, kit)
+
+
+def _up_blocks(vectors: Any, widths: list[int], norm: NormFn, kit: LayerKit) -> Any:
+    """Maps vectors [B,D] to features, twice as high and wide with each block."""
+    x = _unfold(vectors, widths[0], kit.policy)
+    for index, filters in enumerate(widths[1:], start=2):
+        x = _up_block(x, filters, f"block{index}", norm, kit)
+    return x
 
 
 def _unfold(latents: Any, filters: int, policy: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from ebm_tf.models.blocks import layer_kit, layout_for
+from ebm_tf.models.blocks import FOR_RECTIFIERS, layer_kit, layout_for
 from ebm_tf.models.sngan import (
     ENERGY_LAYOUTS,
     flat_block,
@@ -15,12 +15,6 @@ from ebm_tf.models.sngan import (
 )
 from ebm_tf.models.spectral_norm import SpectralNorm
 
-# Glorot's bound times the root of 2. As a name and its settings, from which each layer
-# makes its own: one object would give layers of the same shape the same kernel.
-FOR_RECTIFIERS = {
-    "class_name": "VarianceScaling",
-    "config": {"scale": 2.0, "mode": "fan_avg", "distribution": "uniform"},
-}
 LAYOUTS = ENERGY_LAYOUTS | {32: ENERGY_LAYOUTS[32]._replace(width=128)}
 
 

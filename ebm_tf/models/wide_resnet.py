@@ -7,6 +7,7 @@ from keras import layers
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, layer_kit
+from ebm_tf.models.classifier_blocks import torch_batch_norm
 
 LEAST_IMAGE_SIZE = 8
 STEM_CHANNELS = 16
@@ -50,15 +51,7 @@ def classifier(
     Raises:
       ConfigError: if `image_size`, `depth` or `dtype` is not supported.
     """
-    if image_size < LEAST_IMAGE_SIZE:
-        raise ConfigError(
-            f"Expected image_size={image_size} >= {LEAST_IMAGE_SIZE} for wide_resnet."
-        )
-    if depth < 10 or depth % 6 != 4:
-        raise ConfigError(
-            f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for "
-            "wide_resnet."
-        )
+    _require_supported(image_size, depth)
     kit = layer_kit(dtype)
     images = keras.Input((image_size, image_size, channels), name="images")
     x = kit.conv(images, STEM_CHANNELS, "stem_conv")
@@ -71,6 +64,18 @@ def classifier(
     means = layers.GlobalAveragePooling2D(name="mean", dtype="float32")(x)
     logits = layers.Dense(num_classes, name="logits", dtype="float32")(means)
     return keras.Model(images, logits, name=f"wide_resnet_{depth}_{width}")
+
+
+def _require_supported(image_size: int, depth: int) -> None:
+    if image_size < LEAST_IMAGE_SIZE:
+        raise ConfigError(
+            f"Expected image_size={image_size} >= {LEAST_IMAGE_SIZE} for wide_resnet."
+        )
+    if depth < 10 or depth % 6 != 4:
+        raise ConfigError(
+            f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for "
+            "wide_resnet."
+        )
 
 
 def _block(inputs: Any, filters: int, stride: int, name: str, kit: LayerKit) -> Any:
@@ -100,11 +105,5 @@ def _strided_conv(
 
 
 def _normalise_and_activate(inputs: Any, name: str, kit: LayerKit) -> Any:
-    norm = layers.BatchNormalization(
-        momentum=0.9,
-        epsilon=1e-5,
-        synchronized=True,
-        name=f"{name}_bn",
-        dtype=kit.policy,
-    )
-    return kit.activate(norm(inputs), f"{name}_activation")
+    x = torch_batch_norm(inputs, f"{name}_bn", kit)
+    return kit.activate(x, f"{name}_activation")

@@ -81,15 +81,17 @@ def differences(config: Measurement) -> list[str]:
 
 
 def seen_before(config: DefenseMeasurement) -> list[str]:
-    """A warning where the energy was learned from images that are attacked."""
+    """A warning where the energy has, or may have, seen images that are attacked."""
     if config.weights is None or isinstance(config.energy, ClassifierNetwork):
         return []
     there, here = _learned(config.weights).data, config.data
-    if there.name != here.name or not overlap(there.split, here.split):
+    shared = there.name == here.name and overlap(there.split, here.split)
+    if shared is False:
         return []
+    shares, looks = ("shares", "looks") if shared else ("may share", "may look")
     return [
-        f"The energy was learned from {there.split}, which shares images with the "
-        f"{here.split} that is attacked: the defence looks better than it is."
+        f"The energy was learned from {there.split}, which {shares} images with the "
+        f"{here.split} that is attacked: the defence {looks} better than it is."
     ]
 
 

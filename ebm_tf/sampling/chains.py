@@ -87,9 +87,10 @@ def is_due(
 def persistent(settings: Persistent) -> ChainSource:
     """Chains that go on in a bank (Tieleman, 2008; Hill et al., 2022).
 
-    Every visit draws chains from the bank, begins the due ones anew, runs burn-in
-    steps on just those, samples all, and writes all back. The age of a chain is 0
-    after the visit that began it and grows by one at every further visit.
+    Every visit draws chains from the bank, begins the due ones anew, moves those by
+    burn-in steps, samples all, and writes all back. Burn-in steps are computed for the
+    whole batch, whose shape is compiled, unless no chain is due. The age of a chain is
+    0 after the visit that began it and grows by one at every further visit.
     """
 
     def advance(
@@ -106,6 +107,7 @@ def persistent(settings: Persistent) -> ChainSource:
         chains = choose(due, initialize(batch, keys[2]), kept)
         if settings.burn_in != 0:
             steps = piecewise(settings.burn_in, state.num_updates, tf.int32)
+            steps = tf.where(tf.reduce_any(due), steps, 0)
             images, _ = sample(chains.images, steps, keys[3])
             chains = choose(due, chains._replace(images=images), chains)
         steps = piecewise(settings.num_steps, state.num_updates, tf.int32)

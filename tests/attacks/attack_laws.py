@@ -52,12 +52,13 @@ def assert_sound(classifier, norm, images, labels, epsilon, attacked):
     np.testing.assert_array_equal(attacked.info["num_queries"].numpy()[at_first], 1)
 
 
-def assert_lawful(build, norm):
+def assert_lawful(build, norm, *, draws=True):
     """Soundness, epsilon = 0, determinism, keys, batches and traces of an attack.
 
     Args:
       build: classifier -> AttackFn.
       norm: of its ball.
+      draws: whether another key gives other images; else neighbours change nothing.
     """
     num_traces = 0
     plain = network()
@@ -87,6 +88,13 @@ def assert_lawful(build, norm):
     assert num_traces == 1
     again = compiled(images, some_wrong, radii, seed)
     tf.nest.map_structure(np.testing.assert_array_equal, first, again)
+    if draws:
+        other = compiled(images, some_wrong, radii, seed + 1)
+        assert np.any(other.images[2:] != first.images[2:])
+    else:
+        part = compiled(images[3:7], some_wrong[3:7], radii[3:7], seed)
+        np.testing.assert_allclose(part.images, first.images[3:7], atol=1e-5)
+        np.testing.assert_array_equal(part.broken, first.broken[3:7])
 
 
 def worst_margin(weights, bias, images, labels, epsilon, norm):

@@ -18,7 +18,13 @@ from tests.attacks.attack_laws import (
     network,
     worst_margin,
 )
-from tests.attacks.linear_classifiers import draw_images, linear, predicted
+from tests.attacks.linear_classifiers import (
+    draw_images,
+    least_distances,
+    linear,
+    linear_case,
+    predicted,
+)
 
 SEED = tf.constant([4, 7])
 NORMS = ["linf", "l2"]
@@ -45,13 +51,10 @@ def test_the_laws_of_a_targeted_attack(norm):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_linear_classifier_breaks_just_where_it_can(norm):
-    classifier, weights, bias = linear(2)
-    images = draw_images(8, most=0.4)
-    labels = predicted(classifier, images)
-    natural = worst_margin(weights, bias, images, labels, 0.0, norm)
-    dual = worst_margin(weights, bias, images, labels, 1.0, norm) - natural
+    classifier, weights, bias, images, labels = linear_case(2, 8, most=0.4)
     factors = np.array([0.98, 1.02] * 4, np.float32)
-    epsilon = tf.constant(-natural / dual * factors, tf.float32)
+    exact = least_distances(weights, bias, images, labels, norm)
+    epsilon = tf.constant(exact * factors, tf.float32)
     attack = apgd(classifier, Ball(norm=norm), loss="margin", num_steps=60)
     attacked = attack(images, labels, epsilon, SEED)
     np.testing.assert_array_equal(attacked.broken, factors > 1)
@@ -62,6 +65,23 @@ def test_a_linear_classifier_breaks_just_where_it_can(norm):
     worst = worst_margin(weights, bias, images, labels, epsilon, norm)
     stands = factors < 1
     np.testing.assert_allclose(reached[stands], worst[stands], atol=2e-3)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_it_starts_at_the_surface_of_the_ball(norm):
+    """As published: what is looked at after the natural image is epsilon away."""
+    inner, _, _, images, labels = linear_case(4, 6, most=0.3)
+    looked_at = []
+
+    def classifier(images):
+        looked_at.append(images)
+        return inner(images)
+
+    around = ball(norm, tf.linspace(0.01, 0.5, 6))
+    attack = apgd(classifier, Ball(norm=norm), loss="cross_entropy", num_steps=1)
+    attack(images, labels, around.epsilon, SEED)
+    distances = around.distance(looked_at[1], images)
+    np.testing.assert_allclose(distances, around.epsilon, rtol=1e-5)
 
 
 @pytest.mark.parametrize("norm", NORMS)

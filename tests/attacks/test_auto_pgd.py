@@ -44,7 +44,11 @@ def region(norm):
 
 
 def recorded(norm, num_steps):
-    """A climb that nothing stops, with its record of every step."""
+    """A climb that nothing stops.
+
+    Returns:
+      The first state; all later ones, and their looks' losses and step sizes.
+    """
     classifier = network(key=3)
     images = draw_colours(N)
     labels = predicted(classifier, images)
@@ -53,16 +57,20 @@ def recorded(norm, num_steps):
     ascent = plain(
         classifier, lambda logits: losses.margin(tf.sin(3.0 * logits), labels)
     )
+    look, looks = tf.function(ascent, autograph=False), []
+
+    def looked(images, seed):
+        looks.append(look(images, seed))
+        return looks[-1]
+
     kernel = auto_pgd(
-        ascent, around, images, labels, num_steps=num_steps, accept=highest_loss
+        looked, around, images, labels, num_steps=num_steps, accept=highest_loss
     )
     position = (around.random_start(images, SEED), tf.zeros([N], tf.bool), SEED)
     state, info = kernel.init(position)
-    run = tf.function(
-        lambda s, i: trace(kernel, s, i, num_steps, SEED), autograph=False
-    )
-    _, _, records = run(state, info)
-    return state, *records
+    _, _, (states, _) = trace(kernel, state, info, num_steps, SEED)
+    losses_at = np.stack([seen.loss for seen in looks[1:]])
+    return state, states, losses_at, np.r_[state.step[None], states.step[:-1]]
 
 
 def replayed(losses_at, first_loss, first_step, num_steps):
@@ -94,15 +102,13 @@ def replayed(losses_at, first_loss, first_step, num_steps):
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("num_steps", [20, 60])
 def test_the_step_sizes_are_those_of_a_replay(norm, num_steps):
-    first, states, infos = recorded(norm, num_steps)
-    steps = replayed(
-        infos.loss.numpy(), first.loss.numpy(), first.step.numpy(), num_steps
-    )
-    np.testing.assert_array_equal(infos.step, steps)
-    final = infos.step.numpy()[-1] / infos.step.numpy()[0]
+    first, states, losses_at, steps = recorded(norm, num_steps)
+    expected = replayed(losses_at, first.loss.numpy(), first.step.numpy(), num_steps)
+    np.testing.assert_array_equal(steps, expected)
+    final = steps[-1] / steps[0]
     if num_steps == 20:  # its windows are short, so that images differ
         assert len(set(final)) > 1
-    highest = np.maximum.accumulate(np.r_[first.loss.numpy()[None], infos.loss.numpy()])
+    highest = np.maximum.accumulate(np.r_[first.loss.numpy()[None], losses_at])
     np.testing.assert_array_equal(states.best.loss, highest[1:])
     late = num_steps - num_steps // 10
     np.testing.assert_array_equal(states.late_loss[-1], highest[late])
@@ -111,17 +117,15 @@ def test_the_step_sizes_are_those_of_a_replay(norm, num_steps):
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_moves_are_those_of_the_paper(norm):
     num_steps = 30
-    first, states, infos = recorded(norm, num_steps)
+    _, states, _, steps = recorded(norm, num_steps)
     natural, around = draw_colours(N), region(norm)
     lengths = windows(num_steps)
     for index in range(1, num_steps):
         if lengths[index]:
             continue  # may have gone back to the best
         x, before = states.images[index - 1], states.previous[index - 1]
-        gradient, size = (
-            states.gradient[index - 1],
-            infos.step[index][:, None, None, None],
-        )
+        gradient = states.gradient[index - 1]
+        size = steps[index][:, None, None, None]
         if norm == "linf":
             aimed = x + size * tf.sign(gradient)
         else:
@@ -135,8 +139,7 @@ def test_moves_are_those_of_the_paper(norm):
 
 def test_it_goes_on_from_the_best_point_after_halving():
     num_steps = 60
-    first, states, infos = recorded("linf", num_steps)
-    steps = infos.step.numpy()
+    _, states, _, steps = recorded("linf", num_steps)
     halved = np.argwhere(steps[1:] < steps[:-1])
     assert len(halved) > 5
     for index, image in halved:

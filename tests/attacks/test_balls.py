@@ -47,6 +47,8 @@ def test_everything_ends_inside_the_ball_and_the_box(norm):
         assert_inside(norm, projected, centers, epsilon)
         started = region.random_start(centers, SEED + key)
         assert_inside(norm, started, centers, epsilon)
+        started = region.surface_start(centers, SEED + key)
+        assert_inside(norm, started, centers, epsilon)
         moved = region.ascend(projected, images, 0.3 * epsilon)
         assert_inside(norm, region.project(moved, centers), centers, epsilon)
 
@@ -126,6 +128,19 @@ def test_l2_starts_are_uniform_in_the_volume():
     assert np.abs(volumes - np.linspace(0, 1, 4000)).max() < 2 / np.sqrt(4000)
     # E[x x^T] of a uniform ball of radius r in d dimensions is r^2 / (d + 2).
     np.testing.assert_allclose(flat.T @ flat / 4000, np.eye(4) * 0.25 / 6, atol=3e-3)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_starts_at_the_surface_are_on_it_in_all_directions(norm):
+    n, epsilon = 4000, 0.5
+    region = ball(norm, tf.fill([n], epsilon))
+    started = region.surface_start(tf.zeros([n, 2, 2, 1]), SEED)
+    np.testing.assert_allclose(norm_of(norm, started), epsilon, rtol=1e-6)
+    flat = np.reshape(started, [n, 4]) / epsilon
+    if norm == "l2":  # E[x x^T] of a unit sphere in d dimensions is 1 / d.
+        np.testing.assert_allclose(flat.T @ flat / n, np.eye(4) / 4, atol=0.02)
+    else:  # One of d at the surface, the others uniform: (1 + (d - 1) / 3) / d.
+        np.testing.assert_allclose(flat.T @ flat / n, np.eye(4) / 2, atol=0.03)
 
 
 @pytest.mark.parametrize("norm", NORMS)

@@ -9,7 +9,14 @@ from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.losses import margin
 from ebm_tf.config.attacks import Ball, CarliniWagner
 from ebm_tf.kernels import Kernel
-from tests.attacks.linear_classifiers import SEED, draw_images, linear, predicted
+from tests.attacks.linear_classifiers import (
+    SEED,
+    draw_images,
+    least_distances,
+    linear,
+    linear_case,
+    predicted,
+)
 
 L2 = Ball(norm="l2", epsilon=127.5)
 SETTINGS = CarliniWagner(num_steps=300, num_constants=6, initial_constant=0.1)
@@ -29,25 +36,11 @@ def distance(first, second):
     return np.sqrt(np.square(first - second).sum((1, 2, 3)))
 
 
-def hyperplane_distances(images, labels, weights, bias):
-    """From each image to the nearest boundary between its label and another class."""
-    flat = np.reshape(images, [len(images), -1])
-    logits, rows = flat @ weights.T + bias, np.arange(len(images))
-    gaps = logits[rows, labels][:, None] - logits
-    normals = np.linalg.norm(weights[labels][:, None] - weights[None], axis=2)
-    normals[rows, labels] = 1.0
-    distances = gaps / normals
-    distances[rows, labels] = np.inf
-    return distances.min(1)
-
-
 @pytest.mark.parametrize("num_classes", [2, 4])
 def test_the_distance_to_the_boundary_of_a_linear_classifier(num_classes):
-    classifier, weights, bias = linear(num_classes)
-    images = draw_images(6, most=0.3)
-    labels = predicted(classifier, images)
+    classifier, weights, bias, images, labels = linear_case(num_classes, 6, most=0.3)
     attacked = run(classifier, SETTINGS, images, labels)
-    exact = hyperplane_distances(images, labels.numpy(), weights, bias)
+    exact = least_distances(weights, bias, images, labels, "l2")
     found = attacked.info["distance"].numpy()
     assert np.all(found > exact - 1e-5)
     np.testing.assert_allclose(found, exact, rtol=0.01, atol=1e-3)
@@ -74,10 +67,8 @@ def test_every_image_has_its_own_constant():
 @pytest.mark.parametrize(("factor", "enough"), [(0.6, False), (1.6, True)])
 def test_a_constant_means_what_it_means_in_the_paper(factor, enough):
     """On a line, |x' - x|^2 / 4 - c w (x' - x) carries x' as far as 2 c w."""
-    classifier, weights, bias = linear(2)
-    images = draw_images(1, most=0.3)
-    labels = predicted(classifier, images)
-    nearest = hyperplane_distances(images, labels.numpy(), weights, bias)[0]
+    classifier, weights, bias, images, labels = linear_case(2, 1, most=0.3)
+    nearest = least_distances(weights, bias, images, labels, "l2")[0]
     smallest = nearest / (2.0 * np.linalg.norm(weights[1] - weights[0]))
     settings = CarliniWagner(
         num_steps=400, num_constants=1, initial_constant=float(factor * smallest)
@@ -154,15 +145,13 @@ def test_gradients_that_are_no_numbers_do_not_stop_other_pixels():
 
 
 def test_confidence_moves_further():
-    classifier, weights, bias = linear(2)
-    images = draw_images(4, most=0.3)
-    labels = predicted(classifier, images)
+    classifier, weights, bias, images, labels = linear_case(2, 4, most=0.3)
     settings = CarliniWagner(
         num_steps=300, num_constants=6, initial_constant=0.1, confidence=1.5
     )
     attacked = run(classifier, settings, images, labels)
     more = 1.5 / np.linalg.norm(weights[0] - weights[1])
-    exact = hyperplane_distances(images, labels.numpy(), weights, bias) + more
+    exact = least_distances(weights, bias, images, labels, "l2") + more
     np.testing.assert_allclose(attacked.info["distance"], exact, rtol=0.01)
     assert np.all(margin(classifier(attacked.images), labels) > 1.5)
 

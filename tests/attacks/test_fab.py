@@ -13,7 +13,13 @@ from tests.attacks.attack_laws import (
     draw_colours,
     network,
 )
-from tests.attacks.linear_classifiers import draw_images, linear, predicted
+from tests.attacks.linear_classifiers import (
+    draw_images,
+    least_distances,
+    linear,
+    linear_case,
+    predicted,
+)
 
 SEED = tf.constant([6, 1])
 NORMS = ["linf", "l2"]
@@ -26,21 +32,6 @@ def attack_on(classifier, norm, num_steps=20, num_targets=9):
     return tf.function(attack, autograph=False)
 
 
-def least_distances(weights, bias, images, labels, norm):
-    """The distance to the nearest face of each class, where the box is out of reach."""
-    flat = np.reshape(images, [len(labels), -1])
-    logits = flat @ weights.T + bias
-    distances = np.full(logits.shape, np.inf)
-    for image, label in enumerate(labels.numpy()):
-        for other in range(len(weights)):
-            if other != label:
-                normal = weights[other] - weights[label]
-                dual = np.linalg.norm(normal, 1 if norm == "linf" else 2)
-                gap = logits[image, label] - logits[image, other]
-                distances[image, other] = gap / dual
-    return distances.min(1)
-
-
 @pytest.mark.parametrize("norm", NORMS)
 def test_the_laws_of_an_attack(norm):
     assert_lawful(
@@ -48,15 +39,15 @@ def test_the_laws_of_an_attack(norm):
             classifier, Ball(norm=norm), num_steps=8, num_targets=2
         ),
         norm,
+        draws=False,
     )
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("num_classes", [2, 5])
 def test_distances_to_a_linear_boundary_are_exact(norm, num_classes):
-    classifier, weights, bias = linear(num_classes, key=2)
-    images = draw_images(20, most=0.3)
-    labels = predicted(classifier, images)
+    case = linear_case(num_classes, 20, most=0.3, key=2)
+    classifier, weights, bias, images, labels = case
     exact = least_distances(weights, bias, images, labels, norm)
     near = exact < 0.6  # the box is out of reach
     attacked = attack_on(classifier, norm)(images, labels, tf.zeros([20]), SEED)
@@ -69,9 +60,8 @@ def test_distances_to_a_linear_boundary_are_exact(norm, num_classes):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_linear_classifier_breaks_just_where_it_can(norm):
-    classifier, weights, bias = linear(5, key=2)
-    images = draw_images(20, most=0.3)
-    labels = predicted(classifier, images)
+    case = linear_case(5, 20, most=0.3, key=2)
+    classifier, weights, bias, images, labels = case
     exact = least_distances(weights, bias, images, labels, norm)
     factors = np.where(np.arange(20) % 2, 1.003, 0.997)
     epsilon = tf.constant(exact * factors, tf.float32)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.losses import cross_entropy, margin
+from ebm_tf.learning.adversary import in_inference
 from tests.attacks.linear_classifiers import SEED, draw_images, linear
 
 
@@ -47,11 +48,12 @@ def test_an_image_does_not_depend_on_its_batch():
     )
 
 
-def test_logits_and_gradients_are_float32_whatever_the_classifier_computes():
-    classifier, _, _ = linear()
+def test_logits_and_gradients_are_float32_whatever_the_network_computes():
+    layers = [keras.layers.Flatten(), keras.layers.Dense(3, dtype="mixed_bfloat16")]
+    model = keras.Sequential([keras.Input([4, 4, 1]), *layers])
+    assert model(draw_images(2)).dtype == tf.bfloat16
     ascent = plain(
-        lambda images: tf.cast(classifier(images), tf.bfloat16),
-        lambda logits: cross_entropy(logits, tf.constant([0, 1])),
+        in_inference(model), lambda logits: cross_entropy(logits, tf.constant([0, 1]))
     )
     seen = ascent(draw_images(2), SEED)
     assert {tensor.dtype for tensor in seen} == {tf.float32}

@@ -46,7 +46,6 @@ def seeds_of(n: int) -> tf.Tensor:
         ("logits", 0.3079031),
         ("probabilities", 0.4094853),
         ("loss", 0.5957249),
-        ("log_probabilities", 0.5957249),
     ],
 )
 def test_golden_losses_of_three_replicates(average, golden):

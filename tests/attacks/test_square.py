@@ -8,13 +8,14 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.square import square
 from ebm_tf.attacks.square_proposals import l2_proposals, linf_proposals
 from ebm_tf.config.attacks import Ball
-from tests.attacks.attack_laws import (
-    assert_lawful,
-    assert_sound,
-    draw_colours,
-    worst_margin,
+from tests.attacks.attack_laws import assert_lawful, assert_sound, draw_colours
+from tests.attacks.linear_classifiers import (
+    draw_images,
+    least_distances,
+    linear,
+    linear_case,
+    predicted,
 )
-from tests.attacks.linear_classifiers import draw_images, linear, predicted
 
 SEED = tf.constant([9, 2])
 NORMS = ["linf", "l2"]
@@ -29,12 +30,9 @@ def test_the_laws_of_an_attack(norm):
 
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_linear_classifier_breaks_with_few_queries(norm):
-    classifier, weights, bias = linear(2, key=4)
-    images = draw_images(16, most=0.3)
-    labels = predicted(classifier, images)
-    natural = worst_margin(weights, bias, images, labels, 0.0, norm)
-    dual = worst_margin(weights, bias, images, labels, 1.0, norm) - natural
-    epsilon = -natural / dual
+    case = linear_case(2, 16, most=0.3, key=4)
+    classifier, weights, bias, images, labels = case
+    epsilon = least_distances(weights, bias, images, labels, norm)
     attack = tf.function(
         square(classifier, Ball(norm=norm), num_queries=400), autograph=False
     )

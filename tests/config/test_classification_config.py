@@ -9,7 +9,7 @@ from ebm_tf.config.classification import ClassifierTraining, WeightPerturbation
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import from_mapping, to_mapping
 from ebm_tf.config.objectives import Clean, WeatAdv
-from ebm_tf.config.parts import Data
+from ebm_tf.config.parts import Data, Guard
 from ebm_tf.errors import ConfigError
 
 CONFIG = ClassifierTraining(
@@ -34,6 +34,10 @@ CONFIG = ClassifierTraining(
         ({"test_split": "train[100:200]"}, "that share no images"),
         ({"test_split": "train[150:]"}, r"train\[100:200\] and train\[150:\] do"),
         ({"validation_split": "train[:100]"}, "that share no images"),
+        ({"test_split": "all"}, r"train\[:100\] and all do"),
+        ({"test_split": "test+train[:1%]"}, r"and test\+train\[:1%\] do"),
+        ({"test_split": "train[-50:]"}, r"\[-50:\] may: give both in percent or as"),
+        ({"guard": Guard(max_energy_difference=5)}, "max_energy_difference=1000, its"),
         ({"evaluation_batch": 0}, "evaluation_batch=0 > 0"),
         ({"num_test": -5}, "num_test=-5 > 0"),
     ],

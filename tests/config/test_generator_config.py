@@ -68,6 +68,7 @@ def test_the_end_of_a_decay_can_be_set():
         ("generator_optimizer.beta_1=1.0", r"beta_1=1.0 in \[0, 1\)"),
         ("generator_optimizer.learning_rate.first=-1.0", "first=-1.0 >= 0"),
         ("generator_optimizer.learning_rate.num_steps=0", "num_steps=0 > 0"),
+        ("guard.max_energy_difference=5", "max_energy_difference=1000, its default"),
     ],
 )
 def test_bad_settings_are_named(assignment, message):

@@ -3,7 +3,7 @@
 import pytest
 
 from ebm_tf.config.chains import Persistent, Transient
-from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.optimizers import OneCycle, Optimizer, Sgd
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
@@ -17,6 +17,13 @@ from tests.config.test_settings import experiment
 
 GENERATED = {"chains": Persistent(start="generator"), "generator": GeneratorNetwork()}
 FROM_GENERATOR = {"data": Data(name="generator", image_size=8)}
+
+
+def cycle(**settings) -> OneCycle:
+    given = {"peak": 0.8, "first": 0.9, "last": 0.9, "num_steps": 9, "rise": 0.5}
+    return OneCycle(**(given | settings))
+
+
 TWO_STARTS = ((0.1, 0), (0.2, 0))
 MISTAKES = [
     (Data, {"name": "digits", "image_size": 0}, "image_size=0 > 0."),
@@ -38,7 +45,7 @@ MISTAKES = [
     (
         Persistent,
         {"start": "noise", "rejuvenation": -0.1},
-        "rejuvenation=-0.1 to be at",
+        "rejuvenation=-0.1 in [0, 1].",
     ),
     (
         Persistent,
@@ -57,6 +64,14 @@ MISTAKES = [
     (Optimizer, {"learning_rate": TWO_STARTS}, f"{TWO_STARTS} to rise from 0."),
     (Optimizer, {"learning_rate": ((0.1, 0), (0.2, 9), (0.3, 5))}, "to rise from 0."),
     (Optimizer, {"max_grad_norm": 0}, "max_grad_norm=0.0 > 0."),
+    (Optimizer, {"name": "sgd", "beta_1": 0.0}, "only 'adam' uses them."),
+    (Optimizer, {"name": "sgd", "beta_2": 0.9}, "only 'adam' uses them."),
+    (cycle, {"peak": -1.0}, "peak=-1.0 >= 0."),
+    (cycle, {"first": -3.0}, "first=-3.0 >= 0."),
+    (cycle, {"last": -0.1}, "last=-0.1 >= 0."),
+    (Sgd, {"momentum": 1.0}, "momentum=1.0 in [0, 1)."),
+    (Sgd, {"momentum": cycle(peak=5.0)}, "num_steps=9, rise=0.5) in"),
+    (Sgd, {"momentum": cycle(last=1.0)}, "num_steps=9, rise=0.5) in"),
     (Optimizer, {"average_decay": 1}, "average_decay=1.0 in [0, 1)."),
     (Guard, {"max_energy_difference": 0}, "max_energy_difference=0.0 > 0."),
     (Guard, {"max_rollbacks": -1}, "max_rollbacks=-1 >= 0."),
@@ -107,6 +122,7 @@ def test_impossible_values(build, settings, message):
         (Persistent, {"start": "noise", "rejuvenation": 1, "max_updates": 0}),
         (Persistent, {"start": "noise", "burn_in": ((0, 0), (3, 2))}),
         (Optimizer, {"learning_rate": 0, "average_decay": 0}),
+        (Sgd, {"momentum": cycle(), "learning_rate": cycle()}),
         (experiment, {"batch": 64}),
         (experiment, {"batch": 10**6, "chains": Transient(start="noise")}),
         (experiment, GENERATED | FROM_GENERATOR),

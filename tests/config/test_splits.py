@@ -13,11 +13,16 @@ from ebm_tf.config.splits import overlap
         ("train[:100]", "train[100:120]"),
         ("train[:-100]", "train[-100:]"),
         ("train[:90%]", "train[90%:]"),
+        ("train[:90%]", "train[-10%:]"),
+        ("train[10:50%]", "train[:10%]"),
         ("train[:100]", "test[:100]"),
+        ("train[:2shard]", "test"),
+        ("train[:100] + test[:10]", "validation+train[100:]"),
+        ("train[5:2]", "train"),
     ],
 )
 def test_splits_that_are_apart(first, second):
-    assert not overlap(first, second) and not overlap(second, first)
+    assert overlap(first, second) is overlap(second, first) is False
 
 
 @pytest.mark.parametrize(
@@ -31,24 +36,61 @@ def test_splits_that_are_apart(first, second):
         ("train[:1400]", "train[1300:1500]"),
         ("train[:-99]", "train[-100:]"),
         ("train[:91%]", "train[90%:]"),
+        ("train[:91%]", "train[-10%:]"),
+        ("train[:50%]", "train[:100]"),
+        ("train[50%:]", "train[-100:]"),
+        ("train[50%:]", "train[100:]"),
+        ("train", "train+test"),
+        ("train", "test + train[:1_000]"),
+        ("train[:10]+test", "train[50:]+test[-1:]"),
+        ("train", "all"),
+        ("all", "test[:50%]"),
     ],
 )
 def test_splits_that_share_images(first, second):
-    assert overlap(first, second) and overlap(second, first)
+    assert overlap(first, second) is overlap(second, first) is True
 
 
-def test_counts_agree_with_sets_of_positions():
-    bounds = ["", "0", "2", "5", "9"]
-    splits = [f"train[{a}:{b}]" for a, b in itertools.product(bounds, bounds)]
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("train[:100]", "train[-50:]"),
+        ("train[:90%]", "train[50000:]"),
+        ("train[:2shard]", "train"),
+        ("train[:90%]+test", "train[50000:]"),
+        ("[:5]", "train"),
+    ],
+)
+def test_what_only_the_size_can_tell(first, second):
+    assert overlap(first, second) is overlap(second, first) is None
 
-    def positions(split: str) -> set[int]:
-        a, b = split[6:-1].split(":")
-        return set(range(20)[slice(int(a) if a else None, int(b) if b else None)])
 
+def positions(split: str, size: int) -> set[int]:
+    """What TFDS reads of a split of this size; percents are whole images."""
+
+    def position(bound: str) -> int | None:
+        if not bound:
+            return None
+        if "%" in split:
+            return int(bound.rstrip("%")) * size // 100
+        return int(bound)
+
+    first, last = (position(bound) for bound in split[6:-1].split(":"))
+    return set(range(size)[slice(first, last)])
+
+
+def test_verdicts_agree_with_sets_of_positions_of_any_size():
+    counts = ["", "0", "2", "5", "9", "-1", "-3", "-8"]
+    percents = ["", "0%", "10%", "50%", "90%", "-40%"]
+    pairs = {*itertools.product(counts, counts), *itertools.product(percents, percents)}
+    splits = [f"train[{first}:{last}]" for first, last in pairs]
     for first, second in itertools.product(splits, splits):
-        assert overlap(first, second) == bool(positions(first) & positions(second))
-
-
-def test_what_cannot_be_told_is_let_pass():
-    assert not overlap("train[:100]", "train[-50:]")
-    assert not overlap("train+test", "test")
+        found = set()
+        for size in (10, 20, 1000):
+            parts = positions(first, size), positions(second, size)
+            if all(parts):
+                found.add(bool(parts[0] & parts[1]))
+        verdict = overlap(first, second)
+        assert verdict is None or found <= {verdict}, (first, second, verdict, found)
+        if "-" not in first + second and "%" not in first + second:
+            assert found <= {verdict}, "counts from the front can be told"

@@ -8,25 +8,22 @@ import tensorflow as tf
 
 from ebm_tf import keyed_noise
 from ebm_tf.attacks.balls import ball
-from ebm_tf.attacks.purified_gradients import (
-    averaged_cross_entropy,
-    bpda,
-    expected,
-    transfer,
-)
+from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, bpda, transfer
 from ebm_tf.config.attacks import Ball
-from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
-from ebm_tf.config.parts import Data, Langevin
-from ebm_tf.defenses.voting import mean_logits, replicate_logits
-from ebm_tf.evaluation.defense_judge import Judge, Record, Use
-from ebm_tf.evaluation.defense_protocol import Trial
+from ebm_tf.evaluation.defense_judge import Record, Use
+from ebm_tf.evaluation.defense_protocol import PgdTrial
 from ebm_tf.pixels import from_255ths
+from tests.evaluation.purified_trials import (
+    KEY,
+    MOST_AT_ONCE,
+    judge_of,
+    measurement,
+    seeing,
+)
 
 SHAPE, NUM_CLASSES, NUM = (3, 3, 1), 3, 12
-MOST_AT_ONCE = 50
 WEIGHTS = tf.random.stateless_normal([9, NUM_CLASSES], [1, 2])
-KEY = tf.constant([5, 6])
 
 
 def config_of(**changed) -> DefenseMeasurement:
@@ -35,15 +32,7 @@ def config_of(**changed) -> DefenseMeasurement:
         "attack": PurifiedPgd(num_steps=5, step_size=20.0, num_replicates=4),
         "defense": Purification(num_steps=1, num_replicates=6),
     }
-    return DefenseMeasurement(
-        name="small",
-        data=Data(name="digits", image_size=8, channels=1),
-        langevin=Langevin(noise=0.1),
-        temperature=1.0,
-        classifier=ClassifierNetwork(),
-        num_final_replicates=8,
-        **given | changed,
-    )
+    return measurement(**given | changed)
 
 
 def classifier(images: tf.Tensor) -> tf.Tensor:
@@ -58,32 +47,15 @@ def classify(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return classifier(defense(images, seed))
 
 
-def trial_of(config: DefenseMeasurement, purify=defense) -> Trial:
+def trial_of(config: DefenseMeasurement, purify=defense) -> PgdTrial:
     attack = config.attack
     assert isinstance(attack, PurifiedPgd)
     is_transfer = attack.gradient == "transfer"
     estimator = transfer(classifier) if is_transfer else bpda(classifier, purify)
-
-    def ascent(labels):
-        return expected(
-            estimator,
-            lambda logits: averaged_cross_entropy(logits, labels, attack.average),
-            mean_logits,
-            1 if is_transfer else attack.num_replicates,
-        )
-
-    def scores(images, seed, num_replicates):
-        return mean_logits(
-            replicate_logits(
-                lambda images, seed: classifier(purify(images, seed)),
-                images,
-                seed,
-                num_replicates,
-                most_at_once=MOST_AT_ONCE,
-            )
-        )
-
-    return Trial(attack, ascent, Judge(config, scores, KEY))
+    num_seen = 1 if is_transfer else attack.num_replicates
+    ascent = seeing(estimator, averaged_cross_entropy, attack.average, num_seen)
+    judge = judge_of(config, lambda images, seed: classifier(purify(images, seed)))
+    return PgdTrial(judge, attack, ascent)
 
 
 def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -223,6 +195,18 @@ def test_fixed_noise_makes_the_defence_deterministic():
         keyed = trial_of(config).judge.noise(tf.zeros([1, 2], tf.int32), Use.ASCENT, 3)
         scores = trial_of(config).judge.scores(point[None], keyed, 4)
         assert int(tf.argmax(scores[0])) != data()[1][row]
+
+
+def test_no_two_keys_of_noise_are_equal():
+    """Not even that of fixed noise and what the keys of an image are made of."""
+    fresh = trial_of(config_of()).judge
+    noise = Purification(num_steps=1, num_replicates=4, noise="fixed")
+    fixed = trial_of(config_of(defense=noise)).judge
+    keys = keyed_noise.fold_in(KEY, tf.range(50))
+    seen = [KEY[None], keys, fixed.noise(keys, Use.ASCENT)[:1]]
+    seen += [fresh.noise(keys, use, step) for use in Use for step in range(3)]
+    unique = {key.tobytes() for part in seen for key in part.numpy()}
+    assert len(unique) == 1 + 50 + 1 + 50 * len(Use) * 3
 
 
 def test_an_attack_that_knows_the_noise_breaks_no_fewer():

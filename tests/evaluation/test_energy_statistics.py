@@ -48,3 +48,9 @@ def test_percentiles_of_a_known_distribution():
 def test_huge_energies_stay_finite():
     told = story(JUDGED._replace(natural=1e6 * NATURAL))
     assert all(np.isfinite(value) for value in told.values())
+
+
+def test_logits_that_are_no_numbers_are_errors():
+    nan = np.full([2, 2], np.nan, np.float32)
+    judged = Judged(nan, nan, np.array([0, 1]), np.array([False, False]))
+    assert judged.natural_errors.all() and judged.robust_errors.all()

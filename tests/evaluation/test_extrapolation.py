@@ -16,7 +16,6 @@ def test_points_on_a_line(limit, slope):
     points = [Point(n, limit + slope / n) for n in (5000, 10_000, 20_000, 50_000)]
     line = extrapolate(points)
     assert line.limit == pytest.approx(limit, abs=1e-9)
-    assert line.slope == pytest.approx(slope, rel=1e-9, abs=1e-6)
     assert line.points == tuple(points)
 
 
@@ -25,7 +24,7 @@ def test_least_squares():
     design = np.array([[1, 1.0], [1, 0.5], [1, 0.25]])
     solution = np.linalg.solve(design.T @ design, design.T @ [5.0, 2.0, 3.0])
     line = extrapolate(points)
-    np.testing.assert_allclose([line.limit, line.slope], solution, rtol=1e-12)
+    assert line.limit == pytest.approx(solution[0], rel=1e-12)
 
 
 def test_points_are_the_first_parts_together():

@@ -136,7 +136,7 @@ def test_the_stderr_is_that_of_choosing_subsets():
 def test_subsets_are_not_larger_than_the_smaller_sample():
     first, second = features(12, 3, seed=7), features(30, 3, seed=8)
     result = kernel_distance(first, second, num_subsets=5, seed=0)
-    assert result.subset_size == 12 and result.num_subsets == 5
+    assert result.subset_size == 12
     assert result.stderr > 0
     same = kernel_distance(first, second[:12], num_subsets=5, seed=0)
     assert same.value == pytest.approx(squared_mmd(first, second[:12]), rel=1e-12)

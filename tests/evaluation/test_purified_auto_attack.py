@@ -1,6 +1,6 @@
 """AutoAttack on purified classifiers: where it can break, whose noise it sees."""
 
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,70 +11,45 @@ from ebm_tf.attacks.purified_gradients import (
     averaged_cross_entropy,
     averaged_dlr,
     bpda,
-    expected,
 )
 from ebm_tf.config.attacks import Ball
-from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
-from ebm_tf.config.parts import Data, Langevin
-from ebm_tf.defenses.voting import mean_logits, replicate_logits
 from ebm_tf.evaluation.defense_judge import Judge
 from ebm_tf.evaluation.purified_auto_attack import AutoTrial
 from ebm_tf.protocols import Ascent
-from tests.attacks.linear_classifiers import draw_images, linear
+from tests.attacks.linear_classifiers import draw_images, least_distances, linear
+from tests.evaluation.purified_trials import KEY, judge_of, measurement, seeing
 
-KEY = tf.constant([5, 6])
 NUM = 8
 CLASSIFIER, WEIGHTS, BIAS = linear(3, key=2)
 
 
 def config_of(
-    attack: PurifiedAutoAttack, radius: float, **kinds: Any
+    attack,
+    radius,
+    norm: Literal["linf", "l2"] = "linf",
+    noise: Literal["fresh", "fixed"] = "fresh",
 ) -> DefenseMeasurement:
-    """The radius is in units of images in [-1, 1]; a norm and a kind of noise."""
-    kinds = {"norm": "linf", "noise": "fresh"} | kinds
-    return DefenseMeasurement(
-        name="small",
-        data=Data(name="digits", image_size=8, channels=1),
-        langevin=Langevin(noise=0.1),
-        temperature=1.0,
-        classifier=ClassifierNetwork(),
-        defense=Purification(num_steps=1, num_replicates=6, noise=kinds["noise"]),
-        ball=Ball(norm=kinds["norm"], epsilon=radius * 127.5),
+    """The radius is in units of images in [-1, 1]."""
+    return measurement(
+        defense=Purification(num_steps=1, num_replicates=6, noise=noise),
+        ball=Ball(norm=norm, epsilon=radius * 127.5),
         attack=attack,
-        num_final_replicates=8,
     )
 
 
 def trial_of(config: DefenseMeasurement, purify) -> AutoTrial:
     attack = config.attack
     assert isinstance(attack, PurifiedAutoAttack)
-    estimator = bpda(CLASSIFIER, purify)
-
-    def seeing(loss):
-        return lambda labels: expected(
-            estimator,
-            lambda logits: loss(logits, labels, attack.average),
-            mean_logits,
-            attack.num_replicates,
-        )
-
-    def scores(images, seed, num_replicates):
-        return mean_logits(
-            replicate_logits(
-                lambda images, seed: CLASSIFIER(purify(images, seed)),
-                images,
-                seed,
-                num_replicates,
-                most_at_once=50,
-            )
-        )
-
+    losses = {"apgd_ce": averaged_cross_entropy, "apgd_dlr": averaged_dlr}
     ascents = {
-        "apgd_ce": seeing(averaged_cross_entropy),
-        "apgd_dlr": seeing(averaged_dlr),
+        name: seeing(
+            bpda(CLASSIFIER, purify), loss, attack.average, attack.num_replicates
+        )
+        for name, loss in losses.items()
     }
-    return AutoTrial(attack, ascents, Judge(config, scores, KEY))
+    judge = judge_of(config, lambda images, seed: CLASSIFIER(purify(images, seed)))
+    return AutoTrial(judge, attack, ascents)
 
 
 def noisy(images, seed):
@@ -92,24 +67,12 @@ def data():
     return images, labels, np.arange(40, 40 + NUM)
 
 
-def least_distances(images, labels, norm):
-    """To the nearest boundary of the linear classifier, where no pixel is clipped."""
-    logits, rows = CLASSIFIER(images).numpy(), np.arange(len(images))
-    gaps = logits[rows, labels][:, None] - logits
-    order = 1 if norm == "linf" else 2
-    normals = np.linalg.norm(WEIGHTS[labels][:, None] - WEIGHTS[None], order, axis=2)
-    normals[rows, labels] = 1.0
-    distances = gaps / normals
-    distances[rows, labels] = np.inf
-    return distances.min(1)
-
-
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("average", ["loss", "logits"])
 def test_without_noise_it_breaks_just_where_it_can(norm, average):
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=25, num_replicates=2, average=average)
-    distances = least_distances(images, labels, norm)
+    distances = least_distances(WEIGHTS, BIAS, images, labels, norm)
     for radius in np.quantile(distances[1:], [0.3, 0.8]):
         trial = trial_of(config_of(attack, float(radius), norm=norm), unchanged)
         record = trial.run(images, labels, positions)
@@ -151,9 +114,10 @@ def test_the_second_climb_is_of_what_the_first_has_left():
 def test_whose_noise_a_climb_sees(noise):
     """Fresh noise is never seen twice; fixed noise is the same for all."""
     images, labels, positions = data()
-    attack, seen = PurifiedAutoAttack(num_steps=3), []
+    attack, seen, looked_at = PurifiedAutoAttack(num_steps=3), [], []
 
     def ascent(images, seed):
+        looked_at.append(images)
         seen.append(seed.numpy())
         flat = tf.zeros([len(images)])
         return Ascent(tf.ones_like(images), flat, tf.zeros([len(images), 3]))
@@ -163,9 +127,12 @@ def test_whose_noise_a_climb_sees(noise):
 
     config = config_of(attack, 0.1, noise=noise)
     ascents = {name: lambda labels: ascent for name in ("apgd_ce", "apgd_dlr")}
-    AutoTrial(attack, ascents, Judge(config, scores, KEY)).run(
+    AutoTrial(Judge(config, scores, KEY), attack, ascents).run(
         images, labels, positions
     )
     keys = np.concatenate(seen)
     assert len(seen) == 2 * (1 + 3) and keys.shape == (8 * NUM, 2)
     assert len(np.unique(keys, axis=0)) == (len(keys) if noise == "fresh" else 1)
+    for start in looked_at[::4]:  # of each climb: at the surface of the balls
+        farthest = np.abs(start - images).max((1, 2, 3))
+        np.testing.assert_allclose(farthest, 0.1, rtol=1e-5)

@@ -93,8 +93,20 @@ def test_batches_join_two_streams_where_there_are_such():
         assert [len(part) for part in batch] == [2 if it else 0 for it in given]
 
 
-def test_averages_take_the_place_of_what_learns():
+def test_averages_are_of_what_learns():
     networks = ebm_networks.build_networks(LONG_RUN)
-    means = networks.averaged()
-    assert means.prior is networks.models.prior
-    assert means.energy is networks.learned["energy"].average
+    (average,) = ebm_networks.averages(LONG_RUN, networks, SEED).values()
+    assert average() is networks.learned["energy"].average
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_statistics_are_renewed_where_batches_normalise(training):
+    """Elsewhere the generator learns with the ones that it has, and keeps them."""
+    generator = GeneratorNetwork(width=4, latent_size=5, batch_norm_training=training)
+    config = dataclasses.replace(COOPERATIVE, generator=generator)
+    networks = ebm_networks.build_networks(config)
+    model = networks.learned["generator"].model
+    average = ebm_networks.averages(config, networks, SEED)["generator"]()
+    norms = [x.get_layer("block2_bn_1") for x in (average, model)]
+    renewed = not np.allclose(norms[0].moving_variance, norms[1].moving_variance)
+    assert renewed == training

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from ebm_tf.learning.generator import (
     RealBatch,
-    batch_statistics,
     discriminator_update,
     generator_update,
     make_step,
@@ -213,30 +212,3 @@ def test_two_replicas_of_half_the_batch_make_the_updates_of_one(
         assert first == pytest.approx(second, rel=1e-3, abs=1e-4)
     for first, second in zip(one, two, strict=True):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-4)
-
-
-def test_batch_statistics_are_those_of_the_first_features():
-    model = sngan.generator(8, 1, width=4, latent_size=5)
-    for _ in range(3):
-        model(tf.random.stateless_normal([7, 5], SEED), training=True)
-    before = weights_of(model)
-    z = tf.random.stateless_normal([32, 5], SEED + 1)
-    found = batch_statistics(model, z)
-    for weight, kept in zip(weights_of(model), before, strict=True):
-        np.testing.assert_array_equal(weight, kept)
-    unfolded = model.get_layer("latent_channels_last").output
-    features = keras.Model(model.input, unfolded)(z).numpy()
-    np.testing.assert_allclose(found[0], features.mean((0, 1, 2)), atol=1e-4)
-    np.testing.assert_allclose(found[1], features.var((0, 1, 2)), rtol=1e-3)
-
-
-def test_with_statistics_of_a_batch_inference_is_training_on_it():
-    model = sngan.generator(8, 1, width=4, latent_size=5, num_classes=3)
-    z = latents.standard_normal_with_class(5, 3)(16, SEED)
-    for variable, values in zip(
-        model.non_trainable_variables, batch_statistics(model, z), strict=True
-    ):
-        variable.assign(values)
-    np.testing.assert_allclose(
-        model(z, training=False), model(z, training=True), atol=1e-3
-    )

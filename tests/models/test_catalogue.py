@@ -1,56 +1,27 @@
-import dataclasses
+import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import catalogue
 
 SEED = tf.constant([19, 20])
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    architecture: str = "sngan"
-    width: int | None = None
-    activation: str = "relu"
-
-
-@dataclasses.dataclass(frozen=True)
-class GeneratorNetwork:
-    architecture: str = "sngan"
-    width: int | None = None
-    latent_size: int = 6
-    num_classes: int | None = None
-    batch_norm_epsilon: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class DiscriminatorNetwork:
-    architecture: str = "sngan"
-    width: int | None = None
-    spectral_norm: bool = True
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassifierNetwork:
-    architecture: str = "wide_resnet"
-    depth: int | None = 10
-    width: int | None = 2
-    num_classes: int = 7
-
-
 @pytest.mark.parametrize("architecture", catalogue.ENERGIES)
 def test_every_energy_can_be_built_from_settings(architecture):
-    settings = Network(architecture, width=4, activation="silu")
+    settings = Network(architecture=architecture, width=4, activation="silu")
     model = catalogue.build_energy(settings, 64, 3, "float32")
     assert model(tf.zeros([2, 64, 64, 3])).shape == (2, 1)
 
 
 @pytest.mark.parametrize("architecture", catalogue.GENERATORS)
 def test_every_generator_takes_the_latents_of_its_prior(architecture):
-    settings = GeneratorNetwork(architecture, width=4)
+    settings = GeneratorNetwork(architecture=architecture, width=4, latent_size=6)
     model = catalogue.build_generator(settings, 64, 3, "float32")
     latents = catalogue.latent_prior(settings)(2, SEED)
     assert latents.shape[-1] == model.input_shape[-1]
@@ -58,7 +29,7 @@ def test_every_generator_takes_the_latents_of_its_prior(architecture):
 
 
 def test_classes_of_a_generator_come_from_its_settings():
-    settings = GeneratorNetwork(width=4, num_classes=3)
+    settings = GeneratorNetwork(width=4, latent_size=6, num_classes=3)
     model = catalogue.build_generator(settings, 8, 1, "float32")
     latents = catalogue.latent_prior(settings)(50, SEED)
     assert latents.shape == (50, 7) and set(latents[:, -1].numpy()) == {0, 1, 2}
@@ -85,7 +56,9 @@ def test_discriminators_can_be_built_from_settings(num_classes, spectral_norm):
 def test_every_classifier_can_be_built_from_settings(
     architecture, depth, num_features, num_convolutions
 ):
-    settings = ClassifierNetwork(architecture, depth)
+    settings = ClassifierNetwork(
+        architecture=architecture, depth=depth, width=2, num_classes=7
+    )
     model = catalogue.build_classifier(settings, 8, 1, "bfloat16")
     assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
     assert model.layers[-1].input.shape[-1] == num_features
@@ -103,7 +76,7 @@ def test_every_classifier_can_be_built_from_settings(
     ],
 )
 def test_a_classifier_without_depth_and_width_is_the_published_one(architecture, name):
-    settings = ClassifierNetwork(architecture, None, None)
+    settings = ClassifierNetwork(architecture=architecture)
     assert catalogue.build_classifier(settings, 8, 1, "float32").name == name
 
 
@@ -115,10 +88,10 @@ def test_missing_settings_are_the_published_ones():
     assert catalogue.build_energy(Network(), 32, 3, "float32").count_params() == (
         4_204_800
     )
-    settings = GeneratorNetwork("biggan", width=4)
+    settings = GeneratorNetwork(architecture="biggan", width=4)
     model = catalogue.build_generator(settings, 64, 3, "float32")
     assert model.get_layer("final_bn").epsilon == 1e-4
-    settings = GeneratorNetwork("sngan", width=4)
+    settings = GeneratorNetwork(architecture="sngan", width=4)
     model = catalogue.build_generator(settings, 8, 1, "float32")
     assert model.get_layer("final_bn").epsilon == 1e-3
 
@@ -132,6 +105,66 @@ def test_settings_reach_the_network():
     assert model.get_layer("block2_conv_1").compute_dtype == "bfloat16"
 
 
+def test_truncation_scales_latents_and_chooses_statistics():
+    kinds = [
+        GeneratorNetwork(
+            architecture="biggan_conditional",
+            width=4,
+            latent_size=6,
+            truncation=truncation,
+        )
+        for truncation in (None, 1.0, 0.5)
+    ]
+    drawn = [catalogue.latent_prior(settings)(3, SEED) for settings in kinds]
+    np.testing.assert_array_equal(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[2][:, :-1], 0.5 * drawn[1][:, :-1])
+    np.testing.assert_array_equal(drawn[2][:, -1], drawn[1][:, -1])
+    rows = [
+        catalogue.build_generator(settings, 64, 3, "float32").get_layer("final_bn").rows
+        for settings in (kinds[0], kinds[2])
+    ]
+    assert [row.lower for row in rows] == [50, 25]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "truncation", "message"),
+    [
+        ("biggan_conditional", 0.0, r"truncation=0.0 in \(0, 1\]"),
+        ("biggan_conditional", 1.5, r"truncation=1.5 in \(0, 1\]"),
+        ("sngan", 0.5, "no truncation=0.5 where architecture='sngan'"),
+        ("biggan", 0.5, "no truncation=0.5 where architecture='biggan'"),
+    ],
+)
+def test_truncation_is_checked(architecture, truncation, message):
+    with pytest.raises(ConfigError, match=message):
+        GeneratorNetwork(architecture=architecture, truncation=truncation)
+
+
+def test_a_generator_may_begin_for_rectifiers():
+    """Lee and Town (2020): in blocks Glorot's bound times the root of 2; else, once."""
+    for for_rectifiers, scale in ((False, 1.0), (True, 2.0)):
+        settings = GeneratorNetwork(
+            width=40, latent_size=6, for_rectifiers=for_rectifiers
+        )
+        model = catalogue.build_generator(settings, 8, 3, "float32")
+        for name, factor in (
+            ("block2_conv_1", scale),
+            ("block2_conv_2", scale),
+            ("block2_shortcut", 1.0),
+            ("latent_dense", 1.0),
+            ("final_conv", 1.0),
+        ):
+            kernel = model.get_layer(name).kernel
+            field = math.prod(kernel.shape[:-2])
+            bound = math.sqrt(6.0 * factor / (field * sum(kernel.shape[-2:])))
+            assert bound * 0.99 < np.abs(kernel).max() <= bound * 1.0001, name
+
+
+def test_only_an_sngan_begins_for_rectifiers():
+    with pytest.raises(ConfigError, match="for_rectifiers=False where .*'biggan'"):
+        GeneratorNetwork(architecture="biggan", for_rectifiers=True)
+
+
 def test_a_seed_of_keras_decides_the_weights():
     tf.keras.utils.set_random_seed(1)
     first = catalogue.build_energy(Network(width=2), 8, 1, "float32")
@@ -143,11 +176,13 @@ def test_a_seed_of_keras_decides_the_weights():
 
 def test_unknown_architectures_are_told():
     with pytest.raises(ConfigError) as raised:
-        catalogue.build_energy(Network("resnet"), 32, 3, "float32")
+        catalogue.build_energy(Network(architecture="resnet"), 32, 3, "float32")
     assert str(raised.value) == (
         "Expected architecture='resnet' to be one of sngan, biggan for an energy."
     )
     with pytest.raises(ConfigError, match="small_cnn for a classifier"):
-        catalogue.build_classifier(ClassifierNetwork("sngan"), 8, 1, "float32")
+        catalogue.build_classifier(
+            ClassifierNetwork(architecture="sngan"), 8, 1, "float32"
+        )
     with pytest.raises(ConfigError, match="biggan_conditional for a generator"):
-        catalogue.latent_prior(GeneratorNetwork("stylegan"))
+        catalogue.latent_prior(GeneratorNetwork(architecture="stylegan"))

@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ebm_tf import robust_objectives
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.parts import Data, Langevin, Network
-from ebm_tf.energies import marginal, network
+from ebm_tf.energies import network
 from ebm_tf.errors import WeightsError
 from ebm_tf.models.catalogue import CLASSIFIERS, build_classifier
-from ebm_tf.models.ebm import build_models, marginal_energy
+from ebm_tf.models.ebm import NegativeLogSumExp, build_models, marginal_energy
 from ebm_tf.runtime.weights import load_weights, save_weights
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
@@ -39,7 +40,7 @@ def energies_of(model: keras.Model) -> np.ndarray:
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))
-    expected = marginal(lambda images: classifier(images, training=False))(IMAGES)
+    expected = robust_objectives.marginal_energy(classifier(IMAGES, training=False))
     assert not np.allclose(energies_of(energy), expected, rtol=1e-3)
     there, back = str(tmp_path / "1.weights.h5"), str(tmp_path / "2.weights.h5")
     save_weights(classifier, there)
@@ -77,6 +78,13 @@ def test_the_energy_of_a_defence_may_be_a_classifier(energy, name):
     )
     model = build_models(config).energy
     assert model.output_shape == (None, 1) and model.name.startswith(name)
+
+
+def test_energies_of_low_precision_logits_are_float32():
+    logits = tf.cast([[200.0, 200.0], [-3.0, 1.0]], tf.bfloat16)
+    energies = NegativeLogSumExp(dtype="float32", autocast=False)(logits)
+    assert energies.dtype == tf.float32
+    np.testing.assert_allclose(energies, [[-200.693147], [-1.0181499]], rtol=1e-6)
 
 
 def test_low_precision_energies_are_float32_and_share_variables():

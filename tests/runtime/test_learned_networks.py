@@ -29,7 +29,10 @@ def learned_from(folder, split: str):
 def test_an_energy_that_saw_the_attacked_images_is_told(tmp_path):
     assert "looks better than it is" in seen_before(learned_from(tmp_path, "train"))[0]
     assert seen_before(learned_from(tmp_path, "train[:1438]"))
+    assert seen_before(learned_from(tmp_path, "all"))
     assert not seen_before(learned_from(tmp_path, "train[:1437]"))
+    (warning,) = seen_before(learned_from(tmp_path, "train[:80%]"))
+    assert "may share" in warning and "may look better" in warning
     assert not seen_before(attack)
 
 

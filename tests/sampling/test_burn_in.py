@@ -99,11 +99,27 @@ def test_ages_go_on_where_full_age_stays():
     assert advance.state.burn_in.ages.numpy().tolist() == [1] * 50
 
 
+def aged(ages) -> Chains:
+    n = len(ages)
+    return Chains(tf.zeros([n, 1, 1, 1]), tf.zeros([n, 0]), tf.constant(ages))
+
+
 def test_golden_pace_of_promotions():
-    """128 of 896 drawn chains a step, of age 0 .. 750: 128 / 751 a step."""
-    settings = burn_in(num_steps=1, burn_in_steps=1, burn_in_visits=75)
-    ages = tf.range(7 * 76) % 76  # the steady state, by hand
-    young = Chains(tf.zeros([7 * 76, 1, 1, 1]), tf.zeros([7 * 76, 0]), ages)
-    lives = itertools.islice(visits(settings, 76, young=young), 400)
+    """128 of 896 drawn chains a step, of age 0 .. 750: 128 / 751 a step.
+
+    Of 751 that are all drawn it is one a step, and exactly so.
+    """
+    settings = burn_in(num_steps=1, burn_in_steps=1, burn_in_visits=750)
+    young = aged(list(range(751)))
+    for advance in itertools.islice(visits(settings, 751, young=young), 760):
+        assert float(tf.reduce_sum(advance.info.rejuvenated)) == 1.0
+
+
+def test_pace_of_promotions_where_a_part_is_drawn():
+    """One of every full_age + 1 drawn chains, whatever the size of the bank."""
+    settings = burn_in(num_steps=1, burn_in_steps=1, burn_in_visits=3)
+    young = aged([0, 1, 2, 3] * 140)
+    lives = itertools.islice(visits(settings, 80, young=young), 400)
     counts = [float(tf.reduce_sum(advance.info.rejuvenated)) for advance in lives]
-    assert np.mean(counts) == pytest.approx(76 / 76, rel=0.15)
+    # A full age of one more or less makes 16 or 27 of them.
+    assert np.mean(counts) == pytest.approx(20.0, rel=0.02)

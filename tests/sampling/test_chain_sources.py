@@ -116,6 +116,30 @@ def test_burn_in_moves_only_what_was_just_begun_anew():
     np.testing.assert_array_equal(now, np.sort(np.concatenate([fresh, kept])))
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_burn_in_costs_nothing_where_no_chain_is_due(jit):
+    moved = []
+
+    def sample(images, num_steps, seed):
+        moved.append(num_steps)
+        return count_steps(images, num_steps, seed)
+
+    settings = persistent(num_steps=5, max_updates=1, burn_in=70)
+    source = chain_source(settings)
+
+    @tf.function(jit_compile=jit, autograph=False)
+    def steps_of_a_visit(bank):
+        moved.clear()
+        state = ChainState(bank, tf.constant(0, tf.int64), no_chains())
+        source(state, sample, zeros, 4, SEED)
+        return tf.stack(moved)
+
+    young = zeros(4, SEED)
+    old = young._replace(ages=tf.constant([0, 2, 0, 0]))
+    assert steps_of_a_visit(young).numpy().tolist() == [0, 5]
+    assert steps_of_a_visit(old).numpy().tolist() == [70, 5]
+
+
 def test_schedules_switch_at_their_update():
     settings = persistent(
         num_steps=((3, 0), (5, 2)),

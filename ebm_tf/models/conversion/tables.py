@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ebm_tf.models.biggan import ENERGY_LAYOUTS
+from ebm_tf.models.biggan_generator_blocks import ATTENTION_BLOCK
 from ebm_tf.models.conversion.arrays import (
     ATTENTION,
     GRAPH_BATCH_NORM,
@@ -30,9 +31,6 @@ _CONV_OR_CONDITION = r"block(?P<block>\d+)_(?P<part>conv_\d|bn_\d/(scale|offset)
 # What Keras saves beside the weights, and the vectors of power iteration.
 _GRAPH_EXTRAS = r"save_counter|optimizer/.*|(.*/)?\.OPTIMIZER_SLOT/.*|(.*/)?(sn_)?u"
 _TORCH_EXTRAS = r".*\.num_batches_tracked"
-
-# Where attention stands in the list of blocks of a BigGAN generator.
-_GENERATOR_ATTENTION = 8
 
 
 class Row(NamedTuple):
@@ -97,7 +95,7 @@ MIMICRY_GENERATOR = _torch(
 )
 
 _TORCH_BLOCK = "generator.layers.{place}.{part}"
-_TORCH_ATTENTION = f"generator.layers.{_GENERATOR_ATTENTION}"
+_TORCH_ATTENTION = f"generator.layers.{ATTENTION_BLOCK}"
 BIGGAN_DEEP = _torch(
     Row("class_embedding", "embeddings", TORCH_LAYER),
     Row("latent_dense", "generator.gen_z", TORCH_SPECTRAL_LAYER),
@@ -108,7 +106,7 @@ BIGGAN_DEEP = _torch(
     ),
     Row("final_bn", "generator.bn", TORCH_TABULATED_NORM),
     Row("final_conv", "generator.conv_to_rgb", TORCH_SPECTRAL_LAYER),
-    place=_after(_GENERATOR_ATTENTION),
+    place=_after(ATTENTION_BLOCK),
 )
 
 SNGAN_ENERGY_GRAPH = _graph(
@@ -160,10 +158,10 @@ def _biggan_generator_graph(norm: Variables) -> Table:
         Row("latent_dense", "gen_z", GRAPH_WRAPPED_LAYER),
         Row(_CONV_OR_CONDITION, _GRAPH_BLOCK, GRAPH_WRAPPED_LAYER),
         Row(_NORM, _GRAPH_BLOCK, norm),
-        *_graph_attention(_GENERATOR_ATTENTION),
+        *_graph_attention(ATTENTION_BLOCK),
         Row("final_bn", "bn", norm),
         Row("final_conv", "conv_to_rgb", GRAPH_WRAPPED_LAYER),
-        place=_after(_GENERATOR_ATTENTION),
+        place=_after(ATTENTION_BLOCK),
     )
 
 

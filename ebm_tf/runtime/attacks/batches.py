@@ -1,6 +1,7 @@
 """Work on any number of images in batches of one shape, each of which is kept."""
 
 import dataclasses
+import os
 import sys
 import time
 import zlib
@@ -16,6 +17,7 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.actions import Clock
 from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.attacks.pieces import Piece
+from ebm_tf.runtime.cloud_files import make_folder
 from ebm_tf.runtime.distribution import Replicas, distributed, gather, local
 from ebm_tf.runtime.interrupts import deferred_stop
 from ebm_tf.runtime.seeds import Purpose
@@ -23,10 +25,9 @@ from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
 FOLDER = "attacks"
 SECONDS_BETWEEN_LINES = 10.0
-# What numpy raises for a file that is cut short, empty or no archive at all.
 
 # Outcomes by name, each with a row for every image.
-Outcome = dict[str, np.ndarray]
+Rows = dict[str, np.ndarray]
 
 
 class Stage(NamedTuple):
@@ -72,7 +73,7 @@ class AttackBatches:
     save_every: int
     seed: int
 
-    def outcome(self, stage: Stage) -> Outcome:
+    def outcome(self, stage: Stage) -> Rows:
         """Does what is left of a stage.
 
         Returns:
@@ -94,7 +95,7 @@ class AttackBatches:
         return {name: np.concatenate([p[name] for p in parts]) for name in names}
 
     def _work(self, stage: Stage, missing: Sequence[int]) -> None:
-        waiting: dict[int, Outcome] = {}
+        waiting: dict[int, Rows] = {}
         with deferred_stop() as request:
             for count, index in self._shown(stage, missing):
                 waiting[index] = self._run(stage, index)
@@ -130,7 +131,7 @@ class AttackBatches:
                 told = now
                 self.workspace.log(f"{stage.name}: batch {count}/{total}  {pace}")
 
-    def _run(self, stage: Stage, index: int) -> Outcome:
+    def _run(self, stage: Stage, index: int) -> Rows:
         """The outcomes of this worker's rows of a batch, padding cut off."""
         replicas, size = self.replicas, self.replicas.batch_of_each(self.batch)
         rows = np.arange(index * self.batch, (index + 1) * self.batch)
@@ -171,14 +172,16 @@ class AttackBatches:
         last = min(first + share, (index + 1) * self.batch)
         return stage.chosen[first:last]
 
-    def _save(self, stage: Stage, index: int, rows: Outcome) -> None:
+    def _save(self, stage: Stage, index: int, rows: Rows) -> None:
         worker = self.replicas.worker
         chosen = self._own(stage, index, worker)
         if len(chosen):
             about = {"num_replicas": self.replicas.count, "positions": chosen}
-            save_arrays(self._path(stage, index, worker), **about, **rows)
+            path = self._path(stage, index, worker)
+            make_folder(os.path.dirname(path))
+            save_arrays(path, **about, **rows)
 
-    def _load(self, stage: Stage, index: int) -> Outcome | None:
+    def _load(self, stage: Stage, index: int) -> Rows | None:
         """The outcomes of a batch in the files of all workers; None if one lacks."""
         parts = []
         for worker in range(self.replicas.count // self.replicas.num_local):
@@ -196,7 +199,7 @@ class AttackBatches:
             parts.append(self._checked(rows, path, chosen))
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
-    def _checked(self, rows: Outcome, path: str, chosen: np.ndarray) -> Outcome:
+    def _checked(self, rows: Rows, path: str, chosen: np.ndarray) -> Rows:
         """What a file holds of the chosen images."""
         if rows.pop("num_replicas") != self.replicas.count:
             raise RunError(
@@ -209,4 +212,6 @@ class AttackBatches:
 
     def _path(self, stage: Stage, index: int, worker: int) -> str:
         name = f"{index:05d}_{worker}.npz"
-        return self.workspace.path(CHECKPOINTS, FOLDER, stage.name, name)
+        return os.path.join(
+            self.workspace.folder, CHECKPOINTS, FOLDER, stage.name, name
+        )

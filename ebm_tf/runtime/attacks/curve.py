@@ -8,7 +8,7 @@ import numpy as np
 from ebm_tf.evaluation import robustness
 from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.attacks.batches import Outcome
+from ebm_tf.runtime.attacks.batches import Rows
 from ebm_tf.runtime.attacks.radii import Breaking, bisected, radii_of_breaking
 from ebm_tf.runtime.attacks.stages import Stages
 from ebm_tf.runtime.workspace import Workspace
@@ -33,7 +33,7 @@ class ByRadius:
     radii: list[float]
     breaking: Breaking
     smallest: np.ndarray
-    inside: tuple[np.ndarray, Outcome]
+    inside: tuple[np.ndarray, Rows]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What the record keeps of it."""
@@ -75,7 +75,7 @@ def by_radius(stages: Stages, verdicts: Verdicts) -> ByRadius:
     return ByRadius(radii, breaking, smallest, _joined(inside))
 
 
-def _joined(parts: list[tuple[np.ndarray, Outcome]]) -> tuple[np.ndarray, Outcome]:
+def _joined(parts: list[tuple[np.ndarray, Rows]]) -> tuple[np.ndarray, Rows]:
     """Images leave once they are broken, so no two parts share one."""
     if not parts:
         return np.zeros(0, np.int64), {}

@@ -1,5 +1,6 @@
 """A classifier behind purification is attacked, batch by batch, and judged."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
+from ebm_tf.errors import RunError
 from ebm_tf.evaluation import reliability
 from ebm_tf.evaluation.defense_judge import Record
 from ebm_tf.evaluation.robustness import UNITS, accuracy
@@ -60,7 +62,7 @@ def run(config: DefenseMeasurement, workspace: Workspace) -> dict[str, Any]:
     gather(session.replicas, 0)  # the first worker has written all
     if not workspace.is_chief:
         return {}
-    records = _joined(workspace, total)
+    records = _joined(session, workspace, total)
     save_arrays(workspace.path(*RESULTS), **records)
     _show(session, records, workspace)
     results = _figures(config, records)
@@ -92,19 +94,21 @@ def _task(session: DefenseSession) -> Task:
         }
         return state, metrics, (*batch, record)
 
-    def batches(start: int) -> Iterator[tuple]:
-        first = start * session.config.batch
-        for images, labels in session.batches(start):
-            yield images, labels, session.positions[first : first + len(images)]
-            first += len(images)
-
     return Task(
         step=step,
         initial_state=lambda: distributed(session.replicas, nothing),
         state_structure=0,
-        batches=batches,
+        batches=functools.partial(_batches, session),
         unit="batches",
     )
+
+
+def _batches(session: DefenseSession, start: int) -> Iterator[tuple]:
+    """Images, labels and positions, from batch start on."""
+    first = start * session.config.batch
+    for images, labels in session.batches(start):
+        yield images, labels, session.positions[first : first + len(images)]
+        first += len(images)
 
 
 def _keep_record(workspace: Workspace) -> Action:
@@ -138,19 +142,34 @@ def _record_path(workspace: Workspace, batch: int) -> str:
     return workspace.path(RECORDS, f"{batch:05d}.npz")
 
 
-def _joined(workspace: Workspace, total: int) -> Arrays:
-    """The records of all batches together; images are along the last axis of paths.
-
-    Raises:
-      RunError: if a file is missing or damaged.
-    """
+def _joined(session: DefenseSession, workspace: Workspace, total: int) -> Arrays:
+    """The records of all batches together; images are along the last axis of paths."""
     batches = range(1, total + 1)
-    parts = [load_arrays(_record_path(workspace, batch)) for batch in batches]
+    parts = [_record_of(session, workspace, batch) for batch in batches]
     axes = {"class_path": 1, "losses": 1}
     return {
         name: np.concatenate([part[name] for part in parts], axes.get(name, 0))
         for name in parts[0]
     }
+
+
+def _record_of(session: DefenseSession, workspace: Workspace, batch: int) -> Arrays:
+    """The record of a batch, made again where its file is missing or damaged.
+
+    Raises:
+      RunError: if it is, and other workers would have to help.
+    """
+    path, replicas = _record_path(workspace, batch), session.replicas
+    try:
+        return load_arrays(path)
+    except RunError as error:
+        if replicas.num_local < replicas.count:
+            raise
+        workspace.log(f"{error} It is made anew.")
+    images, labels, positions = next(_batches(session, batch - 1))
+    record = session.trial.run(images, labels, positions)
+    save_arrays(path, **_arrays(images, labels, positions, record))
+    return load_arrays(path)
 
 
 def _figures(config: DefenseMeasurement, records: Arrays) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from ebm_tf.data.pipelines import images_in_order
 from ebm_tf.defenses.purification import purification, purification_gradient
 from ebm_tf.defenses.voting import replicate_logits, vote
 from ebm_tf.errors import DataError, WeightsError
-from ebm_tf.evaluation.defense_judge import Judge
-from ebm_tf.evaluation.defense_protocol import Trial
+from ebm_tf.evaluation.defense_judge import Judge, Trial
+from ebm_tf.evaluation.defense_protocol import PgdTrial
 from ebm_tf.evaluation.purified_auto_attack import AutoTrial
 from ebm_tf.kernels import Kernel
 from ebm_tf.learning.adversary import in_inference
@@ -110,7 +110,7 @@ class DefenseSession:
         )
 
     @functools.cached_property
-    def trial(self) -> Trial | AutoTrial:
+    def trial(self) -> Trial:
         """The attack and the judge."""
         config, replicas = self.config, self.replicas
         attack, is_random = config.attack, config.defense.num_steps > 0
@@ -146,8 +146,8 @@ class DefenseSession:
         if isinstance(attack, PurifiedAutoAttack):
             ascents = {"apgd_ce": averaged_cross_entropy, "apgd_dlr": averaged_dlr}
             seen = {name: seeing(loss) for name, loss in ascents.items()}
-            return AutoTrial(attack, seen, judge)
-        return Trial(attack, seeing(averaged_cross_entropy), judge)
+            return AutoTrial(judge, attack, seen)
+        return PgdTrial(judge, attack, seeing(averaged_cross_entropy))
 
     def batches(self, start: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Batches of images and labels in file order, from a batch on.

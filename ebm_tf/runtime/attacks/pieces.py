@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ebm_tf.attacks.outcomes import errs, predicted
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime.distribution import Replicas, on_each
 
@@ -37,21 +38,18 @@ def judging(classifier: Classifier, num_verifications: int) -> PieceFn:
 
     Returns:
       piece -> "broken" bool [n], "logits" float32 [n, k] of the first evaluation and
-      "prediction" int64 [n] by the mean logits.
+      "prediction" int64 [n] by the mean logits, -1 where they are not finite.
     """
 
     def judge(piece: Piece) -> dict[str, tf.Tensor]:
-        logits = [
-            tf.cast(classifier(piece.images), tf.float32)
-            for _ in range(num_verifications)
-        ]
-        errors = [tf.argmax(values, -1) != piece.labels for values in logits]
+        logits = [classifier(piece.images) for _ in range(num_verifications)]
+        errors = [errs(values, piece.labels) for values in logits]
         count = tf.add_n([tf.cast(error, tf.int32) for error in errors])
         mean = tf.add_n(logits)
         return {
             "broken": 2 * count > num_verifications,
             "logits": logits[0],
-            "prediction": tf.argmax(mean, -1),
+            "prediction": predicted(mean),
         }
 
     return judge

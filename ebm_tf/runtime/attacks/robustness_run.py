@@ -16,7 +16,7 @@ from ebm_tf.evaluation.verdicts import (
     own_accuracy,
 )
 from ebm_tf.runtime.array_files import save_arrays
-from ebm_tf.runtime.attacks.batches import AttackBatches, Outcome
+from ebm_tf.runtime.attacks.batches import AttackBatches, Rows
 from ebm_tf.runtime.attacks.curve import (
     after_smaller_radii,
     by_radius,
@@ -34,7 +34,7 @@ RECORD = "record.npz"
 MOST_PICTURED = 4
 
 # Of each attack, the positions of the images that it was tried on, and its outcome.
-Outcomes = Mapping[str, tuple[np.ndarray, Outcome]]
+Outcomes = Mapping[str, tuple[np.ndarray, Rows]]
 
 
 def run(config: RobustnessMeasurement, workspace: Workspace) -> dict[str, Any]:
@@ -156,8 +156,7 @@ def _reliability(
     again: np.ndarray,
 ) -> dict[str, Any]:
     """Flags and warnings; the logits [n, k] are of two passes."""
-    is_random = session.num_verifications > 1
-    evidence = reliability.gathered(outcomes, len(logits), is_random=is_random)
+    evidence = reliability.gathered(outcomes, len(logits), is_random=session.is_random)
     return reliability.reliability(
         evidence._replace(
             logit_difference=reliability.logit_difference(logits, again),

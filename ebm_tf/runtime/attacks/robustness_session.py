@@ -51,11 +51,16 @@ class RobustnessSession:
         return in_inference(self.model)
 
     @property
+    def is_random(self) -> bool:
+        """Whether the classifier is told to answer at random."""
+        settings = self.config.auto_attack
+        return settings is not None and settings.version == "rand"
+
+    @property
     def num_verifications(self) -> int:
         """Evaluations by whose majority an image counts as broken."""
         settings = self.config.auto_attack
-        is_random = settings is not None and settings.version == "rand"
-        return settings.num_verifications if settings and is_random else 1
+        return settings.num_verifications if settings and self.is_random else 1
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """Natural images float32 [n, H, W, C] and labels int64 [n], in file order.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ebm_tf import pixels
-from ebm_tf.runtime.attacks.batches import AttackBatches, Outcome, Stage
+from ebm_tf.runtime.attacks.batches import AttackBatches, Rows, Stage
 from ebm_tf.runtime.attacks.pieces import PieceFn, attacking, compiled, judging
 from ebm_tf.runtime.attacks.robustness_session import RobustnessSession
 
@@ -24,13 +24,13 @@ class Stages:
     session: RobustnessSession
     batches: AttackBatches
 
-    def natural(self, name: str) -> Outcome:
+    def natural(self, name: str) -> Rows:
         """Looks at all natural images."""
         everything = np.arange(len(self.batches.labels))
         stage = Stage(name, self._look, everything, np.zeros(len(everything)))
         return self.batches.outcome(stage)
 
-    def in_ball(self, name: str, chosen: np.ndarray) -> Outcome:
+    def in_ball(self, name: str, chosen: np.ndarray) -> Rows:
         """Runs the named attack on the chosen images, in the ball of the config."""
         radius = pixels.from_255ths(self.session.config.ball.epsilon)
         epsilon = np.full(len(chosen), radius)
@@ -43,7 +43,7 @@ class Stages:
         chosen: np.ndarray,
         radii: np.ndarray,
         *kept: str,
-    ) -> Outcome:
+    ) -> Rows:
         """Runs an attack in a ball of its own around each chosen image.
 
         Args:
@@ -56,7 +56,7 @@ class Stages:
         epsilon = pixels.from_255ths(1.0) * radii
         return self._outcome(Stage(name, self._attacks[attack], chosen, epsilon, kept))
 
-    def _outcome(self, stage: Stage) -> Outcome:
+    def _outcome(self, stage: Stage) -> Rows:
         nothing = {
             "images": self.batches.images[:0],
             "broken": np.zeros(0, bool),

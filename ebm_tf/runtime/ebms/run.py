@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from ebm_tf.learning.optimization import averaged
 from ebm_tf.runtime import actions, figures, learning_run
 from ebm_tf.runtime.distribution import local
 from ebm_tf.runtime.ebms.session import EbmSession
@@ -93,9 +92,7 @@ def _weight_files(session: EbmSession, workspace: Workspace) -> list[Action]:
     for role, network in session.networks.learned.items():
         saves += [
             actions.save_network(workspace, role, lambda n=network: n.model),
-            actions.save_network(
-                workspace, f"{role}_average", lambda n=network: averaged(n)
-            ),
+            actions.save_network(workspace, f"{role}_average", session.averages[role]),
         ]
     for role, model in session.networks.frozen.items():
         saves.append(actions.save_network_once(workspace, role, model))

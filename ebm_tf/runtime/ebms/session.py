@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -92,10 +92,17 @@ class EbmSession:
         """The chains that learning uses, of the weights of now."""
         return self._sampling(self.networks.models)
 
+    @functools.cached_property
+    def averages(self) -> dict[str, Callable[[], keras.Model]]:
+        """What gives the averaged weights of now, for each role that learns."""
+        key = seeds.key(self.config.seed, Purpose.STATISTICS)
+        return ebm_networks.averages(self.config, self.networks, key)
+
     @property
     def fresh_chains(self) -> EbmSampling:
         """Chains of the averaged weights of now."""
-        return self._sampling(self.networks.averaged())
+        means = {role: average() for role, average in self.averages.items()}
+        return self._sampling(self.networks.models._replace(**means))
 
     def _sampling(self, models: EbmModels) -> EbmSampling:
         chains = self.config.chains

@@ -14,8 +14,9 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import batches, load_images, num_batches
 from ebm_tf.data.sources import open_source
 from ebm_tf.errors import DataError
-from ebm_tf.learning.generator import RealBatch, batch_statistics, make_step
-from ebm_tf.learning.optimization import Learned, averaged, learned
+from ebm_tf.learning.generator import RealBatch, make_step
+from ebm_tf.learning.generator_average import renewed_average
+from ebm_tf.learning.optimization import Learned, learned
 from ebm_tf.models.catalogue import (
     build_discriminator,
     build_generator,
@@ -35,7 +36,6 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import SUFFIX, load_named_weights, weights_of_run
 
 ROLE, OPPONENT = "generator", "discriminator"
-NUM_STATISTICS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,34 +133,15 @@ class GeneratorSession:
             elements = itertools.islice(stream, count)
             yield tuple(RealBatch(e["image"], e["label"]) for e in elements)
 
-    def averaged_generator(self) -> keras.Model:
-        """The generator with the averaged weights of now, and statistics of its own.
-
-        Moving statistics are those of the raw weights, and another network's images
-        are normalised wrongly by them. So they are taken anew, as means over batches of
-        fixed latents (Izmailov et al., 2018, section 3.3). Only this process works.
-        """
-        model = averaged(self.generator)
-        key = seeds.key(self.config.seed, Purpose.STATISTICS)
-        found = [
-            self._statistics(tf.random.fold_in(key, index))
-            for index in range(NUM_STATISTICS)
-        ]
-        for variable, values in zip(
-            model.non_trainable_variables, zip(*found, strict=True), strict=True
-        ):
-            variable.assign(np.mean(values, axis=0))
-        return model
-
     @functools.cached_property
-    def _statistics(self) -> Callable[[tf.Tensor], list[tf.Tensor]]:
-        model, batch = self.generator.average, self.config.batch
-
-        @tf.function(autograph=False)
-        def run(seed: tf.Tensor) -> list[tf.Tensor]:
-            return batch_statistics(model, self.draw_latents(batch, seed))
-
-        return run
+    def averaged_generator(self) -> Callable[[], keras.Model]:
+        """What gives the averaged weights of now, with statistics of their own."""
+        return renewed_average(
+            self.generator,
+            self.draw_latents,
+            batch=self.config.batch,
+            key=seeds.key(self.config.seed, Purpose.STATISTICS),
+        )
 
     def samples(self, num_samples: int) -> np.ndarray:
         """Images [n, H, W, C] of fixed latents, by what `averaged_generator` left."""

@@ -17,9 +17,10 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.ebms.sampling import EbmSampling
 from ebm_tf.runtime.learned_energy import weight_files
-from ebm_tf.runtime.measuring.chains import run_chains
 from ebm_tf.runtime.measuring.extraction import extracted, open_extractor
+from ebm_tf.runtime.measuring.moment_files import save_moments
 from ebm_tf.runtime.measuring.sample_files import load_samples
+from ebm_tf.runtime.measuring.sample_run import run_chains
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import load_weights, saved_steps
 from ebm_tf.runtime.workspace import Workspace
@@ -111,6 +112,8 @@ class FidSession:
     ) -> dict[str, Any]:
         """Runs the chains of one set of weights, and measures their images.
 
+        The moments of their features are kept in ``moments/STEPS.npz``.
+
         Returns:
           On the first worker, the figures after the most Langevin steps, and of
           several measured numbers of them, under `by_num_steps`, those after each.
@@ -140,7 +143,9 @@ class FidSession:
         total = min(finite, self.config.num_samples)
         images = (part for part, _ in load_samples(workspace.folder, num_steps))
         vectors = extracted(_first(images, total), self.extractor, self.replicas)
-        return compare(summarize(vectors, total), reference, self.config.seed)
+        samples = summarize(vectors, total)
+        save_moments(workspace.path("moments", f"{num_steps:08d}.npz"), samples.whole)
+        return compare(samples, reference, self.config.seed)
 
     def _facts(self, files: dict[str, str], reference: str) -> dict[str, Any]:
         """What the figures were made with."""

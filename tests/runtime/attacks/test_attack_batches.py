@@ -205,6 +205,17 @@ def test_nothing_chosen_is_nothing_done(replicas, tmp_path):
     assert not files(tmp_path)
 
 
+def test_to_look_for_outcomes_is_not_to_begin(replicas, tmp_path):
+    work = batches(tmp_path, replicas, 6)
+
+    def fails(*_):
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        work.outcome(stage(replicas, fails))
+    assert not work.workspace.is_begun
+
+
 def test_other_replicas_cannot_go_on(one_replica, two_replicas, tmp_path):
     first, second = (
         Replicas(strategy, jit=False) for strategy in (one_replica, two_replicas)
@@ -229,3 +240,10 @@ def test_the_majority_of_verifications_counts():
     found = judging(by_turns, 1)(piece)
     assert found["broken"].numpy().tolist() == [False, True]
     np.testing.assert_array_equal(found["logits"], [[1.0, 0.0]] * 2)
+
+
+def test_no_number_is_no_verdict_for_class_0():
+    piece = Piece(tf.zeros([2, 1, 1, 1]), tf.constant([0, 1], tf.int64), None, None)
+    found = judging(lambda images: tf.fill([2, 2], float("nan")), 3)(piece)
+    assert found["broken"].numpy().tolist() == [True, True]
+    assert found["prediction"].numpy().tolist() == [-1, -1]

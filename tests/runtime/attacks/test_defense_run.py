@@ -138,6 +138,18 @@ def test_a_run(weights, tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
 
 
+@pytest.mark.usefixtures("own_labels")
+def test_lost_records_are_made_anew(weights, tmp_path):
+    _, expected = run(config_of(weights), tmp_path)
+    files = sorted((tmp_path / "records").iterdir())
+    files[0].unlink()
+    files[2].write_bytes(files[2].read_bytes()[:100])
+    _, record = run(config_of(weights), tmp_path)
+    assert_same_record(record, expected)
+    log = (tmp_path / "log.txt").read_text()
+    assert log.count("It is made anew.") == 2
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from ebm_tf.evaluation.features import pixels as pixel_features
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Moment
-from ebm_tf.runtime.measuring import chains as sample_run
-from ebm_tf.runtime.measuring.chains import plan, run_chains
+from ebm_tf.runtime.measuring import sample_run
 from ebm_tf.runtime.measuring.sample_files import load_samples, saved_steps
+from ebm_tf.runtime.measuring.sample_run import plan, run_chains
 from ebm_tf.runtime.measuring.session import FidSession
 from ebm_tf.runtime.workspace import Workspace
 from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny

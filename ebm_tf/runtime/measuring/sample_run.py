@@ -26,6 +26,7 @@ from ebm_tf.sampling.langevin import sampler
 
 MOST_PICTURED = 100
 MOST_TRACED = 50
+LOG_LINES = 20
 
 
 class Plan(NamedTuple):
@@ -106,12 +107,12 @@ def run_chains(
         save_every=config.save_every,
         seed=config.seed,
     )
-    total, period, unit = course.num_pieces, len(course.ends), "pieces"
+    total, unit = course.num_pieces, "pieces"
     happens = [_keep_images(config, chains, course, workspace)]
     if workspace.is_chief:
         happens += [
             actions.show_progress(total, unit),
-            actions.log_metrics(workspace, total, max(period, total // 20), unit),
+            actions.log_metrics(workspace, total, max(1, total // LOG_LINES), unit),
             _plot_traces(chains, course, workspace),
         ]
     loop.run(total, happens)
