@@ -48,7 +48,6 @@ def test_published_values_are_as_published(name):
     assert config.discriminator_updates == 5 and config.discriminator.spectral_norm
     assert config.generator.latent_size == 128 and config.generator.num_classes is None
     assert config.generator.for_rectifiers
-    assert config.generator.for_rectifiers
     for optimizer, count in (
         (config.generator_optimizer, num_updates),
         (config.discriminator_optimizer, 5 * num_updates),
