@@ -15,9 +15,9 @@ from ebm_tf.evaluation.summaries import NUM_PARTS, Summary, compare, summarize
 from ebm_tf.models.ebm import build_models, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
-from ebm_tf.runtime.measuring.chains import run_chains
 from ebm_tf.runtime.measuring.extraction import extracted
 from ebm_tf.runtime.measuring.sample_files import load_samples, save_samples
+from ebm_tf.runtime.measuring.sample_run import run_chains
 from ebm_tf.runtime.measuring.session import FidSession
 from ebm_tf.runtime.workspace import Workspace
 

@@ -1,6 +1,7 @@
 """What a user types and what is answered, before TensorFlow is needed and after."""
 
 import pathlib
+import re
 import time
 
 import pytest
@@ -107,6 +108,7 @@ def test_the_first_line_comes_before_tensorflow(folder, quick, program):
         ([DIGITS, "--set", "data.channels=2"], "channels=2 to be 1 or 3."),
         ([DIGITS, "--device", "gpus"], "device='gpus'"),
         (["foreign.py"], "run python3 ebm_tf/fid.py --output out foreign.py"),
+        (["foreign.py", "--output", "my runs"], "foreign.py --output 'my runs'"),
     ],
 )
 def test_mistakes_that_are_told_before_tensorflow(folder, quick, arguments, message):
@@ -119,6 +121,14 @@ def test_mistakes_that_are_told_before_tensorflow(folder, quick, arguments, mess
     assert done.out == ""
     after = sorted(folder.rglob("*"))
     assert [path for path in after if "__pycache__" not in path.parts] == before
+
+
+@pytest.mark.parametrize(
+    ("executable", "program"), [("fid", "ebm_tf/fid.py"), (None, "-m ebm_tf")]
+)
+def test_every_executable_tells_its_own_name(folder, executable, program):
+    done = run_here(executable=executable, cwd=folder)
+    assert_mistake(done, f"Expected one config file: python3 {program} CONFIG.")
 
 
 DAMAGED = "damaged.weights.h5"
@@ -173,7 +183,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(folder):
     assert lines[0] == "ebm_tf train: digits_nonconv"
     assert '  "num_updates": 48,' in lines
     *_, energy, replicas, bank, data = lines
-    assert energy.startswith("energy: sngan_energy_8 of ") or "parameters" in energy
+    assert re.fullmatch(r"energy: sngan_energy_8, [\d,]+ parameters", energy)
     assert replicas == "replicas: 2, each a batch of 10"
     assert bank == f"bank: 60 chains, {60 * 4 * (64 + 1):,} bytes"
     assert data == "data: 100 images of digits, scikit-learn"

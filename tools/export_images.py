@@ -13,13 +13,10 @@ They are the bytes that fid.py measured, as many and in the same order. Grey ima
 have one channel; most external tools want three: --rgb.
 """
 
-import contextlib
 import itertools
 import os
 import pathlib
-import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.runtime import tool
+from ebm_tf.runtime.stages import new_stage
 
 _USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
 _NUM_STEPS = flags.DEFINE_integer(
@@ -150,7 +148,12 @@ def write(samples: Samples, output: str, *, rgb: bool) -> None:
         if is_file or names_in(output):
             raise RunError(f"Expected {output} to be a new or an empty folder.")
         beside = None if is_cloud(output) else place.absolute().parent
-        with _stage(beside) as stage:
+        if beside is not None:
+            beside.mkdir(parents=True, exist_ok=True)
+        with new_stage(beside and str(beside), _STAGE) as outer:
+            # A folder within, because the outer one is for its owner only.
+            stage = pathlib.Path(outer, "whole")
+            stage.mkdir()
             _write_both(samples, stage, rgb=rgb)
             if is_cloud(output):
                 upload_folder(str(stage), output)
@@ -195,24 +198,6 @@ def write_npz(
         np.lib.format.write_array_header_1_0(member, header)
         for image in images:
             member.write(image.tobytes())
-
-
-@contextlib.contextmanager
-def _stage(parent: pathlib.Path | None) -> Iterator[pathlib.Path]:
-    """A folder to write in, which goes away where it was not moved.
-
-    It is among the temporary ones if there is no parent.
-    """
-    if parent is not None:
-        parent.mkdir(parents=True, exist_ok=True)
-    # A folder within, because the outer one is for its owner only.
-    outer = pathlib.Path(tempfile.mkdtemp(prefix=_STAGE, dir=parent))
-    try:
-        stage = outer / "whole"
-        stage.mkdir()
-        yield stage
-    finally:
-        shutil.rmtree(outer, ignore_errors=True)
 
 
 def work(run: str, output: str) -> None:

@@ -27,6 +27,7 @@ release:NAME may stand wherever a config takes weights.
 
 import os
 import pathlib
+import re
 import sys
 
 from absl import flags
@@ -36,10 +37,10 @@ from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime import tool
 from ebm_tf.runtime.releases import index as release_index
 from ebm_tf.runtime.releases.archives import digest_of, read_card, verified
-from ebm_tf.runtime.releases.figures import summary
 from ebm_tf.runtime.releases.index import listed_digest, read_index
 from ebm_tf.runtime.releases.installed import all_installed
 from ebm_tf.runtime.releases.sources import install
+from ebm_tf.runtime.releases.told_figures import summary
 
 _USAGE = "python3 tools/release.py pack RUN | verify FILE | install SOURCE | list"
 _MEASURED = flags.DEFINE_multi_string(
@@ -99,7 +100,15 @@ def verify(path: str) -> None:
 
 def install_source(source: str) -> None:
     """Installs one release, or those in a folder."""
-    install(source, sha256=_SHA256.value, again=_AGAIN.value)
+    install(source, sha256=_sha256(), again=_AGAIN.value)
+
+
+def _sha256() -> str | None:
+    """What --sha256 says, as this program writes it."""
+    given = _SHA256.value
+    if given is not None and not re.fullmatch("[0-9a-f]{64}", given.lower()):
+        raise WeightsError(f"Expected --sha256={given} to have 64 hexadecimal digits.")
+    return given and given.lower()
 
 
 def show() -> None:
@@ -132,10 +141,9 @@ def work(subcommand: str, *words: str) -> None:
     """Runs a subcommand on its words."""
     if subcommand not in COMMANDS or len(words) != (subcommand != "list"):
         raise ConfigError(f"expected {_USAGE}")
-    if _SHA256.value is not None and len(_SHA256.value) != 64:
-        raise WeightsError(f"Expected --sha256={_SHA256.value} to have 64 digits.")
     COMMANDS[subcommand](*words)
 
 
 if __name__ == "__main__":
-    sys.exit(tool.main(work, _USAGE, (1, 2)))
+    stopped = "the same command goes on, or begins again"
+    sys.exit(tool.main(work, _USAGE, (1, 2), interrupted=stopped))

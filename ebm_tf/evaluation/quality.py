@@ -1,6 +1,7 @@
 """How close samples are to the images they should be like."""
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,12 @@ def pixel_moments(images: np.ndarray) -> Moments:
 
 
 def pixel_distance(samples: np.ndarray, reference: Moments) -> float:
-    """The Frechet distance of images [n, H, W, C], clipped to [-1, 1], to moments."""
+    """The Frechet distance of images [n, H, W, C], clipped to [-1, 1], to moments.
+
+    It is no number where a sample is none.
+    """
+    if not np.isfinite(samples).all():
+        return math.nan
     return frechet_distance(pixel_moments(np.clip(samples, -1.0, 1.0)), reference)
 
 

@@ -1,11 +1,12 @@
 """What happens between the steps of a loop, on the host."""
 
+import contextlib
 import datetime
 import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ import tensorflow as tf
 import tqdm
 
 from ebm_tf.runtime import figures
+from ebm_tf.runtime.cloud_files import exists, told_as_run_error
 from ebm_tf.runtime.loop import Action, Moment
 from ebm_tf.runtime.waiting_files import growing_folder
 from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
@@ -47,8 +49,12 @@ def show_progress(total: int, unit: str = "updates") -> Action:
 def log_metrics(
     workspace: Workspace, total: int, period: int, unit: str = "updates"
 ) -> Action:
-    """Writes the mean metrics of each period to the log, a file and TensorBoard."""
-    board = summary_writer(workspace)
+    """Writes the mean metrics of each period to the log, a file and TensorBoard.
+
+    Of a period of more updates than `snapshots.HISTORY`, the mean is that of the last
+    so many: a run that is resumed has no others.
+    """
+    board = Board(workspace)
     clock = Clock(total, unit)
 
     def log(moment: Moment) -> None:
@@ -61,9 +67,7 @@ def log_metrics(
             for name in moment.metrics
         }
         workspace.append_metrics(moment.step, means)
-        with board.as_default(moment.step):
-            for name, value in means.items():
-                tf.summary.scalar(name, value)
+        board.scalars(moment.step, means)
         one = unit.removesuffix("es" if unit.endswith("ches") else "s")
         place = f"{one} {moment.step}/{total}"
         workspace.log(_line(place, means, pace))
@@ -111,15 +115,14 @@ def _line(place: str, means: Mapping[str, float], pace: str) -> str:
 
 def save_pictures(workspace: Workspace, pictures: Mapping[str, ImagesFn]) -> Action:
     """Writes a grid of each kind of images, and shows it in TensorBoard."""
-    board = summary_writer(workspace)
+    board = Board(workspace)
 
     def save(moment: Moment) -> None:
-        with board.as_default(moment.step):
-            for name, images_of in pictures.items():
-                images = images_of(moment)
-                path = workspace.path("images", f"{name}_{moment.step:08d}.png")
-                figures.save_grid(path, images)
-                tf.summary.image(name, figures.grid(images)[None])
+        for name, images_of in pictures.items():
+            images = images_of(moment)
+            path = workspace.path("images", f"{name}_{moment.step:08d}.png")
+            figures.save_grid(path, images)
+            board.image(moment.step, name, figures.grid(images))
 
     return save
 
@@ -155,13 +158,40 @@ def save_network_once(workspace: Workspace, role: str, model: keras.Model) -> Ac
 
     def save(_: Moment) -> None:
         path = workspace.path(FOLDER, weights_name(role))
-        if not tf.io.gfile.exists(path):
+        if not exists(path):
             save_weights(model, path)
 
     return save
 
 
-def summary_writer(workspace: Workspace) -> tf.summary.SummaryWriter:
-    """What writes the run's folder for TensorBoard."""
-    folder = os.path.join(workspace.folder, "tensorboard")
-    return tf.summary.create_file_writer(growing_folder(folder))
+class Board:
+    """What a run shows on TensorBoard.
+
+    Raises:
+      RunError: if its files cannot be written, then or later.
+    """
+
+    def __init__(self, workspace: Workspace):
+        """Opens the files in the run's folder."""
+        self._folder = os.path.join(workspace.folder, "tensorboard")
+        with told_as_run_error(self._folder):
+            folder = growing_folder(self._folder)
+            self._writer = tf.summary.create_file_writer(folder)
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Shows values by name."""
+        with self._at(step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+            self._writer.flush()
+
+    def image(self, step: int, name: str, image: np.ndarray) -> None:
+        """Shows an image [H, W, C], uint8 or float in [0, 1]."""
+        with self._at(step):
+            tf.summary.image(name, image[None])
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _at(self, step: int) -> Iterator[None]:
+        with told_as_run_error(self._folder), self._writer.as_default(step):
+            yield

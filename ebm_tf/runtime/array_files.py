@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.cloud_files import fetched, replace_file
+from ebm_tf.runtime.cloud_files import fetched, reason, replace_file
 
 # What numpy raises for a file that is cut short, empty or no archive at all.
 _DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -39,5 +39,6 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
         ):
             return {name: stored[name] for name in stored.files}
     except (*_DAMAGE, tf.errors.OpError) as error:
-        reason = " ".join(str(getattr(error, "message", error)).split())
-        raise RunError(f"The file {path} is missing or damaged: {reason}.") from error
+        raise RunError(
+            f"The file {path} is missing or damaged: {reason(error)}."
+        ) from error

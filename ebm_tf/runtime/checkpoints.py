@@ -9,8 +9,9 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,17 @@ import tensorflow as tf
 
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.cloud_files import (
+    PARTIAL,
     fetched,
     make_folder,
     names_in,
+    reason,
     replace_file,
     told_as_run_error,
+    written_whole,
 )
+from ebm_tf.runtime.digests import sha256_of
 
-CHUNK = 1 << 20
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 
 
@@ -69,23 +73,41 @@ class Checkpoints:
             checkpoints are as they were.
         """
         path = self._path(step, "npz")
-        with told_as_run_error(path, ADVICE):
-            make_folder(self.folder)
-            with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
-                writer = _HashingWriter(file)
-                _write_arrays(writer, arrays)
-            tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
-            manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
-            text = json.dumps(manifest)
-            replace_file(self._path(step, "json"), text, advice=ADVICE)
+        make_folder(self.folder)
+        with (
+            written_whole(path, ADVICE) as partial,
+            tf.io.gfile.GFile(partial, "wb") as file,
+        ):
+            writer = _HashingWriter(file)
+            _write_arrays(writer, arrays)
+        manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
+        text = json.dumps(manifest)
+        replace_file(self._path(step, "json"), text, advice=ADVICE)
         for old in self.steps()[: -self.keep]:
             self.remove(old)
+        self._remove_rest()
 
     def remove(self, step: int) -> None:
-        """Deletes a checkpoint, its manifest first."""
-        tf.io.gfile.remove(self._path(step, "json"))
-        if tf.io.gfile.exists(self._path(step, "npz")):
-            tf.io.gfile.remove(self._path(step, "npz"))
+        """Deletes a checkpoint, its manifest first.
+
+        Raises:
+          RunError: if it cannot be deleted.
+        """
+        path = self._path(step, "npz")
+        with told_as_run_error(path, ADVICE):
+            tf.io.gfile.remove(self._path(step, "json"))
+            if tf.io.gfile.exists(path):
+                tf.io.gfile.remove(path)
+
+    def _remove_rest(self) -> None:
+        """Deletes what kills left of other checkpoints."""
+        steps = {f"{step:08d}" for step in self.steps()}
+        for name in names_in(self.folder):
+            found = re.fullmatch(rf"(\d+)\.\w+(.*{re.escape(PARTIAL)})?", name)
+            if found and (found[2] or found[1] not in steps):
+                path = os.path.join(self.folder, name)
+                with told_as_run_error(path, ADVICE):
+                    tf.io.gfile.remove(path)
 
     def load(self, step: int) -> dict[str, np.ndarray]:
         """The arrays of a checkpoint.
@@ -98,12 +120,15 @@ class Checkpoints:
             with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
                 manifest = json.loads(file.read())
             with fetched(path) as local:
-                if _digest(local) != (manifest["size"], manifest["sha256"]):
+                facts = (os.path.getsize(local), sha256_of(local))
+                if facts != (manifest["size"], manifest["sha256"]):
                     raise ValueError("size or hash differ")
                 with tf.io.gfile.GFile(local, "rb") as file, np.load(file) as stored:
                     return {name: stored[name] for name in stored.files}
         except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(f"The checkpoint {path} is damaged: {error}.") from error
+            raise RunError(
+                f"The checkpoint {path} is damaged: {reason(error)}."
+            ) from error
 
     def _path(self, step: int, suffix: str) -> str:
         return os.path.join(self.folder, f"{step:08d}.{suffix}")
@@ -115,17 +140,3 @@ def _write_arrays(writer: io.RawIOBase, arrays: Iterable[tuple[str, Any]]) -> No
         for name, value in arrays:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asarray(value))
-
-
-def _digest(path: str) -> tuple[int, str]:
-    size, digest = 0, hashlib.sha256()
-    with tf.io.gfile.GFile(path, "rb") as file:
-        for chunk in _chunks(file):
-            size += len(chunk)
-            digest.update(chunk)
-    return size, digest.hexdigest()
-
-
-def _chunks(file: Any) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK):
-        yield chunk

@@ -9,12 +9,16 @@ import contextlib
 import functools
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
+
+# How the names of files end that are not yet whole.
+PARTIAL = ".partial"
 
 _UPLOADS_AT_ONCE = 16
 _MAKE_ROOM = (
@@ -29,11 +33,16 @@ def is_cloud(path: str) -> bool:
 
 
 def make_folder(path: str) -> None:
-    """Makes a folder and those above it, where they are not there."""
-    if is_cloud(path):
-        _mark_folder(path)
-    else:
-        tf.io.gfile.makedirs(path)
+    """Makes a folder and those above it, where they are not there.
+
+    Raises:
+      RunError: if it cannot be made.
+    """
+    with told_as_run_error(path):
+        if is_cloud(path):
+            _mark_folder(path)
+        else:
+            tf.io.gfile.makedirs(path)
 
 
 @functools.cache
@@ -48,21 +57,42 @@ def exists(path: str) -> bool:
     Raises:
       RunError: if the store cannot be asked.
     """
-    try:
+    with _told_as_unreadable("look for", path):
         return tf.io.gfile.exists(path)
-    except tf.errors.OpError as error:
-        raise RunError(
-            f"Cannot look for {path}: {_reason(error)}. Check the address, the network "
-            "and your rights."
-        ) from error
 
 
 def names_in(folder: str) -> list[str]:
-    """Names of files and folders in a folder, in order; none where there is none."""
-    if not tf.io.gfile.isdir(folder):
-        return []
-    # Some stores end the names of folders in a slash.
-    return sorted({name.rstrip("/") for name in tf.io.gfile.listdir(folder)})
+    """Names of files and folders in a folder, in order; none where there is none.
+
+    Raises:
+      RunError: if the store cannot be asked.
+    """
+    with _told_as_unreadable("look into", folder):
+        if not tf.io.gfile.isdir(folder):
+            return []
+        # Some stores end the names of folders in a slash.
+        return sorted({name.rstrip("/") for name in tf.io.gfile.listdir(folder)})
+
+
+def read_file(path: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+      RunError: if it is missing or cannot be read.
+    """
+    with _told_as_unreadable("read", path), tf.io.gfile.GFile(path, "rb") as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def _told_as_unreadable(verb: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except (tf.errors.OpError, OSError) as error:
+        raise RunError(
+            f"Cannot {verb} {path}: {reason(error)}. Check the address, the network "
+            "and your rights."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -94,10 +124,9 @@ def upload_file(local: str, path: str) -> None:
     Raises:
       RunError: if it cannot be written.
     """
-    with told_as_run_error(path):
-        make_folder(os.path.dirname(path))
-        tf.io.gfile.copy(local, f"{path}.partial", overwrite=True)
-        tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+    make_folder(os.path.dirname(path))
+    with written_whole(path) as partial:
+        tf.io.gfile.copy(local, partial)
 
 
 def upload_folder(local: str, folder: str) -> None:
@@ -122,13 +151,33 @@ def replace_file(path: str, content: str | bytes, *, advice: str = _MAKE_ROOM) -
     Raises:
       RunError: if it cannot be written; its last words are the advice.
     """
-    partial = f"{path}.partial"
     mode = "w" if isinstance(content, str) else "wb"
-    with told_as_run_error(path, advice):
-        with tf.io.gfile.GFile(partial, mode) as file:
-            file.write(content)
-        # In a store this is a copy, which takes its place as a whole too.
-        tf.io.gfile.rename(partial, path, overwrite=True)
+    with (
+        written_whole(path, advice) as partial,
+        tf.io.gfile.GFile(partial, mode) as file,
+    ):
+        file.write(content)
+
+
+@contextlib.contextmanager
+def written_whole(path: str, advice: str = _MAKE_ROOM) -> Iterator[str]:
+    """The path of a new file, which takes the place of another when it is written.
+
+    Its name is of this writer alone: other runs may write the same place.
+
+    Raises:
+      RunError: if it cannot be written; its last words are the advice.
+    """
+    partial = f"{path}.{uuid.uuid4().hex[:8]}{PARTIAL}"
+    try:
+        with told_as_run_error(path, advice):
+            yield partial
+            # In a store this is a copy, which takes its place as a whole too.
+            tf.io.gfile.rename(partial, path, overwrite=True)
+    except BaseException:
+        with contextlib.suppress(tf.errors.OpError, OSError):
+            tf.io.gfile.remove(partial)
+        raise
 
 
 @contextlib.contextmanager
@@ -141,10 +190,9 @@ def told_as_run_error(path: str, advice: str = _MAKE_ROOM) -> Iterator[None]:
     try:
         yield
     except (tf.errors.OpError, OSError) as error:
-        with contextlib.suppress(tf.errors.OpError, OSError):
-            tf.io.gfile.remove(f"{path}.partial")
-        raise RunError(f"Cannot write {path}: {_reason(error)}. {advice}") from error
+        raise RunError(f"Cannot write {path}: {reason(error)}. {advice}") from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
+    """What an error of TensorFlow or of Python says, in one line."""
     return " ".join((getattr(error, "message", None) or str(error)).split())

@@ -93,7 +93,7 @@ def _keep_reads_before_writes() -> None:
     TensorFlow 2.21 traces a step with control edges from each reading of a weight to
     its update, and then "dependency optimization" removes them: a forward pass that no
     gradient waits for now and then took the new weights, one update in 500 of a small
-    network on busy cores. `tests/learning/test_update_order.py` looks at the graph.
+    network on busy cores. `tests/runtime/test_update_order.py` looks at the graph.
     """
     tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
 

@@ -1,4 +1,7 @@
-"""Pictures and plots as files; the only place that knows matplotlib."""
+"""Pictures and plots as files.
+
+Here and in the modules `figures` of the folders beside, matplotlib is known.
+"""
 
 import io
 import math
@@ -137,7 +140,15 @@ def save_curves(
     logarithmic: bool = False,
     mark_lowest: bool = False,
 ) -> None:
-    """Plots curves (x, y) by name."""
+    """Plots curves.
+
+    Args:
+      path: of the PNG.
+      curves: the points (x, y) of each, by the name in the legend.
+      labels: of the two axes.
+      logarithmic: whether both axes are.
+      mark_lowest: whether the lowest point of each is marked.
+    """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, (across, up) in curves.items():

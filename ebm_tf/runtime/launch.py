@@ -47,8 +47,7 @@ def main(executable: str | None) -> int:
     try:
         options = command_line.parse(sys.argv)
         if options.help:
-            program = f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
-            print(command_line.usage(program))
+            print(command_line.usage(_program(executable)))
             return DONE
         return _launch(executable, options)
     except KeyboardInterrupt:
@@ -62,11 +61,11 @@ def main(executable: str | None) -> int:
 def _launch(executable: str | None, options: Options) -> int:
     _prepare_environment(options.verbose)
     saved = _saved(options) if options.resume else None
-    config = _resumed(saved, options) if saved else _fresh(options)
+    config = _resumed(saved, options) if saved else _fresh(executable, options)
     if executable not in (None, config.executable):
         raise ConfigError(
             f"{config.name} is not for {executable}.py: run python3 "
-            f"ebm_tf/{config.executable}.py {' '.join(sys.argv[1:])}"
+            f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
     with _quiet(options.verbose):
@@ -125,9 +124,16 @@ def _why(stop: BaseException) -> str:
     return "Another worker is gone; go on with all of them."
 
 
-def _fresh(options: Options) -> Experiment:
+def _program(executable: str | None) -> str:
+    """What a user gives to Python."""
+    return f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
+
+
+def _fresh(executable: str | None, options: Options) -> Experiment:
     if len(options.paths) != 1:
-        raise ConfigError("Expected one config file: python3 ebm_tf/train.py CONFIG.")
+        raise ConfigError(
+            f"Expected one config file: python3 {_program(executable)} CONFIG."
+        )
     return override(core.load(options.paths[0]), options.assignments)
 
 

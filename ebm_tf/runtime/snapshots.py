@@ -43,6 +43,7 @@ def to_arrays(
 ) -> Iterator[tuple[str, Any]]:
     """Names and values of all that must be kept, one at a time."""
     yield "num_replicas", replicas.count
+    yield "num_local", replicas.num_local
     yield "rollbacks", position.rollbacks
     names = list(position.history[0]) if position.history else []
     yield "history_names", np.array(names, np.str_)
@@ -87,6 +88,13 @@ def from_arrays(
         raise RunError(
             f"The run was saved with {saved} replicas and cannot go on with "
             f"{replicas.count}."
+        )
+    # Checkpoints of earlier versions do not tell it.
+    saved_here = int(arrays.get("num_local", replicas.num_local))
+    if saved_here != replicas.num_local:
+        raise RunError(
+            f"The run was saved with {saved_here} replicas on each worker and cannot "
+            f"go on with {replicas.num_local}."
         )
     leaves = range(len(tf.nest.flatten(state_structure)))
     parts = [

@@ -24,7 +24,11 @@ _ENVIRONMENT = {
 
 
 def main(
-    work: Callable[..., None], usage: str, num_words: Container[int] = (2,)
+    work: Callable[..., None],
+    usage: str,
+    num_words: Container[int] = (2,),
+    *,
+    interrupted: str = "nothing was written",
 ) -> int:
     """Runs the work of a tool on the words of the command line.
 
@@ -33,6 +37,7 @@ def main(
         before it begins.
       usage: the command, as a user writes it.
       num_words: how many words there may be.
+      interrupted: what a user should know where the work was stopped.
 
     Returns:
       The exit code: 0 done, 2 a mistake of the user, 130 interrupted.
@@ -49,6 +54,6 @@ def main(
         print(f"Error: {error}", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
-        print("Stopped: nothing was written.", file=sys.stderr)
+        print(f"Stopped: {interrupted}.", file=sys.stderr)
         return INTERRUPTED
     return DONE

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ebm_tf.runtime.cloud_files import (
+    exists,
     is_cloud,
+    read_file,
     replace_file,
     told_as_run_error,
     upload_file,
@@ -57,11 +59,14 @@ def append_line(path: str, line: str) -> None:
 
 
 def read_lines(path: str) -> list[str]:
-    """The lines of a file with their ends, and those that wait; none if it lacks."""
+    """The lines of a file with their ends, and those that wait; none if it lacks.
+
+    Raises:
+      RunError: if the file cannot be read.
+    """
     stored: list[str] = []
-    if tf.io.gfile.exists(path):
-        with tf.io.gfile.GFile(path, "r") as file:
-            stored = file.read().splitlines(keepends=True)
+    if exists(path):
+        stored = read_file(path).decode().splitlines(keepends=True)
     return stored + (_lines[path].lines if path in _lines else [])
 
 
@@ -112,6 +117,4 @@ def forget_waiting(folder: str) -> None:
 
 
 def _write(path: str) -> None:
-    with told_as_run_error(path):
-        lines = read_lines(path)
-    replace_lines(path, lines)
+    replace_lines(path, read_lines(path))

@@ -1,6 +1,5 @@
 """Weight files: where they lie, and how they get into networks."""
 
-import hashlib
 import os
 import re
 import tempfile
@@ -12,7 +11,15 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.cloud_files import exists, names_in, upload_file
+from ebm_tf.runtime.cloud_files import (
+    exists,
+    fetched,
+    names_in,
+    reason,
+    told_as_run_error,
+    upload_file,
+)
+from ebm_tf.runtime.digests import sha256_of
 from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.workspace import CONFIG
 
@@ -31,8 +38,12 @@ def weights_name(role: str, step: int | None = None) -> str:
 
 
 def save_weights(model: keras.Model, path: str) -> None:
-    """Writes a weight file whole, to any file system."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Writes a weight file whole, to any file system.
+
+    Raises:
+      RunError: if it cannot be written, there or first among the temporary files.
+    """
+    with told_as_run_error(path), tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, f"model{SUFFIX}")
         model.save_weights(local)
         upload_file(local, path)
@@ -135,23 +146,28 @@ def _is_run(folder: str) -> bool:
 
 def digest(path: str) -> str:
     """The SHA-256 of a file."""
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    with fetched(path) as local:
+        return sha256_of(local)
 
 
 def load_weights(model: keras.Model, source: str, role: str) -> str:
     """Loads the weights that a setting means; returns the file that they came from.
 
     Raises:
-      WeightsError: if they are missing, damaged or made for another network.
+      WeightsError: if they are missing, cannot be read, are damaged or made for another
+        network.
     """
     path = find_weights(source, role)
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, f"model{SUFFIX}")
-        tf.io.gfile.copy(path, local)
         try:
+            tf.io.gfile.copy(path, local)
             with warnings.catch_warnings(action="ignore"):
                 model.load_weights(local)
+        except tf.errors.OpError as error:
+            raise WeightsError(
+                f"Cannot read the weight file {path}: {reason(error)}."
+            ) from error
         except (OSError, RuntimeError) as error:
             raise WeightsError(f"The weight file {path} is damaged.") from error
         except (ValueError, KeyError) as error:

@@ -15,12 +15,16 @@ import tqdm
 from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.cloud_files import (
+    PARTIAL,
     exists,
     is_cloud,
     make_folder,
     names_in,
+    read_file,
+    reason,
     remove_folder,
     replace_file,
+    told_as_run_error,
 )
 from ebm_tf.runtime.environment import environment
 from ebm_tf.runtime.waiting_files import (
@@ -116,12 +120,13 @@ class Workspace:
             replace_lines(self.path(name), kept)
 
     def results(self) -> dict[str, Any] | None:
-        """The final figures, or None where the run is not finished."""
+        """The final figures, or None where the run is not finished.
+
+        Raises:
+          RunError: if they cannot be read, or are damaged.
+        """
         path = os.path.join(self.folder, RESULTS)
-        if not tf.io.gfile.exists(path):
-            return None
-        with tf.io.gfile.GFile(path, "r") as file:
-            return json.loads(file.read())
+        return read_json(path) if exists(path) else None
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Writes the final figures, which make the run a finished one."""
@@ -147,12 +152,23 @@ class Workspace:
             number = results.get("num_updates")
             label = stamp if number is None else f"{number:08d}"
             kept = self.path(f"results_{label}.json")
-            tf.io.gfile.rename(self.path(RESULTS), kept, overwrite=True)
+            with told_as_run_error(kept):
+                tf.io.gfile.rename(self.path(RESULTS), kept, overwrite=True)
+        self._remove_partial()
         self.log(f"Going on; changed: {', '.join(changed) or 'nothing'}.")
         if changed:
             self.write(f"config_until_{stamp}.json", to_json(saved))
         self.write(CONFIG, to_json(config))
         return True
+
+    def _remove_partial(self) -> None:
+        """Deletes files that a kill left half written."""
+        for folder, _, names in tf.io.gfile.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                if name.endswith(PARTIAL):
+                    with told_as_run_error(path):
+                        tf.io.gfile.remove(path)
 
     def discard_unlearned(self) -> None:
         """Deletes the folder of a run that never came to its first checkpoint."""
@@ -175,6 +191,25 @@ class Workspace:
         """Prints the folder, as the last line of a program."""
         if self.is_chief:
             print(self.folder, flush=True)
+
+
+def read_json(path: str) -> dict[str, Any]:
+    """What a JSON file of a run holds.
+
+    Raises:
+      RunError: if it cannot be read, or is damaged.
+    """
+    try:
+        content = json.loads(read_file(path))
+    except ValueError as error:
+        raise _damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it holds no values by name")
+    return content
+
+
+def _damaged(path: str, why: object) -> RunError:
+    return RunError(f"{path} is damaged: {why}.")
 
 
 def _step_of(line: str) -> float:
@@ -250,8 +285,7 @@ def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> st
 
 
 def _unwritable(folder: str, error: BaseException) -> RunError:
-    reason = getattr(error, "message", None) or str(error)
-    return RunError(f"Cannot write the output folder {folder}: {reason}")
+    return RunError(f"Cannot write the output folder {folder}: {reason(error)}")
 
 
 def reopen(folder: str, worker: int = 0) -> Workspace:
@@ -269,12 +303,12 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
     """The config of an earlier run; `kinds` are the config classes by name.
 
     Raises:
-      RunError: if the folder is not that of a run, or its config is damaged.
+      RunError: if the folder is not that of a run, or its config cannot be read or is
+        damaged.
     """
     path = os.path.join(reopen(folder).folder, CONFIG)
+    mapping = read_json(path)
     try:
-        with tf.io.gfile.GFile(path, "r") as file:
-            mapping = json.loads(file.read())
         return from_mapping(kinds[mapping["type"]], mapping)
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} is damaged: {error}.") from error
+        raise _damaged(path, error) from error

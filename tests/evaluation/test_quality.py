@@ -7,7 +7,12 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ebm_tf.evaluation.frechet import moments
-from ebm_tf.evaluation.quality import CHUNK, measure_pixels, pixel_moments
+from ebm_tf.evaluation.quality import (
+    CHUNK,
+    measure_pixels,
+    pixel_distance,
+    pixel_moments,
+)
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 IMAGES = (IMAGES / 8.0 - 1.0).astype(np.float32).reshape(-1, 8, 8, 1)
@@ -60,3 +65,10 @@ def test_figures_of_labelled_images_are_json():
 def test_class_shares_only_of_small_labelled_images(images, labels):
     figures = measure_pixels(images[:3], images, np.array(labels))
     assert "class_shares" not in figures and figures["num_samples"] == 3
+
+
+def test_the_distance_of_no_numbers_is_none():
+    samples = np.zeros([4, 2, 2, 1], np.float32)
+    samples[2, 0, 0, 0] = np.nan
+    reference = pixel_moments(np.random.default_rng(0).uniform(-1, 1, [9, 2, 2, 1]))
+    assert np.isnan(pixel_distance(samples, reference))

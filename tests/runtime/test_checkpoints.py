@@ -90,6 +90,19 @@ def test_arrays_without_a_manifest_are_no_checkpoint(checkpoints):
     assert len(names(checkpoints)) == 6
 
 
+def test_what_kills_left_goes_with_the_next_checkpoint(checkpoints):
+    save(checkpoints, 5, 6)
+    path(checkpoints, "00000005.json").unlink()
+    for name in ("7.npz.partial", "7.npz.0a.partial", "6.json.0b.partial"):
+        path(checkpoints, f"0000000{name}").write_bytes(b"cut")
+    path(checkpoints, "mine").write_text("")
+    save(checkpoints, 8)
+    assert names(checkpoints) == [
+        *(f"0000000{step}.{kind}" for step in (6, 8) for kind in ("json", "npz")),
+        "mine",
+    ]
+
+
 def flip(content: bytes, position: int) -> bytes:
     return content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
 

@@ -13,9 +13,11 @@ from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.cloud_files import (
     fetched,
     names_in,
+    read_file,
     replace_file,
     told_as_run_error,
     upload_folder,
+    written_whole,
 )
 from ebm_tf.runtime.waiting_files import write_waiting
 from ebm_tf.runtime.weights import find_weights
@@ -132,3 +134,41 @@ def test_a_store_that_does_not_answer_is_told(monkeypatch):
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="Cannot look for gs://bucket/it.weights.h5"):
         find_weights("gs://bucket/it.weights.h5", "energy")
+
+
+def test_a_store_whose_folders_do_not_answer_is_told(monkeypatch):
+    def fail(path: str) -> bool:
+        raise tf.errors.UnavailableError(None, None, f"{path} is away")
+
+    monkeypatch.setattr(tf.io.gfile, "isdir", fail)
+    with pytest.raises(RunError, match="Cannot look into gs://bucket: .* is away"):
+        names_in("gs://bucket")
+
+
+def test_what_cannot_be_read_is_told(place):
+    with pytest.raises(RunError, match=f"Cannot read {place}/none: "):
+        read_file(f"{place}/none")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=f"Cannot write {tmp_path}/file/below: "):
+        cloud_files.make_folder(f"{tmp_path}/file/below")
+
+
+def test_two_that_write_one_file_do_not_meet(place):
+    cloud_files.make_folder(place)
+    with written_whole(f"{place}/it") as first:
+        replace_file(first, "first")
+        replace_file(f"{place}/it", "second")
+        assert read(f"{place}/it") == "second"
+    assert read(f"{place}/it") == "first"
+    assert names_in(place) == ["it"]
+
+
+def test_a_file_that_is_not_finished_goes_away(place):
+    cloud_files.make_folder(place)
+    with pytest.raises(KeyboardInterrupt), written_whole(f"{place}/it") as partial:
+        replace_file(partial, "half")
+        raise KeyboardInterrupt
+    assert names_in(place) == []

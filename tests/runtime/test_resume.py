@@ -45,7 +45,7 @@ def saved_beyond(folder: pathlib.Path, step: int) -> bool:
 
 def in_a_save(folder: pathlib.Path) -> bool:
     """Whether a checkpoint is being written."""
-    return any(runs.checkpoint_folder(folder).glob("*.npz.partial"))
+    return any(runs.checkpoint_folder(folder).glob("*.npz.*.partial"))
 
 
 def between_files(folder: pathlib.Path) -> bool:

@@ -5,7 +5,7 @@ import json
 import tensorflow as tf
 
 from ebm_tf.runtime import waiting_files, workspace
-from ebm_tf.runtime.actions import summary_writer
+from ebm_tf.runtime.actions import Board
 from ebm_tf.runtime.cloud_files import is_cloud, make_folder, names_in, replace_file
 from ebm_tf.runtime.waiting_files import (
     append_line,
@@ -128,10 +128,9 @@ def test_metrics_are_in_a_store_up_to_every_checkpoint(tmp_path, store, one_repl
 def test_tensorboard_grows_on_the_disk(place):
     """Its file is uploaded with what else waits, and only where it has grown."""
     run = Workspace(place)
-    writer = summary_writer(run)
+    shown = Board(run)
     for step in range(3):
-        with writer.as_default(step):
-            tf.summary.scalar("value", 1.0)
+        shown.scalars(step, {"value": 1.0})
     board = f"{place}/tensorboard"
     assert bool(names_in(board)) != is_cloud(place)
     for _ in range(2):
@@ -141,7 +140,6 @@ def test_tensorboard_grows_on_the_disk(place):
         stored = tf.io.gfile.stat(f"{board}/{name}").mtime_nsec
     run.write_waiting()
     assert tf.io.gfile.stat(f"{board}/{name}").mtime_nsec == stored
-    with writer.as_default(3):
-        tf.summary.scalar("value", 1.0)
+    shown.scalars(3, {"value": 1.0})
     run.write_waiting()
     assert sum(1 for _ in tf.data.TFRecordDataset(f"{board}/{name}")) == 5

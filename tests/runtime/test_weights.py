@@ -1,6 +1,5 @@
 """Weight files get into networks, or it is told why not."""
 
-import contextlib
 import pathlib
 
 import keras
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 
 from ebm_tf.config.parts import Network
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.models import sngan
 from ebm_tf.runtime.weights import (
     find_weights,
@@ -217,12 +216,16 @@ def test_a_file_with_a_hole_is_told_or_loads(run):
     path = run / "weights" / "energy_average_00010000.weights.h5"
     content = path.read_bytes()
     size = len(content) // 20
-    model = network(0)
+    model, told = network(0), []
     for start in range(0, len(content), size):
         hole = bytes(len(content[start : start + size]))
         path.write_bytes(content[:start] + hole + content[start + size :])
-        with contextlib.suppress(WeightsError):
+        try:
             load_weights(model, str(run), "energy")
+        except WeightsError as error:
+            assert str(path) in str(error) and "\n" not in str(error)
+            told.append(start)
+    assert told and told[0] == 0, "the file's own table is at its beginning"
 
 
 def test_a_file_of_something_else_is_told(tmp_path):
@@ -239,3 +242,23 @@ def test_the_test_compares_all_datasets(run):
     assert sum(v.size for v in values.values() if v.dtype == np.float32) == sum(
         value.size for value in expected
     )
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    """Also where it is that of the temporary files."""
+
+    def fail(path: str) -> None:
+        raise OSError(f"Can't write data to {path}: no space")
+
+    model = network(0)
+    monkeypatch.setattr(model, "save_weights", fail)
+    path = tmp_path / "a.weights.h5"
+    with pytest.raises(RunError, match=f"Cannot write {path}: Can't write data"):
+        save_weights(model, str(path))
+
+
+def test_a_file_that_cannot_be_fetched_is_told(tmp_path):
+    path = tmp_path / "folder.weights.h5"
+    path.mkdir()
+    with pytest.raises(WeightsError, match=f"Cannot read the weight file {path}: "):
+        load_weights(network(0), str(path), "energy")

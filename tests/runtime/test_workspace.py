@@ -184,6 +184,29 @@ def test_results_are_none_until_a_run_is_finished(run):
     assert run.results() == {"fid": None, "by_num_steps": [{"fid": 0.1}]}
 
 
+def test_damaged_results_are_told(run):
+    for content in ("", "{", "[]"):
+        (pathlib.Path(run.folder) / "results.json").write_text(content)
+        with pytest.raises(RunError, match="results.json is damaged: "):
+            run.results()
+
+
+def test_a_config_that_cannot_be_read_is_told(run):
+    path = pathlib.Path(run.folder) / "config.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RunError, match=f"Cannot read {path}: "):
+        workspace.read_config(run.folder, EXPERIMENTS)
+
+
+def test_a_run_that_goes_on_drops_what_a_kill_left_half_written(run):
+    for name in ("log.txt.0a.partial", "weights/energy.weights.h5.0b.partial"):
+        pathlib.Path(run.path(name)).write_text("half")
+    run.path("weights", "mine")
+    assert run.go_on(experiment(), experiment())
+    assert not list(pathlib.Path(run.folder).rglob("*.partial"))
+
+
 def test_results_without_a_number_of_updates_are_kept_by_time(run):
     run.write_results({"fid": 1.0})
     assert run.go_on(experiment(), experiment(num_updates=9))

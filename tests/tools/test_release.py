@@ -36,7 +36,7 @@ def test_a_release_is_verified_installed_and_listed(release, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert "frechet_pixel 0.4512" in done.stdout
     assert done.stdout.endswith("All 2 files are as the card of small_one.zip says.\n")
-    done = release("install", "small_one.zip", "--sha256", digest_of(str(path)))
+    done = release("install", "small_one.zip", "--sha256", digest_of(str(path)).upper())
     folder = tmp_path / "cache" / "small_one"
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Installed small_one in {folder}\n"
@@ -69,6 +69,7 @@ def test_a_tampered_archive_ends_in_code_2(release, tmp_path):
         (["list", "it"], "expected python3 tools/release.py"),
         (["remove", "it"], "expected python3 tools/release.py"),
         (["install", "a.zip", "--sha256", "12"], "Expected --sha256=12 to have 64"),
+        (["install", "a.zip", "--sha256", "g" * 64], "to have 64 hexadecimal digits"),
         (["install", "no_such_thing"], "No release is named 'no_such_thing'"),
         (["verify", "none.zip"], "No release at none.zip"),
         (["pack", "none"], "none is not the folder of a run"),

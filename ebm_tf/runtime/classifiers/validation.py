@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import tensorflow as tf
-
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.objectives import Clean
 from ebm_tf.evaluation.energy_statistics import story
 from ebm_tf.learning.optimization import averaged
-from ebm_tf.runtime.actions import summary_writer
+from ebm_tf.runtime.actions import Board
 from ebm_tf.runtime.classifiers.figures import save_story
 from ebm_tf.runtime.classifiers.measurement import Measurement
 from ebm_tf.runtime.classifiers.session import ROLE, ClassifierSession, ImagesByPart
@@ -46,7 +44,7 @@ def validate(
     checkpoints, so that a run that goes on from one selects what it would have.
     """
     session = measurement.session
-    board = summary_writer(workspace)
+    board = Board(workspace)
 
     def act(moment: Moment) -> None:
         average = averaged(session.classifier)
@@ -56,9 +54,8 @@ def validate(
             told = story(judged)
             values |= {f"{part}_{name}": value for name, value in told.items()}
         workspace.append_metrics(moment.step, values, name=VALIDATION)
-        with board.as_default(moment.step):
-            for name, value in values.items():
-                tf.summary.scalar(f"validation/{name}", value)
+        shown = {f"validation/{name}": value for name, value in values.items()}
+        board.scalars(moment.step, shown)
         lines = workspace.read_metrics(name=VALIDATION)
         selected = selection(session.config, lines)
         is_best = selected is not None and selected["step"] == moment.step

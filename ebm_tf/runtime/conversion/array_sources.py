@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.cloud_files import exists
+from ebm_tf.runtime.cloud_files import exists, read_file
 from ebm_tf.runtime.conversion.object_graphs import prefix_of, read_object_graph
 
 Arrays = Mapping[str, np.ndarray]
@@ -46,6 +46,7 @@ def read_arrays(path: str, names: list[str]) -> Arrays:
 
     Raises:
       WeightsError: if there is no such file, or it is of another kind or damaged.
+      RunError: if it cannot be read.
     """
     prefix = prefix_of(path)
     if prefix is not None:
@@ -55,8 +56,7 @@ def read_arrays(path: str, names: list[str]) -> Arrays:
             f"No weights at {path}: expected a file, or NAME of the files NAME.index "
             "and NAME.data-*."
         )
-    with tf.io.gfile.GFile(path, "rb") as file:
-        content = file.read()
+    content = read_file(path)
     return _reader(path, content)(path, content)
 
 

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.cloud_files import exists
+from ebm_tf.runtime.cloud_files import exists, reason
 
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
@@ -60,8 +60,9 @@ def read_object_graph(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray
         keys |= {key.removesuffix(_VALUE): key for key in sorted(rest)}
         return {name: reader.get_tensor(key) for name, key in keys.items()}
     except _DAMAGE as error:
-        reason = " ".join(str(getattr(error, "message", error)).split())
-        raise WeightsError(f"The checkpoint {prefix} is damaged: {reason}.") from error
+        raise WeightsError(
+            f"The checkpoint {prefix} is damaged: {reason(error)}."
+        ) from error
 
 
 class _Node(NamedTuple):

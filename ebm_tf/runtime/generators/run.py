@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.evaluation.quality import MOST_DIMENSIONS, pixel_distance, pixel_moments
@@ -76,7 +75,7 @@ def _actions(session: GeneratorSession, workspace: Workspace) -> list[Action]:
 
 def measure(session: GeneratorSession, workspace: Workspace) -> Action:
     """Measures the averaged generator, and plots how it came there."""
-    config, board = session.config, actions.summary_writer(workspace)
+    config, board = session.config, actions.Board(workspace)
 
     @functools.cache
     def reference() -> Any:
@@ -89,8 +88,7 @@ def measure(session: GeneratorSession, workspace: Workspace) -> Action:
         workspace.append_metrics(
             moment.step, {"frechet_pixel": distance}, name=VALIDATION
         )
-        with board.as_default(moment.step):
-            tf.summary.scalar("validation/frechet_pixel", distance)
+        board.scalars(moment.step, {"validation/frechet_pixel": distance})
         lines = workspace.read_metrics(name=VALIDATION)
         curve = [[line[name] for line in lines] for name in ("step", "frechet_pixel")]
         figures.save_curves(

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.digests import sha256_of
 
 SUFFIX = ".zip"
 CARD = "card.json"
@@ -35,6 +36,10 @@ _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Card = dict[str, Any]
+
+
+class BadArchiveError(WeightsError):
+    """An archive that is not what it should be, so that it must be had anew."""
 
 
 def is_name(name: str) -> bool:
@@ -71,8 +76,8 @@ def digest_of(path: str) -> str:
     Raises:
       WeightsError: if it cannot be read.
     """
-    with _told_as_damage(path), open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with _told_as_damage(path):
+        return sha256_of(path)
 
 
 def read_card(path: str) -> Card:
@@ -176,7 +181,9 @@ def _card(
     archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], path: str
 ) -> Card:
     if CARD not in members:
-        raise WeightsError(f"{path} is not the archive of a release: no {CARD} in it.")
+        raise BadArchiveError(
+            f"{path} is not the archive of a release: no {CARD} in it."
+        )
     if members[CARD].file_size > MOST_CARD_BYTES:
         raise _refusal(path, f"its {CARD} is too long")
     return _checked_card(archive.read(members[CARD]), path)
@@ -201,8 +208,8 @@ def _checked_card(content: bytes, path: str) -> Card:
     return card
 
 
-def _refusal(path: str, reason: str) -> WeightsError:
-    return WeightsError(f"The release {path} is not whole: {reason}. Get it anew.")
+def _refusal(path: str, reason: str) -> BadArchiveError:
+    return BadArchiveError(f"The release {path} is not whole: {reason}. Get it anew.")
 
 
 @contextlib.contextmanager

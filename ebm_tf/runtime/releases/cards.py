@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ebm_tf.config.core import Experiment, to_mapping
 from ebm_tf.runtime.releases.commands import ROOT
-from ebm_tf.runtime.releases.figures import DEVIATIONS, shown
+from ebm_tf.runtime.releases.told_figures import DEVIATIONS, shown
 
 FORMAT = 1
 LICENCE = "MIT"
@@ -17,7 +17,7 @@ OF_DATA = (
     "its own: whether that allows what you want to do is for you to check."
 )
 _COUNTS = ("num_samples", "num_images")
-_UNDER_ATTACK = ("robust", "pgd")
+_UNDER_ATTACK = ("robust", "pgd", "apgd")
 
 Card = dict[str, Any]
 

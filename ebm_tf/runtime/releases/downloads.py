@@ -15,7 +15,7 @@ import tqdm
 
 from ebm_tf.errors import WeightsError
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 SCHEMES = ("http", "https")
 
 _PIECE = 1 << 16
@@ -93,7 +93,7 @@ def _answer(
     headers = {"Accept-Encoding": "identity", "User-Agent": "ebm_tf", **headers}
     try:
         request = urllib.request.Request(address, headers=headers)
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             yield answer
     except urllib.error.HTTPError:
         raise

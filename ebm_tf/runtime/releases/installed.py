@@ -7,15 +7,19 @@ import contextlib
 import difflib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime.releases import index as release_index
-from ebm_tf.runtime.releases.archives import digest_of, is_name, verified
+from ebm_tf.runtime.releases.archives import (
+    BadArchiveError,
+    digest_of,
+    is_name,
+    verified,
+)
 from ebm_tf.runtime.releases.index import Entry, read_index
+from ebm_tf.runtime.stages import new_stage
 
 PREFIX = "release:"
 VARIABLE = "EBM_TF_RELEASES"
@@ -138,26 +142,28 @@ def install_archive(
       The folder of the unpacked release.
 
     Raises:
-      WeightsError: if the archive is not whole or another one; nothing is unpacked.
+      BadArchiveError: if the archive is not whole or another one.
+      WeightsError: if it cannot be read or unpacked; in all cases nothing is unpacked.
     """
     digest = digest_of(path)
     if sha256 not in (None, digest):
-        raise WeightsError(
+        raise BadArchiveError(
             f"Expected SHA-256 {sha256} of {path}, got {digest}: it is left unpacked. "
             "Get it anew."
         )
-    with _stage() as stage:
+    with writable_cache() as cache, new_stage(cache, _STAGE) as stage:
         whole = os.path.join(stage, "whole")
         os.mkdir(whole)
         found = verified(path, whole)["name"]
         if name not in (None, found):
-            raise WeightsError(
+            raise BadArchiveError(
                 f"Expected {path} to be the release {name}, not {found}."
             )
         with open(os.path.join(whole, INSTALLED), "w", encoding="utf-8") as file:
             json.dump({"sha256": digest, "source": source}, file)
-        _put(whole, os.path.join(cache_folder(), found), digest, stage)
-    return os.path.join(cache_folder(), found)
+        folder = os.path.join(cache, found)
+        _put(whole, folder, digest, stage)
+    return folder
 
 
 def _put(whole: str, folder: str, digest: str, stage: str) -> None:
@@ -171,17 +177,6 @@ def _put(whole: str, folder: str, digest: str, stage: str) -> None:
         other = installed(os.path.basename(folder))
         if other is None or other.sha256 != digest:
             raise
-
-
-@contextlib.contextmanager
-def _stage() -> Iterator[str]:
-    """A folder beside the unpacked releases, which goes away."""
-    with writable_cache() as cache:
-        stage = tempfile.mkdtemp(prefix=_STAGE, dir=cache)
-        try:
-            yield stage
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import tensorflow as tf
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment, to_json
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.runtime.cloud_files import make_folder, replace_file
+from ebm_tf.runtime.cloud_files import exists, make_folder, read_file, replace_file
 from ebm_tf.runtime.releases import cards as model_cards
 from ebm_tf.runtime.releases import index as release_index
 from ebm_tf.runtime.releases.archives import (
@@ -32,12 +32,12 @@ from ebm_tf.runtime.releases.commands import (
     portable_config,
     renaming,
 )
-from ebm_tf.runtime.releases.figures import figures, summary
 from ebm_tf.runtime.releases.index import INDEX, Entry, parsed, written
 from ebm_tf.runtime.releases.installed import located, shipped_releases
+from ebm_tf.runtime.releases.told_figures import figures, summary
 from ebm_tf.runtime.weights import FOLDER, INFIXES, digest, newest_weights
 from ebm_tf.runtime.weights import SUFFIX as WEIGHTS
-from ebm_tf.runtime.workspace import CONFIG, RESULTS, read_config, reopen
+from ebm_tf.runtime.workspace import CONFIG, RESULTS, read_config, read_json, reopen
 
 ENVIRONMENT = "environment.json"
 CARD_TEXT = "card.md"
@@ -63,7 +63,7 @@ def read_run(folder: str) -> Run:
     """Reads what a finished run tells.
 
     Raises:
-      RunError: if it is not finished or no run.
+      RunError: if it is not finished or no run, or cannot be read.
     """
     folder = located(folder).rstrip("/")
     config = read_config(folder, EXPERIMENTS)
@@ -74,7 +74,7 @@ def read_run(folder: str) -> Run:
             f"python3 ebm_tf/{config.executable}.py --resume {folder}"
         )
     path = os.path.join(folder, ENVIRONMENT)
-    environment = json.loads(_read(path)) if tf.io.gfile.exists(path) else {}
+    environment = read_json(path) if exists(path) else {}
     return Run(folder, config, results, environment)
 
 
@@ -138,8 +138,8 @@ def _put(entry: Entry, archive: bytes, output: str) -> Entry:
     """Writes the archive, then the index that lists it."""
     path = os.path.join(output, INDEX)
     entries = {}
-    if tf.io.gfile.exists(path):
-        entries = parsed(_read(path), path)
+    if exists(path):
+        entries = parsed(read_file(path), path)
     before = entries.get(entry.name)
     # At its address lies what was packed before, unless that was the same.
     if entry.address is None and before and before.sha256 == entry.sha256:
@@ -213,7 +213,7 @@ def _weights(run: Run) -> dict[str, bytes]:
             "pack the run that learned the model."
         )
     return {
-        f"{FOLDER}/{name}": _read(os.path.join(run.folder, FOLDER, name))
+        f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
         for name in names
     }
 
@@ -276,11 +276,6 @@ def _count(content: bytes) -> int:
     with h5py.File(io.BytesIO(content)) as file:
         file.visititems(add)
     return sum(map(math.prod, shapes))
-
-
-def _read(path: str) -> bytes:
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
 
 
 def _json(value: Any) -> bytes:

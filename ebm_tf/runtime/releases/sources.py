@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime.releases import downloads
 from ebm_tf.runtime.releases import index as release_index
-from ebm_tf.runtime.releases.archives import CARD, SUFFIX, folder_files, is_name, packed
+from ebm_tf.runtime.releases.archives import (
+    CARD,
+    SUFFIX,
+    BadArchiveError,
+    folder_files,
+    is_name,
+    packed,
+)
 from ebm_tf.runtime.releases.index import Entry, listed_digest, read_index
 from ebm_tf.runtime.releases.installed import (
     SHIPPED,
@@ -121,20 +128,23 @@ def _from_address(address: str, sha256: str | None, *, again: bool, tell: Tell) 
         tell(f"{goes_on} {address}")
         downloads.download(address, partial)
         try:
-            return _from_file(partial, sha256, address, tell)
-        finally:
-            # Whole now; where it is not what it should be, going on would not help.
-            os.remove(partial)
+            folder = _from_file(partial, sha256, address, tell)
+        except BadArchiveError:
+            os.remove(partial)  # going on with it would not help
+            raise
+        os.remove(partial)
+        return folder
 
 
 def _from_cloud(path: str, sha256: str | None, tell: Tell) -> str:
     import tensorflow as tf  # which no other source needs
+
+    from ebm_tf.runtime.cloud_files import reason
 
     with tempfile.TemporaryDirectory() as temporary:
         local = os.path.join(temporary, f"release{SUFFIX}")
         try:
             tf.io.gfile.copy(path, local)
         except (tf.errors.OpError, OSError) as error:
-            reason = getattr(error, "message", None) or str(error)
-            raise WeightsError(f"Cannot read {path}: {reason}.") from error
+            raise WeightsError(f"Cannot read {path}: {reason(error)}.") from error
         return _from_file(local, sha256, path, tell)

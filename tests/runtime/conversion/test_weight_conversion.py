@@ -313,10 +313,15 @@ def test_checkpoints_without_objects_are_told(tmp_path):
 
 def test_files_in_the_cloud(tmp_path):
     """Read and written by way of TensorFlow's file systems."""
-    graph_of_energy(tmp_path)
+    prefix, _ = graph_of_energy(tmp_path)
     tf.io.gfile.makedirs("ram://conversion")
     for file in tmp_path.glob("ebm_25000.ckpt.*"):
         tf.io.gfile.copy(str(file), f"ram://conversion/{file.name}")
     source, output = "ram://conversion/ebm_25000.ckpt", "ram://conversion/out"
     make("life_cycle_sngan_energy", source, output, "width=4")
-    load_weights(sngan.energy(32, 3, width=4), output, "energy")
+    make("life_cycle_sngan_energy", prefix, tmp_path / "out", "width=4")
+    there, here = (sngan.energy(32, 3, width=4) for _ in range(2))
+    load_weights(there, output, "energy")
+    load_weights(here, str(tmp_path / "out"), "energy")
+    for one, other in zip(there.get_weights(), here.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)

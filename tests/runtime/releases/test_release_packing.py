@@ -30,10 +30,10 @@ from ebm_tf.runtime.releases.commands import (
     portable_config,
     renaming,
 )
-from ebm_tf.runtime.releases.figures import figures
 from ebm_tf.runtime.releases.index import read_index
 from ebm_tf.runtime.releases.packing import pack
 from ebm_tf.runtime.releases.sources import install
+from ebm_tf.runtime.releases.told_figures import figures
 from ebm_tf.runtime.workspace import read_config
 from tests.runs import ROOT, learn_here, measuring, run_here, tiny
 
@@ -89,6 +89,12 @@ def test_what_is_packed(learned, measured, shelf):
     assert entry.bytes == path.stat().st_size and entry.address is None
     assert entry.figures.startswith("frechet_pixel ")
     assert sorted(os.listdir(shelf)) == ["digits_tiny.zip", "index.json"]
+
+
+def test_a_damaged_environment_is_told(run, shelf):
+    (run / "environment.json").write_text("{")
+    with pytest.raises(RunError, match="environment.json is damaged: "):
+        packed(run, shelf)
 
 
 def test_the_same_run_makes_the_same_bytes(learned, run, shelf, tmp_path):

@@ -292,6 +292,23 @@ def test_a_broken_download_is_continued(shop, cache, ranges):
     assert names(cache) == ["digits_small"]
 
 
+@pytest.mark.parametrize("stop", [OSError(28, "No space left"), KeyboardInterrupt()])
+def test_a_download_that_could_not_be_unpacked_is_kept(shop, cache, monkeypatch, stop):
+    def fail(*_):
+        raise stop
+
+    address = shop.address("digits_small.zip")
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, "verified", fail)
+        with pytest.raises((WeightsError, KeyboardInterrupt)):
+            install(address, tell=quiet)
+    assert names(cache) == ["digits_small.zip.partial"]
+    install(address, tell=quiet)
+    size = len(shop.files["digits_small.zip"])
+    assert shop.asked[-1] == ("digits_small.zip", f"bytes={size}-")
+    assert names(cache) == ["digits_small"]
+
+
 @pytest.mark.parametrize("by", ["argument", "server", "index"])
 def test_a_tampered_download_is_left_unpacked(shop, cache, tmp_path, by):
     address = shop.address("digits_small.zip")

@@ -1,6 +1,7 @@
 """The figures of a model as a card tells them: with how they were measured."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,9 @@ MEANINGS = {
     "them",
     "median_l2_distance": "median l2 distance, in 255ths, to the nearest error",
     "test_accuracy": "share of test images that are told rightly",
-    "pgd20_accuracy": "share of test images that PGD of 20 steps did not turn",
+    "pgd_accuracy": "share of images that PGD alone did not turn",
+    "apgd_ce_accuracy": "share of images that APGD on the cross-entropy alone did not "
+    "turn",
 }
 DEVIATIONS = ("interval", "stderr", "stddev")
 COUNTS = ("num_samples", "num_reference", "num_images")
@@ -54,12 +57,22 @@ def figures(
     for row in rows:
         own = {**results, **row}
         shared = _conditions(config, own) | {"measurement": measurement}
-        for metric, meaning in MEANINGS.items():
+        for metric, meaning in (MEANINGS | _of_ascents(own)).items():
             value = own.get(metric)
             if value is not None and math.isfinite(value):
                 figure = {"metric": metric, "meaning": meaning, "value": value}
                 found.append(figure | _deviation(metric, own) | shared)
     return found
+
+
+def _of_ascents(results: Mapping[str, Any]) -> dict[str, str]:
+    """What accuracies are whose names tell the steps of the attack."""
+    found = (re.fullmatch(r"pgd(\d+)_accuracy", name) for name in results)
+    return {
+        match[0]: f"share of test images that PGD of {match[1]} steps did not turn"
+        for match in found
+        if match
+    }
 
 
 def _deviation(metric: str, results: Mapping[str, Any]) -> dict[str, Any]:
