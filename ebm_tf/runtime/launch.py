@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import absl.logging
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
 
 DONE, MISTAKE, RESUMABLE, INTERRUPTED = 0, 2, 3, 130
+MOST_SHOWN = 200  # letters of a figure at the end of a run
 
 
 def main(executable: str | None) -> int:
@@ -111,9 +113,15 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
         workspace.discard_unlearned()
         raise
     workspace.write_results(results)
-    workspace.log(json.dumps(results))
+    workspace.log(json.dumps(_short(results)))
     workspace.announce()
     return DONE
+
+
+def _short(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that a person reads in a line; results.json has all."""
+    words = {name: len(json.dumps(value)) for name, value in results.items()}
+    return {name: results[name] for name in words if words[name] <= MOST_SHOWN}
 
 
 def _why(stop: BaseException) -> str:
