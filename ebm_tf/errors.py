@@ -17,6 +17,10 @@ class WeightsError(UserError):
     """A weight file that is missing, damaged or made for another network."""
 
 
+class UnnamedWeightsError(WeightsError):
+    """A network that needs weights and was given none."""
+
+
 class RunError(UserError):
     """A run folder that cannot be written, read or continued."""
 

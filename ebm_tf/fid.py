@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.learned_energy import differences
@@ -56,7 +56,7 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     try:
         session = open_fid_session(config)
-    except WeightsError as error:
+    except UnnamedWeightsError as error:
         yield f"missing: {error}"
         return
     for role, model in session.models.by_role.items():

@@ -474,6 +474,8 @@ def test_a_dry_run_tells_what_would_be_measured_and_writes_nothing(learned, tmp_
     given = command("weights=None")
     done = run_here(*words, *given, executable="fid")
     assert done.code == 0 and "missing: The energy of digits_shortrun" in done.out
+    done = run_here(*words, *command("weights=release:digits_noncov"), executable="fid")
+    assert done.code == 2 and "No release is named" in done.err
     given = command(f"weights={learned[0]}", "num_samples=50", "record_every=1")
     done = run_here(*words, *given, executable="fid")
     assert (done.code, done.err) == (0, "")

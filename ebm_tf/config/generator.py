@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
-from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.optimizers import Linear, Optimizer
 from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork, Guard
 
 ADAM = Optimizer(learning_rate=2e-4, beta_1=0.0, beta_2=0.9)
@@ -63,6 +63,7 @@ class GeneratorTraining(Experiment):
             "measure_every",
             "save_every",
         )
+        self._require_rates()
         require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
         require(
             self.data.name != "generator",
@@ -73,3 +74,18 @@ class GeneratorTraining(Experiment):
             "Expected generator.architecture='sngan' with generator.num_classes: "
             "'biggan_conditional' normalises by tables and cannot be learned.",
         )
+
+    def _require_rates(self) -> None:
+        """Refuses updates that would learn nothing."""
+        of_discriminator = self.num_updates * self.discriminator_updates
+        for name, count in (
+            ("generator_optimizer", self.num_updates),
+            ("discriminator_optimizer", of_discriminator),
+        ):
+            rate = getattr(self, name).learning_rate
+            ends = isinstance(rate, Linear) and rate.last == 0
+            require(
+                not ends or rate.num_steps >= count,
+                f"Expected {name}.learning_rate.num_steps >= {count}, as many as with "
+                f"num_updates={self.num_updates}: the last would learn nothing.",
+            )

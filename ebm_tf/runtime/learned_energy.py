@@ -11,7 +11,7 @@ from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.splits import overlap
-from ebm_tf.errors import ConfigError, WeightsError
+from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.runtime.cloud_files import exists
 from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
@@ -44,7 +44,7 @@ def weight_files(
             learned_as = "energy" if role == "prior" else learned_as
             files[role] = find_weights(settings.weights, learned_as)
         elif config.weights is None:
-            raise WeightsError(
+            raise UnnamedWeightsError(
                 f"The {role} of {config.name} needs weights: --set weights=RUN, "
                 f"the folder of the run that learned it or release:NAME, or --set "
                 f"{role}.weights=FILE."

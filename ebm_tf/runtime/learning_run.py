@@ -10,7 +10,7 @@ import numpy as np
 from ebm_tf.config.parts import Data
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.quality import MOST_DIMENSIONS, measure_pixels
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.distribution import Replicas
@@ -101,10 +101,10 @@ def describe_networks(
 
 
 def describe_weights(session: LearningSession) -> Iterator[str]:
-    """The weight files that learning begins with, or what is wrong with them."""
+    """The weight files that learning begins with, or which is not named yet."""
     try:
         yield from session.load_weights()
-    except WeightsError as error:
+    except UnnamedWeightsError as error:
         yield f"missing: {error}"
 
 

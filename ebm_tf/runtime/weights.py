@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError, WeightsError
 from ebm_tf.runtime.cloud_files import (
     exists,
     fetched,
@@ -204,7 +204,7 @@ def load_named_weights(
             path = load_weights(model, source, learned_as)
             yield f"Weights of the {role}: {path}"
         elif role in needed:
-            raise WeightsError(
+            raise UnnamedWeightsError(
                 f"The {role} of {name} does not learn, so it needs weights: "
                 f"--set {role}.weights=FILE_OR_RUN."
             )

@@ -142,9 +142,17 @@ class Workspace:
 
         Results of a run that goes on although it was finished are kept under the
         number of its updates, its earlier config likewise.
+
+        Raises:
+          RunError: if it is finished and its checkpoints are gone.
         """
         changed = differing_fields(saved, config, fixed_only=False)
         results = self.results()
+        if results and changed and not self.is_begun:
+            raise RunError(
+                f"{self.folder} is finished and has no checkpoints to go on from, as a "
+                "release has none: begin a new run, with these weights if need be."
+            )
         if not self.is_chief or (results and not changed):
             return not results or bool(changed)
         stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")

@@ -18,6 +18,7 @@ CONFIG = GeneratorTraining(
     data=DATA,
     generator=GeneratorNetwork(num_classes=10),
     generator_optimizer=Optimizer(learning_rate=Linear(first=1e-3, num_steps=10)),
+    num_updates=10,
 )
 
 
@@ -68,6 +69,7 @@ def test_the_end_of_a_decay_can_be_set():
         ("generator_optimizer.beta_1=1.0", r"beta_1=1.0 in \[0, 1\)"),
         ("generator_optimizer.learning_rate.first=-1.0", "first=-1.0 >= 0"),
         ("generator_optimizer.learning_rate.num_steps=0", "num_steps=0 > 0"),
+        ("num_updates=11", "generator_optimizer.learning_rate.num_steps >= 11"),
         ("guard.max_energy_difference=5", "max_energy_difference=1000, its default"),
     ],
 )

@@ -151,6 +151,9 @@ def test_a_finished_run_goes_on_only_where_it_is_made_longer(run):
     assert not run.go_on(config, config)
     assert not run.go_on(config, experiment(log_every=7))
     longer = experiment(num_updates=9)
+    with pytest.raises(RunError, match="finished and has no checkpoints to go on from"):
+        run.go_on(config, longer)
+    (pathlib.Path(run.folder) / "checkpoints").mkdir()
     assert run.go_on(config, longer)
     assert "changed: num_updates" in text(run, "log.txt")
     assert text(run, "config.json") == to_json(longer)
@@ -208,6 +211,7 @@ def test_a_run_that_goes_on_drops_what_a_kill_left_half_written(run):
 
 
 def test_results_without_a_number_of_updates_are_kept_by_time(run):
+    run.path("checkpoints", "worker_0", "00000001.npz")
     run.write_results({"fid": 1.0})
     assert run.go_on(experiment(), experiment(num_updates=9))
     (kept,) = pathlib.Path(run.folder).glob("results_*.json")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation import features
 from ebm_tf.evaluation.features import Extractor
 from ebm_tf.models.catalogue import build_classifier
@@ -57,7 +57,7 @@ def _needed(settings: FeatureExtractor) -> str:
             "(models/image/imagenet/ of download.tensorflow.org)",
             "classifier": "a weight file, a run folder or release:NAME",
         }
-        raise WeightsError(
+        raise UnnamedWeightsError(
             f"features.name={settings.name!r} needs weights: --set features.weights="
             f"PATH, {what[settings.name]}."
         )
