@@ -1,7 +1,7 @@
 """Packs learned models into releases, and installs releases.
 
-python3 tools/release.py pack RUN [--measured RUN ...] [--output releases]
-python3 tools/release.py verify FILE
+python3 tools/release.py pack RUN [--measured RUN ...] [--output releases] [--replace]
+python3 tools/release.py verify NAME_OR_FILE
 python3 tools/release.py install NAME_OR_FILE_OR_ADDRESS [--sha256 DIGEST]
 python3 tools/release.py list
 
@@ -13,12 +13,16 @@ measured, licence, and the SHA-256 of each file.
   pack      writes NAME.zip into a folder and lists it in index.json there. --measured
             takes the folder of a run of fid.py or attack.py that measured these
             weights; its figures and its command go into the card. Pack what a
-            measurement used besides first: it is then told as release:NAME.
-  verify    checks every file in an archive against the card, and says what is in it.
+            measurement used besides first: it is then told as release:NAME. Another
+            archive of that name stays, unless --replace is given.
+  verify    checks every file of an archive, of an unpacked release, or of what
+            release:NAME means against the card, and says what is in it.
   install   takes the name of a release that comes with the program, an archive, a
             folder of archives, an unpacked release, or an http(s) address; a download
             that broke off goes on. Nothing is unpacked before its hash is checked:
-            that of --sha256, of the index, or of ADDRESS.sha256.
+            that of --sha256, of the index, or of ADDRESS.sha256. It says so where what
+            it installed takes the place of a release that comes with the program;
+            install NAME brings that one back.
   list      says what is installed and what could be.
 
 Installed releases lie in ~/.cache/ebm_tf/releases, or where EBM_TF_RELEASES says. Then
@@ -36,13 +40,19 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime import tool
 from ebm_tf.runtime.releases import index as release_index
-from ebm_tf.runtime.releases.archives import digest_of, read_card, verified
+from ebm_tf.runtime.releases.archives import (
+    Card,
+    digest_of,
+    read_card,
+    verified,
+    verified_folder,
+)
 from ebm_tf.runtime.releases.index import listed_digest, read_index
-from ebm_tf.runtime.releases.installed import all_installed
-from ebm_tf.runtime.releases.sources import install
+from ebm_tf.runtime.releases.installed import all_installed, is_other_than_shipped
+from ebm_tf.runtime.releases.sources import found_release, install
 from ebm_tf.runtime.releases.told_figures import summary
 
-_USAGE = "python3 tools/release.py pack RUN | verify FILE | install SOURCE | list"
+_USAGE = "python3 tools/release.py pack RUN | verify SOURCE | install SOURCE | list"
 _MEASURED = flags.DEFINE_multi_string(
     "measured", [], "pack: a run that measured these weights; may be repeated."
 )
@@ -55,6 +65,9 @@ _ALLOW_NO_FIGURES = flags.DEFINE_bool(
 )
 _MAX_MEGABYTES = flags.DEFINE_float(
     "max_megabytes", None, "pack: refuse a larger archive.", lower_bound=0.0
+)
+_REPLACE = flags.DEFINE_bool(
+    "replace", False, "pack: also where another archive of this name is."
 )
 _ADDRESS = flags.DEFINE_string(
     "address", None, "pack: where the archive will be found on the web."
@@ -77,25 +90,31 @@ def pack_run(run: str) -> None:
         allow_no_figures=_ALLOW_NO_FIGURES.value,
         max_megabytes=_MAX_MEGABYTES.value,
         address=_ADDRESS.value,
+        replace=_REPLACE.value,
     )
     print(f"{entry.name}: {entry.figures}; sha256 {entry.sha256}")
     print(f"Wrote {entry.bytes:,} bytes: {os.path.join(output, entry.file)}")
 
 
-def verify(path: str) -> None:
-    """Checks an archive and says what is in it."""
+def verify(source: str) -> None:
+    """Checks a release and says what is in it."""
+    path = found_release(source)
+    card = verified_folder(path) if os.path.isdir(path) else _verified_archive(path)
+    print(f"{card['name']}: {card.get('description', '')}")
+    print(summary(card["figures"], most=len(card["figures"])))
+    for name, facts in card["files"].items():
+        print(f"{facts['sha256']}  {facts['bytes']:>12,}  {name}")
+    print(f"All {len(card['files'])} files are as the card of {path} says.")
+
+
+def _verified_archive(path: str) -> Card:
     listed, found = listed_digest(path), digest_of(path)
     if listed not in (None, found):
         raise WeightsError(
             f"Expected SHA-256 {listed} of {path}, as the index beside it says, got "
             f"{found}. Get it anew."
         )
-    card = verified(path)
-    print(f"{card['name']}: {card.get('description', '')}")
-    print(summary(card["figures"], most=len(card["figures"])))
-    for name, facts in card["files"].items():
-        print(f"{facts['sha256']}  {facts['bytes']:>12,}  {name}")
-    print(f"All {len(card['files'])} files are as the card of {path} says.")
+    return verified(path)
 
 
 def install_source(source: str) -> None:
@@ -124,7 +143,9 @@ def _state(name: str) -> str:
     found = all_installed().get(name)
     if found:
         card = read_card(found.folder)
-        return f"installed in {found.folder}  {summary(card['figures'])}"
+        told = f"installed in {found.folder}  {summary(card['figures'])}"
+        differs = "  differs from the one that comes with the program"
+        return told + (differs if is_other_than_shipped(name, found.sha256) else "")
     entry = read_index(release_index.SHELF)[name]
     path = os.path.join(release_index.SHELF, entry.file)
     if not os.path.exists(path):

@@ -14,6 +14,7 @@ from absl import flags
 from ebm_tf.errors import UserError
 
 DONE, MISTAKE, INTERRUPTED = 0, 2, 130
+_HELP = {"--help", "-help", "-h"}
 # No start-up noise, and no tool needs a GPU or fast matrix products.
 _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -40,8 +41,12 @@ def main(
       interrupted: what a user should know where the work was stopped.
 
     Returns:
-      The exit code: 0 done, 2 a mistake of the user, 130 interrupted.
+      The exit code: 0 done, or help was asked for; 2 a mistake of the user; 130
+      interrupted.
     """
+    if _HELP & set(sys.argv[1:]):
+        print(f"{sys.modules[work.__module__].__doc__}\n{_flags()}")
+        return DONE
     os.environ |= _ENVIRONMENT
     absl.logging.set_verbosity(absl.logging.ERROR)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -57,3 +62,8 @@ def main(
         print(f"Stopped: {interrupted}.", file=sys.stderr)
         return INTERRUPTED
     return DONE
+
+
+def _flags() -> str:
+    """The flags of the tool, as absl tells them, without its path above them."""
+    return flags.FLAGS.main_module_help().split(":", 1)[-1].strip("\n")

@@ -64,6 +64,8 @@ def find_weights(source: str, role: str) -> str:
     source = located(source)
     if source.endswith(SUFFIX) and exists(source):
         return source
+    if not _is_run(source):
+        raise _no_weights(source, f"a file *{SUFFIX}, a run folder or release:NAME")
     selected = exists(_selected(source, role))
     return weights_of_run(source, role, kind="selected" if selected else "averaged")
 
@@ -85,10 +87,7 @@ def weights_of_run(
     run = located(run)
     folder = os.path.join(run, FOLDER)
     if not _is_run(run):
-        raise WeightsError(
-            f"No weights at {run}: expected a file *{SUFFIX}, a run folder or "
-            "release:NAME."
-        )
+        raise _no_weights(run, "a run folder or release:NAME")
     frozen = os.path.join(folder, weights_name(role))
     if exists(frozen):
         return frozen
@@ -104,6 +103,12 @@ def weights_of_run(
             f"that it holds: {there}."
         )
     return os.path.join(folder, weights_name(_infix(role, kind), step or steps[-1]))
+
+
+def _no_weights(path: str, expected: str) -> WeightsError:
+    archive = f" tools/release.py install {path} unpacks a release."
+    hint = archive if path.endswith(".zip") else ""
+    return WeightsError(f"No weights at {path}: expected {expected}.{hint}")
 
 
 def saved_steps(run: str, role: str, *, kind: str = "averaged") -> list[int]:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ebm_tf.runtime.releases.archives import digest_of
-from tests.runtime.releases.release_files import archive
+from tests.runtime.releases.release_files import FILES, archive
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
 
@@ -61,16 +61,70 @@ def test_a_tampered_archive_ends_in_code_2(release, tmp_path):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_packing_over_another_archive_needs_a_flag(release, tmp_path):
+    path = tmp_path / "out" / "digits_clean.zip"
+    path.parent.mkdir()
+    path.write_bytes(b"another")
+    words = ("pack", "release:digits_clean", "--output", "out", "--allow_no_figures")
+    done = release(*words)
+    assert done.returncode == 2 and path.read_bytes() == b"another"
+    assert "out/digits_clean.zip is there already" in done.stderr
+    assert "--replace" in done.stderr
+    done = release(*words, "--replace")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert release("verify", path).returncode == 0
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_is_the_usage_and_the_flags(release, tmp_path, flag):
+    done = release("install", flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Packs learned models into releases")
+    assert "\n  --[no]again: install: also what is installed already." in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_installed_is_verified_by_name_and_as_a_folder(release, tmp_path):
+    release("install", archive(tmp_path / "small_one.zip", name="small_one"))
+    folder = tmp_path / "cache" / "small_one"
+    for source in ("small_one", "release:small_one", folder):
+        done = release("verify", source)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith(f"All 2 files are as the card of {folder} says.\n")
+    (folder / "config.json").write_bytes(b"x" * len(FILES["config.json"]))
+    for source in ("small_one", folder):
+        done = release("verify", source)
+        assert done.returncode == 2
+        assert "config.json has another SHA-256 than its card says" in done.stderr
+
+
+def test_what_comes_with_the_program_is_verified_by_name(release, tmp_path):
+    for source in ("digits_conv", "release:digits_conv"):
+        done = release("verify", source)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.endswith("releases/digits_conv.zip says.\n")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_release_that_differs_from_that_of_the_program_is_marked(release, tmp_path):
+    mark = "  differs from the one that comes with the program"
+    release("install", archive(tmp_path / "own.zip", name="digits_conv"))
+    assert f"frechet_pixel 0.4512{mark}\n" in release("list").stdout
+    assert release("install", "digits_conv").returncode == 0
+    assert mark not in release("list").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "expected python3 tools/release.py pack RUN | verify FILE"),
+        ([], "expected python3 tools/release.py pack RUN | verify SOURCE"),
         (["verify"], "expected python3 tools/release.py"),
         (["list", "it"], "expected python3 tools/release.py"),
         (["remove", "it"], "expected python3 tools/release.py"),
         (["install", "a.zip", "--sha256", "12"], "Expected --sha256=12 to have 64"),
         (["install", "a.zip", "--sha256", "g" * 64], "to have 64 hexadecimal digits"),
         (["install", "no_such_thing"], "No release is named 'no_such_thing'"),
+        (["verify", "release:none"], "No release is named 'none'"),
         (["verify", "none.zip"], "No release at none.zip"),
         (["pack", "none"], "none is not the folder of a run"),
     ],

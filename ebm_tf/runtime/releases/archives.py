@@ -124,6 +124,46 @@ def verified(path: str, folder: str | None = None) -> Card:
     return card
 
 
+def verified_folder(folder: str, *, contents: bool = True) -> Card:
+    """Checks the files of an unpacked release against its card.
+
+    Args:
+      folder: of the release; beside its subfolders it may hold other files.
+      contents: whether their SHA-256 are checked, or names and sizes only.
+
+    Returns:
+      The card.
+
+    Raises:
+      WeightsError: if a file is missing, another one, or one too many.
+    """
+    card = read_card(folder)
+    with _told_as_damage(folder):
+        for odd in sorted(_nested(folder, card) - set(card["files"])):
+            raise _refusal(folder, f"{odd} is not in its card")
+        for name, facts in card["files"].items():
+            path = os.path.join(folder, name)
+            if not os.path.isfile(path):
+                raise _refusal(folder, f"{name} is missing")
+            if os.path.getsize(path) != facts["bytes"]:
+                raise _refusal(folder, f"{name} has another size than its card says")
+            if contents and digest_of(path) != facts["sha256"]:
+                raise _refusal(folder, f"{name} has another SHA-256 than its card says")
+    return card
+
+
+def _nested(folder: str, card: Card) -> set[str]:
+    """The files in those subfolders that a card names; hidden ones do not count."""
+    subfolders = {os.path.dirname(name) for name in card["files"]} - {""}
+    here = (
+        f"{subfolder}/{name}"
+        for subfolder in subfolders
+        if os.path.isdir(os.path.join(folder, subfolder))
+        for name in os.listdir(os.path.join(folder, subfolder))
+    )
+    return set(filter(_MEMBER.fullmatch, here))
+
+
 def folder_files(folder: str) -> dict[str, bytes]:
     """The files of an unpacked release, as its card lists them; not yet checked.
 

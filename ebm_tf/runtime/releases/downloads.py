@@ -73,12 +73,12 @@ def published_digest(address: str) -> str | None:
     parts = urllib.parse.urlsplit(address)
     beside = urllib.parse.urlunsplit(parts._replace(path=f"{parts.path}.sha256"))
     try:
-        with _answer(beside, {}) as answer:
+        with _answer(beside, {}, told=address) as answer:
             words = answer.read(1000).decode("ascii", "replace").split()
     except urllib.error.HTTPError as error:
         if error.code in (403, 404, 410):
             return None
-        raise _failure(beside, f"{error.code} {error.reason}") from error
+        raise _failure(address, f"{error.code} {error.reason}") from error
     found = words[0].lower() if words else ""
     # Some servers answer any question with a page.
     return found if re.fullmatch("[0-9a-f]{64}", found) else None
@@ -86,9 +86,13 @@ def published_digest(address: str) -> str | None:
 
 @contextlib.contextmanager
 def _answer(
-    address: str, headers: dict[str, str]
+    address: str, headers: dict[str, str], *, told: str | None = None
 ) -> Iterator[http.client.HTTPResponse]:
-    """What a server answers; that it refuses is an `HTTPError`."""
+    """What a server answers; that it refuses is an `HTTPError`.
+
+    Other errors name the address `told`, where that is another one.
+    """
+    told = told or address
     # Compressed on the way, the bytes would be others.
     headers = {"Accept-Encoding": "identity", "User-Agent": "ebm_tf", **headers}
     try:
@@ -98,11 +102,11 @@ def _answer(
     except urllib.error.HTTPError:
         raise
     except urllib.error.URLError as error:
-        raise _failure(address, str(error.reason)) from error
+        raise _failure(told, str(error.reason)) from error
     except _BREAKS as error:
-        raise WeightsError(f"{address} broke off ({error}): {_AGAIN}.") from error
+        raise WeightsError(f"{told} broke off ({error}): {_AGAIN}.") from error
     except ValueError as error:
-        raise _failure(address, str(error)) from error
+        raise _failure(told, str(error)) from error
 
 
 def _append(

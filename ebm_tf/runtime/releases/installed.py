@@ -17,6 +17,7 @@ from ebm_tf.runtime.releases.archives import (
     digest_of,
     is_name,
     verified,
+    verified_folder,
 )
 from ebm_tf.runtime.releases.index import Entry, read_index
 from ebm_tf.runtime.stages import new_stage
@@ -52,26 +53,47 @@ def cache_folder() -> str:
 def located(source: str) -> str:
     """The folder that ``release:NAME`` means; any other source as it is.
 
-    A release that comes with the program is unpacked at its first use.
+    A release that comes with the program is unpacked at its first use, and again where
+    the names or sizes of its files are not those in its card any more.
 
     Raises:
-      WeightsError: if there is none of this name, or its archive is not whole.
+      WeightsError: if there is none of this name, or it is not whole.
     """
     if not source.startswith(PREFIX):
         return source
     name = source.removeprefix(PREFIX)
     kept, shipped = installed(name), shipped_releases().get(name)
-    if shipped and (kept is None or _is_renewed(kept, shipped)):
-        path = os.path.join(release_index.SHELF, shipped.file)
-        return install_archive(path, SHIPPED, sha256=shipped.sha256, name=name)
+    if shipped and (kept is None or is_renewed(kept, shipped)):
+        return _unpacked(shipped)
     if kept is None:
         raise unknown(name)
+    try:
+        verified_folder(kept.folder, contents=False)
+    except WeightsError as error:
+        if shipped and (kept.source == SHIPPED or kept.sha256 == shipped.sha256):
+            return _unpacked(shipped)
+        source = name if kept.source == SHIPPED else kept.source
+        raise WeightsError(
+            f"{error} This restores it: python3 tools/release.py install --again "
+            f"{source}"
+        ) from error
     return kept.folder
 
 
-def _is_renewed(kept: Installed, shipped: Entry) -> bool:
+def _unpacked(shipped: Entry) -> str:
+    path = os.path.join(release_index.SHELF, shipped.file)
+    return install_archive(path, SHIPPED, sha256=shipped.sha256, name=shipped.name)
+
+
+def is_renewed(kept: Installed, shipped: Entry) -> bool:
     """Whether the program now comes with another archive than that which was used."""
     return kept.source == SHIPPED and shipped.sha256 not in (None, kept.sha256)
+
+
+def is_other_than_shipped(name: str, sha256: str) -> bool:
+    """Whether a release of this name comes with the program, with another archive."""
+    shipped = read_index(release_index.SHELF).get(name)
+    return shipped is not None and shipped.sha256 not in (None, sha256)
 
 
 def shipped_releases() -> dict[str, Entry]:

@@ -87,6 +87,7 @@ def pack(
     allow_no_figures: bool = False,
     max_megabytes: float | None = None,
     address: str | None = None,
+    replace: bool = False,
 ) -> Entry:
     """Packs a finished run into ``output/NAME.zip`` and lists it in the index there.
 
@@ -98,13 +99,14 @@ def pack(
       allow_no_figures: whether a card without figures will do.
       max_megabytes: the most that the archive may have; any if None.
       address: where the archive will be found on the web; as before if None.
+      replace: whether another archive of this name in the folder is replaced.
 
     Returns:
       What the index now says of it.
 
     Raises:
       UserError: if the run is not finished, nothing was measured, something else was,
-        or the archive is too large. Nothing is written then.
+        the archive is too large, or another one is there. Nothing is written then.
     """
     run = read_run(folder)
     name = run.config.name
@@ -131,7 +133,21 @@ def pack(
     entry = Entry(
         name, file, facts["sha256"], facts["bytes"], summary(card["figures"]), address
     )
+    _check_place(os.path.join(output, file), archive, replace=replace)
     return _put(entry, archive, output)
+
+
+def _check_place(path: str, archive: bytes, *, replace: bool) -> None:
+    """Checks that no other archive would be lost.
+
+    Raises:
+      RunError: if one would.
+    """
+    if not replace and exists(path) and read_file(path) != archive:
+        raise RunError(
+            f"{path} is there already and holds something else: --replace packs this "
+            "in its place, or give another --output."
+        )
 
 
 def _put(entry: Entry, archive: bytes, output: str) -> Entry:

@@ -17,15 +17,22 @@ from ebm_tf.runtime.releases.archives import (
 )
 from ebm_tf.runtime.releases.index import Entry, listed_digest, read_index
 from ebm_tf.runtime.releases.installed import (
+    PREFIX,
     SHIPPED,
     all_installed,
     install_archive,
     installed,
+    is_other_than_shipped,
+    is_renewed,
+    located,
+    shipped_releases,
     unknown,
     writable_cache,
 )
 
 Tell = Callable[[str], None]
+
+_REFUSED = ("ftp://", "ftps://", "sftp://")
 
 
 def install(
@@ -34,8 +41,8 @@ def install(
     """Installs a release, or all those in a folder.
 
     Args:
-      source: the name of a release, an archive, a folder of archives, an unpacked
-        release, or an http(s) address of an archive.
+      source: the name of a release or release:NAME, an archive, a folder of archives,
+        an unpacked release, or an http(s) address of an archive.
       sha256: that the archive must have; that which its index, or a file beside its
         address, says if None.
       again: whether an address is downloaded also where it was installed before.
@@ -49,19 +56,53 @@ def install(
     """
     if downloads.is_address(source):
         return [_from_address(source, sha256, again=again, tell=tell)]
+    if source.lower().startswith(_REFUSED):
+        raise WeightsError(f"Cannot download {source}: http(s) only.")
     if "://" in source:
         return [_from_cloud(source, sha256, tell)]
-    entry = read_index(release_index.SHELF).get(source)
+    name = source.removeprefix(PREFIX)
+    entry = read_index(release_index.SHELF).get(name)
     if entry:
         return [_from_index(entry, release_index.SHELF, sha256, tell)]
+    if _is_named(source):
+        folder = located(f"{PREFIX}{name}")
+        tell(f"{name} is installed already.")
+        return [folder]
     if os.path.isdir(source):
         return list(_from_folder(source, sha256, tell))
-    if not os.path.exists(source) and is_name(source) and not source.endswith(SUFFIX):
-        if found := installed(source):
-            tell(f"{source} is installed already.")
-            return [found.folder]
-        raise unknown(source)
     return [_from_file(source, sha256 or listed_digest(source), _place(source), tell)]
+
+
+def found_release(source: str) -> str:
+    """Where a release lies that is on this machine.
+
+    Args:
+      source: release:NAME or NAME, or else a path, which stays as it is.
+
+    Returns:
+      What a config that names it would use: the folder of the installed release, or
+      the archive that comes with the program.
+
+    Raises:
+      WeightsError: if there is none of this name.
+    """
+    if not _is_named(source):
+        return source
+    name = source.removeprefix(PREFIX)
+    kept, shipped = installed(name), shipped_releases().get(name)
+    if shipped and (kept is None or is_renewed(kept, shipped)):
+        return os.path.join(release_index.SHELF, shipped.file)
+    if kept is None:
+        raise unknown(name)
+    return kept.folder
+
+
+def _is_named(source: str) -> bool:
+    """Whether something names a release and is no path."""
+    if source.startswith(PREFIX):
+        return True
+    is_path = os.path.exists(source) or source.endswith(SUFFIX)
+    return is_name(source) and not is_path
 
 
 def _place(path: str) -> str:
@@ -72,14 +113,29 @@ def _place(path: str) -> str:
 
 
 def _from_file(path: str, sha256: str | None, source: str, tell: Tell) -> str:
+    folder = install_archive(path, source, sha256=sha256)
     if sha256 is None:
         tell(
-            "Note: nobody says which SHA-256 the archive should have; its files are "
+            "Note: nobody says which SHA-256 the archive should have; its files were "
             "checked against its own card only."
         )
-    folder = install_archive(path, source, sha256=sha256)
-    tell(f"Installed {os.path.basename(folder)} in {folder}")
+    name = os.path.basename(folder)
+    tell(f"Installed {name} in {folder}")
+    kept = installed(name)
+    if kept and is_other_than_shipped(name, kept.sha256):
+        tell(
+            f"Note: it takes the place of the {name} that comes with the program; to "
+            f"bring that back: python3 tools/release.py install {name}"
+        )
     return folder
+
+
+def _from_copy(copy: str, sha256: str | None, source: str, tell: Tell) -> str:
+    """Installs a temporary archive; errors name where it is from."""
+    try:
+        return _from_file(copy, sha256, source, tell)
+    except WeightsError as error:
+        raise type(error)(str(error).replace(copy, source)) from error
 
 
 def _from_index(entry: Entry, shelf: str, sha256: str | None, tell: Tell) -> str:
@@ -98,7 +154,7 @@ def _from_folder(folder: str, sha256: str | None, tell: Tell) -> Iterator[str]:
             path = os.path.join(temporary, f"release{SUFFIX}")
             with open(path, "wb") as file:
                 file.write(packed(folder_files(folder)))
-            yield _from_file(path, sha256, folder, tell)
+            yield _from_copy(path, sha256, folder, tell)
         return
     entries = read_index(folder).values()
     here = [e for e in entries if os.path.exists(os.path.join(folder, e.file))]
@@ -128,7 +184,7 @@ def _from_address(address: str, sha256: str | None, *, again: bool, tell: Tell) 
         tell(f"{goes_on} {address}")
         downloads.download(address, partial)
         try:
-            folder = _from_file(partial, sha256, address, tell)
+            folder = _from_copy(partial, sha256, address, tell)
         except BadArchiveError:
             os.remove(partial)  # going on with it would not help
             raise
@@ -147,4 +203,4 @@ def _from_cloud(path: str, sha256: str | None, tell: Tell) -> str:
             tf.io.gfile.copy(path, local)
         except (tf.errors.OpError, OSError) as error:
             raise WeightsError(f"Cannot read {path}: {reason(error)}.") from error
-        return _from_file(local, sha256, path, tell)
+        return _from_copy(local, sha256, path, tell)

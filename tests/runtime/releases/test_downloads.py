@@ -87,6 +87,13 @@ def test_a_server_that_is_not_there_is_told(shop, partial):
         download(address, str(partial))
 
 
+def test_where_no_digest_can_be_asked_for_the_file_is_named(shop):
+    with serving() as other:
+        address = other.address("a.zip")
+    with pytest.raises(WeightsError, match=f"Cannot download {address}: "):
+        published_digest(address)
+
+
 def test_the_digest_beside_a_file(shop):
     shop.files["a.zip.sha256"] = b"AB" * 32 + b"  a.zip\n"
     assert published_digest(shop.address("a.zip")) == "ab" * 32

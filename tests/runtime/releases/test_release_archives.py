@@ -18,6 +18,7 @@ from ebm_tf.runtime.releases.archives import (
     packed,
     read_card,
     verified,
+    verified_folder,
 )
 from tests.runtime.releases.release_files import FILES, archive, content, zipped
 
@@ -77,6 +78,24 @@ def test_the_manifest_is_that_of_sha256sum():
             "b00361a396177a9cb410ff61f20015ad",
         }
     }
+
+
+def test_an_unpacked_release_is_compared_with_its_card(tmp_path, inside):
+    card = unpacked(archive(tmp_path / "a.zip"), inside)
+    (inside / "installed.json").write_text("{}")
+    (inside / "weights" / ".hidden").write_text("")
+    assert verified_folder(str(inside)) == card
+    size = (inside / WEIGHTS).stat().st_size
+    (inside / WEIGHTS).write_bytes(bytes(size))
+    assert verified_folder(str(inside), contents=False) == card
+    with pytest.raises(WeightsError, match="has another SHA-256 than its card says"):
+        verified_folder(str(inside))
+    (inside / WEIGHTS).write_bytes(b"short")
+    with pytest.raises(WeightsError, match="has another size than its card says"):
+        verified_folder(str(inside), contents=False)
+    (inside / "weights" / "later.h5").write_bytes(b"more")
+    with pytest.raises(WeightsError, match=r"weights/later.h5 is not in its card"):
+        verified_folder(str(inside), contents=False)
 
 
 @pytest.mark.parametrize(

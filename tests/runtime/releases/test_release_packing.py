@@ -187,7 +187,8 @@ def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
     kept = json.loads((folder / "config.json").read_text())
     assert kept["weights"] == "release:digits_tiny"
     assert "learned with" not in (folder / "log.txt").read_text()
-    card = verified(str(packed(learned, shelf, measured=[str(folder)])))
+    again = packed(learned, shelf, measured=[str(folder)], replace=True)
+    card = verified(str(again))
     assert "fid" in {figure["metric"] for figure in card["figures"]}
     kind = read_config(releases.located("release:digits_tiny"), EXPERIMENTS)
     assert not differing_fields(kind, learning(), fixed_only=False)
@@ -265,7 +266,19 @@ def test_an_address_stays_while_the_bytes_do(learned, run, shelf):
     address = "https://example.org/digits_tiny.zip"
     assert pack(str(learned), str(shelf), address=address).address == address
     assert pack(str(run), str(shelf)).address == address
-    assert pack(str(run), str(shelf), licence="CC0-1.0").address is None
+    assert pack(str(run), str(shelf), licence="CC0-1.0", replace=True).address is None
+
+
+def test_another_archive_of_the_name_is_kept(learned, run, shelf):
+    path = packed(learned, shelf)
+    before, index = path.read_bytes(), (shelf / "index.json").read_bytes()
+    message = "digits_tiny.zip is there already and holds something else: --replace"
+    with pytest.raises(RunError, match=message):
+        packed(run, shelf, licence="CC0-1.0")
+    assert path.read_bytes() == before
+    assert (shelf / "index.json").read_bytes() == index
+    packed(run, shelf, licence="CC0-1.0", replace=True)
+    assert path.read_bytes() != before
 
 
 def test_a_release_is_packed_into_a_bucket(learned, shelf):

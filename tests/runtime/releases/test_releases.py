@@ -18,7 +18,7 @@ from ebm_tf.runtime.releases import installed as releases
 from ebm_tf.runtime.releases.archives import digest_of
 from ebm_tf.runtime.releases.index import INDEX, Entry, read_index, written
 from ebm_tf.runtime.releases.installed import SHIPPED, installed, located
-from ebm_tf.runtime.releases.sources import install
+from ebm_tf.runtime.releases.sources import found_release, install
 from ebm_tf.runtime.weights import find_weights, saved_steps, weights_of_run
 from tests.runs import DIGITS_FID
 from tests.runtime.releases.release_files import FILES, archive, serving
@@ -91,6 +91,71 @@ def test_what_a_user_installed_stays(shelf, cache, tmp_path):
     install(str(own), tell=quiet)
     located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == b"later weights"
+
+
+def test_what_takes_the_place_of_one_of_the_program_is_told(shelf, tmp_path):
+    own, told = archive(tmp_path / "own.zip", files=other_files()), []
+    install(str(shelf), tell=told.append)
+    assert not any("takes the place" in line for line in told)
+    install(str(own), tell=told.append)
+    assert "it takes the place of the digits_small that comes with" in told[-1]
+    assert told[-1].endswith("tools/release.py install digits_small")
+
+
+@pytest.mark.parametrize("harm", ["cut", "gone", "more", "no card"])
+def test_a_release_that_lost_files_is_unpacked_again(shelf, cache, harm):
+    folder = cache / "digits_small"
+    located("release:digits_small")
+    spoil(folder, harm)
+    assert located("release:digits_small") == str(folder)
+    assert (folder / WEIGHTS).read_bytes() == FILES[WEIGHTS]
+    assert names(folder / "weights") == [os.path.basename(WEIGHTS)]
+
+
+def spoil(folder, harm):
+    if harm == "cut":
+        (folder / WEIGHTS).write_bytes(b"cut")
+    elif harm == "gone":
+        (folder / WEIGHTS).unlink()
+    elif harm == "more":
+        (folder / "weights" / "energy_average_00000099.weights.h5").write_bytes(b"x")
+    else:
+        (folder / "card.json").unlink()
+
+
+def test_one_of_a_user_that_lost_files_says_how_to_restore_it(shelf, cache, tmp_path):
+    """It is not replaced by the other one that comes with the program."""
+    own = archive(tmp_path / "own.zip", files=other_files())
+    install(str(own), tell=quiet)
+    spoil(cache / "digits_small", "cut")
+    with pytest.raises(WeightsError, match="another size than its card says") as error:
+        located("release:digits_small")
+    assert str(error.value).endswith(f"tools/release.py install --again {own}")
+    install(str(own), again=True, tell=quiet)
+    assert located("release:digits_small") == str(cache / "digits_small")
+
+
+def test_a_name_may_have_the_prefix_of_a_config(shelf, cache):
+    assert install("release:digits_small", tell=quiet) == [str(cache / "digits_small")]
+    shutil.rmtree(shelf)
+    assert install("release:digits_small", tell=quiet) == [str(cache / "digits_small")]
+    with pytest.raises(WeightsError, match="No release is named 'none'"):
+        install("release:none", tell=quiet)
+
+
+def test_verifying_takes_what_a_config_would(shelf, cache):
+    path = shelf / "digits_small.zip"
+    assert found_release("release:digits_small") == str(path)
+    assert found_release(located("release:digits_small")) == str(cache / path.stem)
+    assert found_release("digits_small") == str(cache / path.stem)
+    list_in(archive(path, files=other_files()))
+    assert found_release("digits_small") == str(path)
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "FTP", "sftp"])
+def test_other_schemes_of_the_web_are_refused(scheme):
+    with pytest.raises(WeightsError, match=r"/a.zip: http\(s\) only"):
+        install(f"{scheme}://host/a.zip", tell=quiet)
 
 
 def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
@@ -322,8 +387,11 @@ def test_a_tampered_download_is_left_unpacked(shop, cache, tmp_path, by):
         entry = Entry("digits_small", "digits_small.zip", wrong, 1, "", address)
         (tmp_path / "shelf" / INDEX).write_text(written([entry]))
         source = "digits_small"
-    with pytest.raises(WeightsError, match=f"Expected SHA-256 {wrong} .* unpacked"):
+    with pytest.raises(
+        WeightsError, match=f"Expected SHA-256 {wrong} .* unpacked"
+    ) as error:
         install(source, sha256=given, tell=quiet)
+    assert f" of {address}, got " in str(error.value)
     assert names(cache) == []
 
 
@@ -332,6 +400,10 @@ def test_without_a_known_hash_the_card_is_checked_and_that_is_said(shop, cache):
     told = []
     install(shop.address("digits_small.zip"), tell=told.append)
     assert any(line.startswith("Note: nobody says which SHA-256") for line in told)
+    told.clear()
+    with pytest.raises(WeightsError, match="No release at none.zip"):
+        install("none.zip", tell=told.append)
+    assert told == []
     facts = json.loads((cache / "digits_small" / "installed.json").read_text())
     assert facts["source"] == shop.address("digits_small.zip")
 
