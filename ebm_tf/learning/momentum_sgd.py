@@ -43,15 +43,19 @@ class MomentumSgd(keras.Optimizer):
     def update_step(
         self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor
     ) -> None:
-        """Updates one weight; the number of the update is `iterations`."""
+        """Updates one weight; the number of the update is `iterations`.
+
+        The velocity is assigned twice: of one sum of three TensorFlow chooses the order
+        on each replica by itself, and their weights would drift apart by roundings.
+        """
         velocity = self._velocities[self._get_variable_index(variable)]
         step = tf.convert_to_tensor(self.iterations)
         momentum = value(self.momentum, step, tf.float32)
         weights = tf.convert_to_tensor(variable)
         decayed = tf.convert_to_tensor(gradient) + self.coupled_decay * weights
-        moved = momentum * tf.convert_to_tensor(velocity) + decayed
-        self.assign(velocity, moved)
-        self.assign_sub(variable, learning_rate * moved)
+        self.assign(velocity, momentum * tf.convert_to_tensor(velocity))
+        self.assign_add(velocity, decayed)
+        self.assign_sub(variable, learning_rate * tf.convert_to_tensor(velocity))
 
     def get_config(self) -> dict[str, Any]:
         """What the optimizer is rebuilt from."""

@@ -1,5 +1,6 @@
 """Momentum in PyTorch's sense, against a replay of its definition in NumPy."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,7 +8,7 @@ import tensorflow as tf
 from ebm_tf.config.optimizers import OneCycle, Sgd
 from ebm_tf.learning.optimization import averaged, descend, learned
 from ebm_tf.runtime import snapshots
-from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.distribution import Replicas, of_replica
 from tests.learning.small_networks import quadratic, run_updates, scalars
 
 UPDATES = 8
@@ -151,3 +152,30 @@ def test_a_checkpoint_goes_on_as_if_never_stopped(one_replica):
     assert scalars(first.model) == scalars(second.model)
     assert scalars(averaged(first)) == scalars(averaged(second))
     assert not np.allclose(scalars(first.model), [1.0, 0.0], atol=0.1)
+
+
+def test_replicas_keep_the_same_bits(two_replicas):
+    def wide():
+        return keras.Sequential([keras.Input([60]), keras.layers.Dense(50)])
+
+    def step(key):
+        keys = tf.random.split(of_replica(key), 2)
+        shapes = [v.shape for v in learner.model.trainable_variables]
+        return descend(
+            learner,
+            [
+                tf.random.stateless_normal(shape, key)
+                for shape, key in zip(shapes, tf.unstack(keys), strict=True)
+            ],
+        )
+
+    with two_replicas.scope():
+        learner = learned(
+            Sgd(learning_rate=RATES, momentum=MOMENTA, weight_decay=0.3), wide
+        )
+    run = tf.function(lambda key: two_replicas.run(step, (key,)))
+    for key in tf.unstack(tf.random.split([1, 2], UPDATES)):
+        run(key)
+    for variable in (*learner.model.variables, *learner.optimizer.variables):
+        copies = [copy.numpy().tobytes() for copy in variable.value.values]
+        assert len(copies) == 2 and copies[0] == copies[1], variable.path

@@ -236,7 +236,7 @@ def test_other_attacks(weights, tmp_path, changed):
     assert record["class_path"].shape == (4, 4)
     moved = record["ims_adv"] != record["ims_orig"]
     assert moved.any((1, 2, 3))[record["class_path"][0] > 0].all()
-    assert results["attack"] == dataclasses.asdict(settings)
+    assert results["attack"] == core.to_mapping(settings)
 
 
 @pytest.mark.usefixtures("own_labels")
