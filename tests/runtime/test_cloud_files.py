@@ -86,6 +86,7 @@ def test_runs_of_one_second_and_runs_that_go_on(place):
     again = workspace.create(place, experiment(), STAMP)
     assert again.folder == f"{run.folder}_2"
     run.write_results({"num_updates": 3})
+    replace_file(run.path("checkpoints", "00000003.json"), "{}")
     assert run.go_on(experiment(), experiment(num_updates=9))
     assert run.results() is None
     write_waiting()
