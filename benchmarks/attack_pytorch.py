@@ -77,9 +77,15 @@ def pgd(
 def apgd(
     model: nn.Module, images: torch.Tensor, labels: torch.Tensor, lengths: list[int]
 ) -> torch.Tensor:
-    """APGD-CE for whole batches; lengths of windows are at the steps that end them."""
-    noise = EPSILON * (2 * torch.rand_like(images) - 1)
-    x = previous = best = projected(images + noise, images)
+    """APGD-CE for whole batches; lengths of windows are at the steps that end them.
+
+    Images that are misclassified already stay as they are.
+    """
+    with torch.no_grad():
+        wrong = model(images).argmax(-1) != labels
+    noise = 2 * torch.rand_like(images) - 1
+    noise = noise / noise.abs().amax((1, 2, 3), keepdim=True)
+    x = previous = best = projected(images + EPSILON * noise, images)
     loss, gradient = seen(model, x, labels)
     best_loss = checked = loss
     best_gradient = gradient
@@ -109,7 +115,7 @@ def apgd(
                 chosen(halved, best_gradient, gradient),
             )
             rises, checked = torch.zeros_like(rises), best_loss
-    return best
+    return chosen(wrong, images, best)
 
 
 class ResNet18(nn.Module):

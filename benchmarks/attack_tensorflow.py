@@ -107,6 +107,9 @@ def plain_pgd(model: keras.Model, num_steps: int) -> Loop:
 def plain_apgd(model: keras.Model, lengths: list[int]) -> Loop:
     """APGD-CE for whole batches, without this project.
 
+    Like the published program it asks for natural predictions first, since images
+    that are misclassified already stay as they are.
+
     Args:
       model: the classifier.
       lengths: for every step the length of the window that it ends, else 0.
@@ -114,8 +117,10 @@ def plain_apgd(model: keras.Model, lengths: list[int]) -> Loop:
 
     @tf.function
     def loop(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        noise = tf.random.uniform(tf.shape(images), -EPSILON, EPSILON)
-        x = previous = best = _projected(images + noise, images)
+        wrong = tf.argmax(model(images, training=False), -1) != labels
+        noise = tf.random.uniform(tf.shape(images), -1.0, 1.0)
+        noise /= tf.reduce_max(tf.abs(noise), (1, 2, 3), keepdims=True)
+        x = previous = best = _projected(images + EPSILON * noise, images)
         loss, gradient, _ = _seen(model, x, labels)
         best_loss = checked = loss
         best_gradient = gradient
@@ -144,7 +149,7 @@ def plain_apgd(model: keras.Model, lengths: list[int]) -> Loop:
                     halved[:, None, None, None], best_gradient, gradient
                 )
                 rises, checked = tf.zeros_like(rises), best_loss
-        return best
+        return tf.where(wrong[:, None, None, None], images, best)
 
     return loop
 

@@ -35,7 +35,9 @@ config = LongRunTraining(
         burn_in_visits=400,
     ),
     energy_optimizer=Optimizer(
-        learning_rate=((5e-4, 0), (2e-4, 1800), (5e-5, 3000)), average_decay=0.998
+        learning_rate=((5e-4, 0), (2e-4, 1800), (5e-5, 3000)),
+        average_decay=0.998,
+        average_warmup=False,
     ),
     num_updates=3600,
     batch=100,

@@ -20,6 +20,7 @@ config = GeneratorTraining(
         beta_1=0.0,
         beta_2=0.9,
         average_decay=0.998,
+        average_warmup=False,
     ),
     discriminator_optimizer=Optimizer(
         learning_rate=Linear(first=1e-3, num_steps=5000),

@@ -47,6 +47,8 @@ class Optimizer(Settings):
         mean over replicas; no bound if None.
       average_decay: decay of the weight average that evaluation uses; 0 follows the
         weights.
+      average_warmup: whether the decay after n updates is at most (1 + n) / (10 + n),
+        so that also the average of a short run forgets its beginning.
     """
 
     name: Literal["adam", "sgd"] = "adam"
@@ -55,6 +57,7 @@ class Optimizer(Settings):
     beta_2: float = 0.999
     max_grad_norm: float | None = None
     average_decay: float = 0.9999
+    average_warmup: bool = True
 
     def validate(self) -> None:
         """Checks rates and decays."""
@@ -121,6 +124,7 @@ class Sgd(Settings):
       weight_decay: factor of the weights that is added to their gradients.
       max_grad_norm: as that of `Optimizer`.
       average_decay: as that of `Optimizer`.
+      average_warmup: as that of `Optimizer`.
     """
 
     learning_rate: OneCycle | Schedule = adjustable(0.1)
@@ -128,6 +132,7 @@ class Sgd(Settings):
     weight_decay: float = 5e-4
     max_grad_norm: float | None = None
     average_decay: float = 0.0
+    average_warmup: bool = True
 
     def validate(self) -> None:
         """Checks rates, momentum and decays."""

@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.optimizers import OneCycle
+from ebm_tf.learning.weight_average import Averaging
 from ebm_tf.schedules import ScaledSchedule, value
 
 
-class MomentumSgd(keras.Optimizer):
+class MomentumSgd(Averaging):
     """v <- m v + g + d w; w <- w - rate v, for every weight w with gradient g.
 
     Keras' SGD has the rate inside of v and its decay outside of the gradient. They

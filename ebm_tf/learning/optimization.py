@@ -7,10 +7,11 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.optimizers import Optimizer, Sgd
+from ebm_tf.learning import weight_average
 from ebm_tf.learning.momentum_sgd import MomentumSgd
 from ebm_tf.schedules import ScaledSchedule
 
-OPTIMIZERS = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
+OPTIMIZERS = {"adam": weight_average.Adam, "sgd": weight_average.Sgd}
 
 
 class Learned(NamedTuple):
@@ -49,6 +50,7 @@ def learned(settings: Optimizer | Sgd, build: Callable[[], keras.Model]) -> Lear
         betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
         own = betas if settings.name == "adam" else {}
         optimizer = OPTIMIZERS[settings.name](learning_rate=rate, **own, **averaging)
+    optimizer.average_warmup = settings.average_warmup
     optimizer.build(model.trainable_variables)
     return Learned(model, optimizer, settings.max_grad_norm, build())
 

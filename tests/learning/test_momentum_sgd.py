@@ -96,14 +96,17 @@ def test_the_bound_is_on_gradients_without_decay():
     np.testing.assert_allclose(scalars(learner.model), [1 + 2 - 0.25, -2.0])
 
 
+@pytest.mark.parametrize("warmup", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.5])
-def test_averages_follow(decay):
-    learner = network(learning_rate=0.1, weight_decay=0.0, average_decay=decay)
+def test_averages_follow(decay, warmup):
+    averaging = {"average_decay": decay, "average_warmup": warmup}
+    learner = network(learning_rate=0.1, weight_decay=0.0, **averaging)
     expected = np.zeros(2)
     for number, gradient in enumerate(GRADIENTS):
         update(learner, gradient)
         latest = np.array(scalars(learner.model))
-        expected = decay * expected + (1 - decay) * latest if number else latest
+        now = min(decay, (1 + number) / (10 + number)) if warmup else decay
+        expected = now * expected + (1 - now) * latest if number else latest
     np.testing.assert_allclose(scalars(averaged(learner)), expected, rtol=1e-5)
 
 

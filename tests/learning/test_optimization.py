@@ -75,17 +75,31 @@ def test_the_rate_follows_its_schedule_and_its_factor():
     np.testing.assert_allclose(changes, [1.0, 0.5, 0.1, 0.05], rtol=1e-4)
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.5, 0.9])
-def test_averages_are_a_moving_mean_that_begins_at_the_first_update(decay):
-    network = descending(quadratic, 0.1, average_decay=decay)
+@pytest.mark.parametrize("warmup", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.9])
+def test_averages_are_a_moving_mean_that_begins_at_the_first_update(decay, warmup):
+    parts = {"average_decay": decay, "average_warmup": warmup}
+    network = descending(quadratic, 0.1, **parts)
     expected = latest = np.zeros(2)
     for update in range(6):
         descend(network, [tf.constant([update - 2.0]), tf.ones([1])])
         latest = np.array(scalars(network.model))
-        expected = latest if update == 0 else decay * expected + (1 - decay) * latest
+        now = min(decay, (1 + update) / (10 + update)) if warmup else decay
+        expected = latest if update == 0 else now * expected + (1 - now) * latest
         np.testing.assert_allclose(scalars(averaged(network)), expected, rtol=1e-5)
     if decay:
         assert not np.allclose(expected, latest, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("warmup", "least", "most"), [(1, 0, 1e-3), (0, 0.8, 1.0)])
+def test_only_an_average_that_warms_up_forgets_the_beginning(warmup, least, most):
+    """Its one weight falls from 1 to 1e-9 in 200 updates, which 0.9999 remembers."""
+    network = descending(
+        quadratic, 0.1, average_decay=0.9999, average_warmup=bool(warmup)
+    )
+    for _ in range(200):
+        descend(network, [network.model.trainable_variables[0].value, tf.zeros([1])])
+    assert least <= scalars(averaged(network))[0] <= most
 
 
 def test_taking_averages_leaves_the_learning_alone():
