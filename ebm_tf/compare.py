@@ -22,7 +22,8 @@ from ebm_tf.runtime import figures
 from ebm_tf.runtime.measuring.reference import summary_of_reference
 from ebm_tf.runtime.measuring.session import open_fid_session
 from ebm_tf.runtime.releases.installed import located
-from ebm_tf.runtime.workspace import Workspace, read_config
+from ebm_tf.runtime.run_folders import read_config
+from ebm_tf.runtime.workspace import Workspace
 
 
 def run(config: Comparison, workspace: Workspace) -> dict[str, Any]:

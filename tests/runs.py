@@ -156,10 +156,10 @@ def measuring(
 
 def learn_here(config: Experiment, output: pathlib.Path) -> tuple[pathlib.Path, dict]:
     """Runs an experiment in this process; its folder and results."""
-    from ebm_tf.runtime import workspace  # TensorFlow, which not every test needs
+    from ebm_tf.runtime import run_folders  # TensorFlow, which not every test needs
 
     executable = importlib.import_module(f"ebm_tf.{config.executable}")
-    run = workspace.create(str(output), config, 1_700_000_000)
+    run = run_folders.create(str(output), config, 1_700_000_000)
     results = executable.run(config, run)
     run.write_results(results)
     return pathlib.Path(run.folder), results

@@ -14,9 +14,10 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
 from ebm_tf.models.catalogue import build_energy, build_generator
 from ebm_tf.models.ebm import build_models, image_shape
-from ebm_tf.runtime import learning_run, workspace
+from ebm_tf.runtime import learning_run, run_folders
 from ebm_tf.runtime.ebms import run as ebm_run
 from ebm_tf.runtime.ebms.session import open_session
+from ebm_tf.runtime.workspace import Workspace
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays, weights
 
@@ -128,14 +129,14 @@ def unmeasured(monkeypatch) -> None:
     monkeypatch.setattr(learning_run, "MOST_DIMENSIONS", 64)
 
 
-def learn(config: EbmLearning, run: workspace.Workspace) -> dict:
+def learn(config: EbmLearning, run: Workspace) -> dict:
     results = ebm_run.learn(open_session(config), run)
     assert results["num_updates"] == config.num_updates
     return saved_arrays(pathlib.Path(run.folder), config.num_updates)
 
 
-def create(folder, config: EbmLearning) -> workspace.Workspace:
-    return workspace.create(str(folder), config, 1_700_000_000)
+def create(folder, config: EbmLearning) -> Workspace:
+    return run_folders.create(str(folder), config, 1_700_000_000)
 
 
 @pytest.mark.usefixtures("unmeasured")

@@ -13,9 +13,10 @@ from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.models.catalogue import build_classifier
-from ebm_tf.runtime import workspace
+from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.classifiers.session import open_session
 from ebm_tf.runtime.weights import find_weights, load_weights
+from ebm_tf.runtime.workspace import Workspace
 from tests.runs import (
     ROOT,
     assert_same_arrays,
@@ -133,8 +134,8 @@ class Killed(Exception):  # noqa: N818
 def test_a_killed_run_ends_as_if_it_had_not_been(whole, tmp_path, monkeypatch, moment):
     """Between checkpoints 4 and 8: the measurement of update 6 is lost and made."""
     config = tiny()
-    run = workspace.create(str(tmp_path), config, 1_700_000_000)
-    original = workspace.Workspace.append_metrics
+    run = run_folders.create(str(tmp_path), config, 1_700_000_000)
+    original = Workspace.append_metrics
 
     def append(self, step, values, *, name="metrics.jsonl"):
         original(self, step, values, name=name)
@@ -149,8 +150,8 @@ def test_a_killed_run_ends_as_if_it_had_not_been(whole, tmp_path, monkeypatch, m
             raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(workspace.Workspace, "append_metrics", append)
-        patched.setattr(workspace.Workspace, "log", log)
+        patched.setattr(Workspace, "append_metrics", append)
+        patched.setattr(Workspace, "log", log)
         with pytest.raises(Killed):
             train_clf.run(config, run)
     folder = pathlib.Path(run.folder)

@@ -16,7 +16,7 @@ from ebm_tf.config.overrides import override
 from ebm_tf.errors import DataError, EarlyStopError
 from ebm_tf.learning.generator_average import NUM_STATISTICS
 from ebm_tf.models.catalogue import build_generator, latent_prior
-from ebm_tf.runtime import seeds, workspace
+from ebm_tf.runtime import run_folders, seeds
 from ebm_tf.runtime.generators.session import open_session
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import find_weights, load_weights, weights_of_run
@@ -193,7 +193,7 @@ def test_a_rate_that_is_too_high_goes_back_and_stops(tmp_path):
         "num_updates=4",
         "measure_every=100",
     )
-    run = workspace.create(str(tmp_path), config, 1_700_000_000)
+    run = run_folders.create(str(tmp_path), config, 1_700_000_000)
     with pytest.raises(
         EarlyStopError, match=r"--set generator_optimizer.learning_rate"
     ):

@@ -108,7 +108,7 @@ def _config(folder: str) -> "SampleMeasurement":
     from ebm_tf.config.catalogue import EXPERIMENTS
     from ebm_tf.config.fid import SampleMeasurement
     from ebm_tf.errors import RunError
-    from ebm_tf.runtime.workspace import read_config
+    from ebm_tf.runtime.run_folders import read_config
 
     name = os.path.basename(folder)
     run = os.path.dirname(folder) if name.startswith("update_") else folder

@@ -150,7 +150,7 @@ def _saved(options: Options) -> Experiment:
     folder = str(options.resume)
     print(f"ebm_tf: going on with {folder}", flush=True)
     with _quiet(options.verbose):
-        from ebm_tf.runtime.workspace import read_config
+        from ebm_tf.runtime.run_folders import read_config
 
     return read_config(folder, EXPERIMENTS)
 
@@ -177,13 +177,13 @@ def _resumed(saved: Experiment, options: Options) -> Experiment:
 def _workspace(
     config: Experiment, saved: Experiment | None, options: Options
 ) -> "Workspace":
-    from ebm_tf.runtime import workspace
+    from ebm_tf.runtime import run_folders
     from ebm_tf.runtime.distribution import gather, make_replicas
 
     replicas = make_replicas(config.device)
     worker = replicas.worker
     if saved is not None:
-        opened = workspace.reopen(str(options.resume), worker)
+        opened = run_folders.reopen(str(options.resume), worker)
         if not opened.go_on(saved, config):
             learns = hasattr(config, "num_updates")
             hint = " To learn on: --set num_updates=MORE." if learns else ""
@@ -194,9 +194,9 @@ def _workspace(
         return opened
     output = options.output
     stamp = gather(replicas, int(time.time()))[0]
-    claimed = workspace.claim(output, config, stamp) if worker == 0 else 0
+    claimed = run_folders.claim(output, config, stamp) if worker == 0 else 0
     attempt = gather(replicas, claimed)[0]
-    return workspace.create(output, config, stamp, worker, attempt)
+    return run_folders.create(output, config, stamp, worker, attempt)
 
 
 def _quiet(verbose: bool) -> contextlib.AbstractContextManager[None]:

@@ -9,8 +9,9 @@ from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.cloud_files import exists
 from ebm_tf.runtime.releases.installed import located
+from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.runtime.weights import SUFFIX
-from ebm_tf.runtime.workspace import CONFIG, read_config
+from ebm_tf.runtime.workspace import CONFIG
 
 
 def learned_network(source: str, data: Data) -> ClassifierNetwork | None:

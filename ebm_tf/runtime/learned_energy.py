@@ -14,8 +14,9 @@ from ebm_tf.config.splits import overlap
 from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.runtime.cloud_files import exists
 from ebm_tf.runtime.releases.installed import located
+from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
-from ebm_tf.runtime.workspace import CONFIG, read_config
+from ebm_tf.runtime.workspace import CONFIG
 
 Measurement = SampleMeasurement | DefenseMeasurement
 

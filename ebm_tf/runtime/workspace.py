@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import itertools
 import json
 import os
 import sys
@@ -12,21 +11,18 @@ from typing import Any
 import tensorflow as tf
 import tqdm
 
-from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_json
+from ebm_tf.config.core import Experiment, differing_fields, to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.cloud_files import (
     PARTIAL,
     exists,
-    is_cloud,
     make_folder,
     names_in,
-    read_file,
-    reason,
     remove_folder,
     replace_file,
     told_as_run_error,
 )
-from ebm_tf.runtime.environment import environment
+from ebm_tf.runtime.json_files import read_json
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,
@@ -201,122 +197,8 @@ class Workspace:
             print(self.folder, flush=True)
 
 
-def read_json(path: str) -> dict[str, Any]:
-    """What a JSON file of a run holds.
-
-    Raises:
-      RunError: if it cannot be read, or is damaged.
-    """
-    try:
-        content = json.loads(read_file(path))
-    except ValueError as error:
-        raise _damaged(path, error) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, "it holds no values by name")
-    return content
-
-
-def _damaged(path: str, why: object) -> RunError:
-    return RunError(f"{path} is damaged: {why}.")
-
-
 def _step_of(line: str) -> float:
     try:
         return json.loads(line)["step"]
     except json.JSONDecodeError:  # a line that a kill cut short
         return float("inf")
-
-
-def claim(output: str, config: Experiment, stamp: int) -> int:
-    """Makes the folder of a new run; returns which attempt at its name succeeded.
-
-    Raises:
-      RunError: if the folder cannot be written.
-    """
-    folder = _folder(output, config, stamp)
-    try:
-        tf.io.gfile.makedirs(os.path.dirname(folder))
-        for attempt in itertools.count(1):
-            if _is_made(_folder(output, config, stamp, attempt)):
-                return attempt
-    except (tf.errors.OpError, OSError) as error:
-        raise _unwritable(folder, error) from error
-    raise AssertionError("unreachable")
-
-
-def _is_made(folder: str) -> bool:
-    """Makes a folder that was not there; on a local disk no two runs both succeed."""
-    if is_cloud(folder):
-        new = not tf.io.gfile.exists(folder)
-        make_folder(folder)
-        return new
-    try:
-        os.mkdir(folder)
-    except FileExistsError:
-        return False
-    return True
-
-
-def create(
-    output: str,
-    config: Experiment,
-    stamp: int,
-    worker: int = 0,
-    attempt: int | None = None,
-) -> Workspace:
-    """The workspace ``output/name/time`` of a new run.
-
-    Args:
-      output: folder of all runs.
-      config: what is run; it is written first.
-      stamp: seconds since 1970, the same on all workers.
-      worker: index of this process.
-      attempt: what `claim` gave to the first worker; claimed here if None.
-
-    Raises:
-      RunError: if the folder cannot be written.
-    """
-    attempt = attempt or claim(output, config, stamp)
-    workspace = Workspace(_folder(output, config, stamp, attempt), worker)
-    try:
-        workspace.write(CONFIG, to_json(config))
-        workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
-    except (tf.errors.OpError, OSError, RunError) as error:
-        raise _unwritable(workspace.folder, error.__cause__ or error) from error
-    return workspace
-
-
-def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> str:
-    time = datetime.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d_%H-%M-%S")
-    suffix = f"_{attempt}" if attempt > 1 else ""
-    return os.path.join(output, config.name, time + suffix)
-
-
-def _unwritable(folder: str, error: BaseException) -> RunError:
-    return RunError(f"Cannot write the output folder {folder}: {reason(error)}")
-
-
-def reopen(folder: str, worker: int = 0) -> Workspace:
-    """The workspace of an earlier run.
-
-    Raises:
-      RunError: if the folder is not that of a run, or cannot be looked at.
-    """
-    if not exists(os.path.join(folder, CONFIG)):
-        raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
-    return Workspace(folder.rstrip("/"), worker)
-
-
-def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
-    """The config of an earlier run; `kinds` are the config classes by name.
-
-    Raises:
-      RunError: if the folder is not that of a run, or its config cannot be read or is
-        damaged.
-    """
-    path = os.path.join(reopen(folder).folder, CONFIG)
-    mapping = read_json(path)
-    try:
-        return from_mapping(kinds[mapping["type"]], mapping)
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import cloud_files, workspace
+from ebm_tf.runtime import cloud_files, run_folders
 from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.cloud_files import (
@@ -82,8 +82,8 @@ def test_arrays_and_checkpoints_come_back(place):
 
 
 def test_runs_of_one_second_and_runs_that_go_on(place):
-    run = workspace.create(place, experiment(), STAMP)
-    again = workspace.create(place, experiment(), STAMP)
+    run = run_folders.create(place, experiment(), STAMP)
+    again = run_folders.create(place, experiment(), STAMP)
     assert again.folder == f"{run.folder}_2"
     run.write_results({"num_updates": 3})
     replace_file(run.path("checkpoints", "00000003.json"), "{}")
@@ -92,13 +92,13 @@ def test_runs_of_one_second_and_runs_that_go_on(place):
     write_waiting()
     names = names_in(run.folder)
     assert {"config.json", "log.txt", "results_00000003.json"} <= set(names)
-    opened = workspace.reopen(f"{run.folder}/")
+    opened = run_folders.reopen(f"{run.folder}/")
     assert opened.folder == run.folder and opened.root == place
 
 
 def test_where_there_are_no_folders_a_run_is_discarded_too(store, monkeypatch):
     """The last file of a bucket's folder takes the folder along."""
-    run = workspace.create(store, experiment(), STAMP)
+    run = run_folders.create(store, experiment(), STAMP)
     delete = tf.io.gfile.rmtree
 
     def without_folder(folder: str) -> None:
@@ -130,7 +130,7 @@ def test_a_store_that_does_not_answer_is_told(monkeypatch):
 
     monkeypatch.setattr(tf.io.gfile, "exists", fail)
     with pytest.raises(RunError) as error:
-        workspace.reopen("gs://bucket/run")
+        run_folders.reopen("gs://bucket/run")
     assert "Cannot look for gs://bucket/run/config.json: no entry" in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="Cannot look for gs://bucket/it.weights.h5"):

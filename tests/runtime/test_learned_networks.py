@@ -10,7 +10,7 @@ from configs_attack.digits import config as attack
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.learned_energy import seen_before, weight_files
-from ebm_tf.runtime.workspace import create
+from ebm_tf.runtime.run_folders import create
 
 STAMP = 1_700_000_000
 

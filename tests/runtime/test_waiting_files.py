@@ -4,7 +4,7 @@ import json
 
 import tensorflow as tf
 
-from ebm_tf.runtime import waiting_files, workspace
+from ebm_tf.runtime import run_folders, waiting_files
 from ebm_tf.runtime.actions import Board
 from ebm_tf.runtime.cloud_files import is_cloud, make_folder, names_in, replace_file
 from ebm_tf.runtime.waiting_files import (
@@ -13,7 +13,7 @@ from ebm_tf.runtime.waiting_files import (
     replace_lines,
     write_waiting,
 )
-from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.runtime.workspace import VALIDATION, Workspace
 from tests.cloud import files, read
 from tests.config.test_settings import experiment
 from tests.runtime.loops import Walk, make_loop
@@ -67,15 +67,15 @@ def test_a_file_that_is_replaced_forgets_what_waited(place):
 
 
 def test_metrics_are_rewound_in_a_store_and_while_they_wait(place):
-    run = workspace.create(place, experiment(), STAMP)
+    run = run_folders.create(place, experiment(), STAMP)
     for step in (1, 2, 3):
         run.append_metrics(step, {"loss": step / 7})
         if step == 2:
             run.write_waiting()
-    run.append_metrics(2, {"error": 1.0}, name=workspace.VALIDATION)
+    run.append_metrics(2, {"error": 1.0}, name=VALIDATION)
     run.rewind_metrics(1)
     assert run.read_metrics() == [{"step": 1, "loss": 1 / 7}]
-    assert run.read_metrics(name=workspace.VALIDATION) == []
+    assert run.read_metrics(name=VALIDATION) == []
     run.append_metrics(2, {"loss": 2 / 7})
     run.write_results({"num_updates": 2})  # nothing waits behind them
     lines = read(f"{run.folder}/metrics.jsonl").splitlines()
@@ -83,14 +83,14 @@ def test_metrics_are_rewound_in_a_store_and_while_they_wait(place):
 
 
 def test_a_run_is_discarded_with_the_lines_that_wait_for_it(place):
-    run = workspace.create(place, experiment(), STAMP)
+    run = run_folders.create(place, experiment(), STAMP)
     run.log("a line")
     assert not run.is_begun
     run.discard_unlearned()
     write_waiting()
     assert files(place) == set() and names_in(place) == []
     for begun in ("checkpoints", "update_00000003/checkpoints"):
-        run = workspace.create(place, experiment(), STAMP)
+        run = run_folders.create(place, experiment(), STAMP)
         replace_file(run.path(begun, "worker_0", "00000000.npz"), b"")
         assert run.is_begun
         run.discard_unlearned()

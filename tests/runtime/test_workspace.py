@@ -8,17 +8,17 @@ import pytest
 from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import workspace
+from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.cloud_files import replace_file
-from ebm_tf.runtime.workspace import Workspace
-from tests.config.test_settings import COOPERATIVE, experiment
+from ebm_tf.runtime.workspace import VALIDATION, Workspace
+from tests.config.test_settings import experiment
 
 STAMP = 1_700_000_000
 
 
 @pytest.fixture
 def run(tmp_path) -> Workspace:
-    return workspace.create(str(tmp_path), experiment(), STAMP)
+    return run_folders.create(str(tmp_path), experiment(), STAMP)
 
 
 def text(run: Workspace, name: str) -> str:
@@ -29,26 +29,8 @@ def files(folder) -> list[str]:
     return sorted(p.name for p in pathlib.Path(folder).rglob("*") if p.is_file())
 
 
-def test_a_new_run_has_its_config_and_its_environment(tmp_path, run):
-    path = pathlib.Path(run.folder)
-    assert path.parent == tmp_path / "small" and path.name.startswith("2023-11-1")
-    assert files(run.folder) == ["config.json", "environment.json"]
-    assert text(run, "config.json") == to_json(experiment())
-    environment = json.loads(text(run, "environment.json"))
-    assert environment["packages"].keys() >= {"tensorflow", "keras", "numpy"}
-    assert environment["packages"]["tensorflow"] == "2.21.0"
-    assert all(environment["packages"].values()) and environment["python"]
-    assert [name for name in environment["devices"] if "CPU" in name]
-
-
-def test_two_runs_of_one_second_do_not_share_a_folder(tmp_path, run):
-    again = workspace.create(str(tmp_path), experiment(), STAMP)
-    third = workspace.create(str(tmp_path), experiment(), STAMP)
-    assert [again.folder, third.folder] == [f"{run.folder}_2", f"{run.folder}_3"]
-
-
 def test_other_workers_write_nothing(tmp_path):
-    run = workspace.create(str(tmp_path), experiment(), STAMP, worker=1)
+    run = run_folders.create(str(tmp_path), experiment(), STAMP, worker=1)
     run.log("a line")
     run.append_metrics(1, {"loss": 1.0})
     run.write_results({"num_updates": 1})
@@ -56,19 +38,12 @@ def test_other_workers_write_nothing(tmp_path):
     assert not run.is_chief and files(tmp_path) == []
 
 
-def test_an_output_that_is_a_file_is_told(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="Cannot write the output folder .*file") as e:
-        workspace.create(str(tmp_path / "file"), experiment(), STAMP)
-    assert "\n" not in str(e.value)
-
-
 def test_a_folder_in_memory_as_in_a_bucket():
-    run = workspace.create("ram://bucket/runs", experiment(), STAMP)
+    run = run_folders.create("ram://bucket/runs", experiment(), STAMP)
     run.append_metrics(1, {"loss": 0.5})
     run.append_metrics(2, {"loss": 0.25})
     run.rewind_metrics(1)
-    again = workspace.read_config(run.folder, EXPERIMENTS)
+    again = run_folders.read_config(run.folder, EXPERIMENTS)
     assert again == experiment()
     with open_file(run.path("metrics.jsonl")) as file:
         assert file.read() == '{"step": 1, "loss": 0.5}\n'
@@ -104,10 +79,10 @@ def test_metrics_are_rewound_past_a_line_that_was_cut(run):
 
 def test_every_file_of_metrics_is_rewound(run):
     for step in (3, 6):
-        run.append_metrics(step, {"error": step / 7}, name=workspace.VALIDATION)
+        run.append_metrics(step, {"error": step / 7}, name=VALIDATION)
     run.append_metrics(5, {"loss": 1.0})
     run.rewind_metrics(4)
-    (line,) = run.read_metrics(name=workspace.VALIDATION)
+    (line,) = run.read_metrics(name=VALIDATION)
     assert line == {"step": 3, "error": 3 / 7}
     assert run.read_metrics() == []
 
@@ -116,32 +91,6 @@ def test_nothing_to_rewind(run):
     assert run.read_metrics() == []
     run.rewind_metrics(0)
     assert "metrics.jsonl" not in files(run.folder)
-
-
-def test_a_run_is_opened_again(run):
-    assert workspace.reopen(run.folder + "/").folder == run.folder
-    assert workspace.read_config(run.folder, EXPERIMENTS) == experiment()
-
-
-def test_every_kind_of_settings_survives(tmp_path):
-    run = workspace.create(str(tmp_path), COOPERATIVE, STAMP)
-    assert workspace.read_config(run.folder, EXPERIMENTS) == COOPERATIVE
-
-
-@pytest.mark.parametrize("name", ["nowhere", "."])
-def test_other_folders_are_no_runs(tmp_path, name):
-    with pytest.raises(RunError, match="is not the folder of a run: it has no config"):
-        workspace.reopen(str(tmp_path / name))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"{}", b'{"type": "Nonsense"}', b"\0", b"\xff", b"[]", b"3"],
-)
-def test_a_damaged_config_is_told(run, content):
-    (pathlib.Path(run.folder) / "config.json").write_bytes(content)
-    with pytest.raises(RunError, match="config.json is damaged"):
-        workspace.read_config(run.folder, EXPERIMENTS)
 
 
 def test_a_finished_run_goes_on_only_where_it_is_made_longer(run):
@@ -177,7 +126,7 @@ def test_a_part_of_a_run_is_a_workspace_of_its_own(run):
 
 def test_the_root_is_the_folder_of_all_runs(tmp_path, run):
     assert run.root == str(tmp_path)
-    assert workspace.reopen(run.folder + "/").root == str(tmp_path)
+    assert run_folders.reopen(run.folder + "/").root == str(tmp_path)
     assert Workspace("gs://bucket/runs/name/time").root == "gs://bucket/runs"
 
 
@@ -192,14 +141,6 @@ def test_damaged_results_are_told(run):
         (pathlib.Path(run.folder) / "results.json").write_text(content)
         with pytest.raises(RunError, match="results.json is damaged: "):
             run.results()
-
-
-def test_a_config_that_cannot_be_read_is_told(run):
-    path = pathlib.Path(run.folder) / "config.json"
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(RunError, match=f"Cannot read {path}: "):
-        workspace.read_config(run.folder, EXPERIMENTS)
 
 
 def test_a_run_that_goes_on_drops_what_a_kill_left_half_written(run):
@@ -233,7 +174,7 @@ def test_only_a_run_without_a_checkpoint_is_discarded(run):
     run.path("checkpoints", "worker_0", "00000000.npz")
     run.discard_unlearned()
     assert files(run.folder)
-    other = workspace.create(run.folder, experiment(), STAMP)
+    other = run_folders.create(run.folder, experiment(), STAMP)
     other.discard_unlearned()
     assert not pathlib.Path(other.folder).exists()
 

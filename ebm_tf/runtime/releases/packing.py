@@ -14,6 +14,7 @@ from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment, to_json
 from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.runtime.cloud_files import exists, make_folder, read_file, replace_file
+from ebm_tf.runtime.json_files import read_json
 from ebm_tf.runtime.releases import cards as model_cards
 from ebm_tf.runtime.releases import index as release_index
 from ebm_tf.runtime.releases.archives import (
@@ -35,9 +36,10 @@ from ebm_tf.runtime.releases.commands import (
 from ebm_tf.runtime.releases.index import INDEX, Entry, parsed, written
 from ebm_tf.runtime.releases.installed import located, shipped_releases
 from ebm_tf.runtime.releases.told_figures import figures, summary
+from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weights import FOLDER, INFIXES, digest, newest_weights
 from ebm_tf.runtime.weights import SUFFIX as WEIGHTS
-from ebm_tf.runtime.workspace import CONFIG, RESULTS, read_config, read_json, reopen
+from ebm_tf.runtime.workspace import CONFIG, RESULTS
 
 ENVIRONMENT = "environment.json"
 CARD_TEXT = "card.md"

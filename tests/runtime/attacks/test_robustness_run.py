@@ -20,7 +20,7 @@ from ebm_tf.data.sources import open_source
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build_classifier
-from ebm_tf.runtime import workspace
+from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.attacks import robustness_run, robustness_session
 from ebm_tf.runtime.attacks.batches import AttackBatches
 from tests.runs import assert_same_arrays
@@ -64,7 +64,7 @@ def measuring(weights: str | None, **settings) -> RobustnessMeasurement:
 
 
 def measure(config, output) -> tuple[pathlib.Path, dict]:
-    run = workspace.create(str(output), config, 1_700_000_000)
+    run = run_folders.create(str(output), config, 1_700_000_000)
     return pathlib.Path(run.folder), robustness_run.run(config, run)
 
 
@@ -257,7 +257,7 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeyp
     pgd = Pgd(num_steps=3, step_size=9.0)
     config = measuring(learned, curve=(12.75,), pgd=pgd, batch=12)
     folder, expected = measure(config, tmp_path / "whole")
-    run = workspace.create(str(tmp_path), config, 1_700_000_000)
+    run = run_folders.create(str(tmp_path), config, 1_700_000_000)
     save, saved = AttackBatches._save, []
 
     def killed(*arguments):

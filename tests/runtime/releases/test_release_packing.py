@@ -34,7 +34,7 @@ from ebm_tf.runtime.releases.index import read_index
 from ebm_tf.runtime.releases.packing import pack
 from ebm_tf.runtime.releases.sources import install
 from ebm_tf.runtime.releases.told_figures import figures
-from ebm_tf.runtime.workspace import read_config
+from ebm_tf.runtime.run_folders import read_config
 from tests.runs import ROOT, learn_here, measuring, run_here, tiny
 
 WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")

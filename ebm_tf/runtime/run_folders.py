@@ -1,0 +1,111 @@
+"""The folders of runs: made for a new run, opened for an earlier one."""
+
+import datetime
+import itertools
+import json
+import os
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from ebm_tf.config.core import Experiment, from_mapping, to_json
+from ebm_tf.errors import RunError
+from ebm_tf.runtime.cloud_files import exists, is_cloud, make_folder, reason
+from ebm_tf.runtime.environment import environment
+from ebm_tf.runtime.json_files import damaged, read_json
+from ebm_tf.runtime.workspace import CONFIG, Workspace
+
+
+def claim(output: str, config: Experiment, stamp: int) -> int:
+    """Makes the folder of a new run; returns which attempt at its name succeeded.
+
+    Raises:
+      RunError: if the folder cannot be written.
+    """
+    folder = _folder(output, config, stamp)
+    try:
+        tf.io.gfile.makedirs(os.path.dirname(folder))
+        for attempt in itertools.count(1):
+            if _is_made(_folder(output, config, stamp, attempt)):
+                return attempt
+    except (tf.errors.OpError, OSError) as error:
+        raise _unwritable(folder, error) from error
+    raise AssertionError("unreachable")
+
+
+def _is_made(folder: str) -> bool:
+    """Makes a folder that was not there; on a local disk no two runs both succeed."""
+    if is_cloud(folder):
+        new = not tf.io.gfile.exists(folder)
+        make_folder(folder)
+        return new
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return False
+    return True
+
+
+def create(
+    output: str,
+    config: Experiment,
+    stamp: int,
+    worker: int = 0,
+    attempt: int | None = None,
+) -> Workspace:
+    """The workspace ``output/name/time`` of a new run.
+
+    Args:
+      output: folder of all runs.
+      config: what is run; it is written first.
+      stamp: seconds since 1970, the same on all workers.
+      worker: index of this process.
+      attempt: what `claim` gave to the first worker; claimed here if None.
+
+    Raises:
+      RunError: if the folder cannot be written.
+    """
+    attempt = attempt or claim(output, config, stamp)
+    workspace = Workspace(_folder(output, config, stamp, attempt), worker)
+    try:
+        workspace.write(CONFIG, to_json(config))
+        workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
+    except (tf.errors.OpError, OSError, RunError) as error:
+        raise _unwritable(workspace.folder, error.__cause__ or error) from error
+    return workspace
+
+
+def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> str:
+    time = datetime.datetime.fromtimestamp(stamp).strftime("%Y-%m-%d_%H-%M-%S")
+    suffix = f"_{attempt}" if attempt > 1 else ""
+    return os.path.join(output, config.name, time + suffix)
+
+
+def _unwritable(folder: str, error: BaseException) -> RunError:
+    return RunError(f"Cannot write the output folder {folder}: {reason(error)}")
+
+
+def reopen(folder: str, worker: int = 0) -> Workspace:
+    """The workspace of an earlier run.
+
+    Raises:
+      RunError: if the folder is not that of a run, or cannot be looked at.
+    """
+    if not exists(os.path.join(folder, CONFIG)):
+        raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
+    return Workspace(folder.rstrip("/"), worker)
+
+
+def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
+    """The config of an earlier run; `kinds` are the config classes by name.
+
+    Raises:
+      RunError: if the folder is not that of a run, or its config cannot be read or is
+        damaged.
+    """
+    path = os.path.join(reopen(folder).folder, CONFIG)
+    mapping = read_json(path)
+    try:
+        return from_mapping(kinds[mapping["type"]], mapping)
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
