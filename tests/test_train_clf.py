@@ -229,6 +229,8 @@ def test_bad_input(tmp_path):
     ]:
         with pytest.raises(error, match=message):
             learn_here(tiny(change), tmp_path / change.replace("/", ""))
+    with pytest.raises(DataError, match="num_classes=7"):  # a dry run tells it too
+        list(train_clf.describe(tiny("classifier.num_classes=7")))
 
 
 @pytest.mark.slow

@@ -184,6 +184,8 @@ def test_classes_are_learned(tmp_path):
     assert not begun[f"generator/{index}"].any() and arrays[f"generator/{index}"].any()
     with pytest.raises(DataError, match=r"labels 0 to 9, but generator.num_classes=5"):
         learn_here(tiny("generator.num_classes=5"), tmp_path / "fewer")
+    with pytest.raises(DataError, match="num_classes=5"):  # a dry run tells it too
+        list(train_gen.describe(tiny("generator.num_classes=5")))
 
 
 def test_a_rate_that_is_too_high_goes_back_and_stops(tmp_path):

@@ -158,6 +158,11 @@ def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     return entry.latent_prior(**choices)
 
 
+def summary(role: str, model: keras.Model) -> str:
+    """A network and its size, for people."""
+    return f"{role}: {model.name}, {model.count_params():,} parameters"
+
+
 def _entry(catalogue: Mapping[str, T], architecture: str, kind: str) -> T:
     if architecture not in catalogue:
         names = ", ".join(catalogue)

@@ -12,6 +12,7 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.quality import MOST_DIMENSIONS, measure_pixels
+from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Action, Loop, Task
@@ -95,7 +96,7 @@ def describe_networks(
 ) -> Iterator[str]:
     """The networks by role, and the replicas that they learn on, a line each."""
     for role, model in models.items():
-        yield f"{role}: {model.name}, {model.count_params():,} parameters"
+        yield summary(role, model)
     count, batch = session.replicas.count, session.replica_batch
     yield f"replicas: {count}, each a batch of {batch}"
 

@@ -21,19 +21,19 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import images_in_order
 from ebm_tf.defenses.purification import purification, purification_gradient
 from ebm_tf.defenses.voting import replicate_logits, vote
-from ebm_tf.errors import DataError, WeightsError
+from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation.defense_judge import Judge, Trial
 from ebm_tf.evaluation.defense_protocol import PgdTrial
 from ebm_tf.evaluation.purified_auto_attack import AutoTrial
 from ebm_tf.kernels import Kernel
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models import pretrained
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build_classifier, summary
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.attacks.chain_chunks import chunked
-from ebm_tf.runtime.attacks.images import open_attacked
+from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.cloud_files import fetched
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.learned_classifier import learned_network
@@ -161,27 +161,20 @@ class DefenseSession:
         for index, (image, label) in enumerate(_one_by_one(examples)):
             if index < start * size:
                 continue
-            self._check_label(int(label))
             images.append(image)
             labels.append(label)
             if len(images) == size or index == self.num_images - 1:
+                require_known(labels, self.classifier_model, self.source)
                 yield np.stack(images), np.array(labels)
                 images, labels = [], []
-
-    def _check_label(self, label: int) -> None:
-        num_classes = self.classifier_model.output_shape[-1]
-        if not 0 <= label < num_classes:
-            raise DataError(
-                f"Split {self.source.split!r} of dataset {self.source.name} has the "
-                f"label {label}, but the classifier knows {num_classes} classes."
-            )
 
     def describe(self) -> Iterator[str]:
         """What is built and read, a line each."""
         config, models = self.config, dict(self.models.by_role if self.models else {})
+        next(self.batches(0))  # which looks at their labels
         models["classifier"] = self.classifier_model
         for role, model in models.items():
-            yield f"{role}: {model.name}, {model.count_params():,} parameters"
+            yield summary(role, model)
             yield f"weights of the {role}: {self.weights[role]}"
         defense, attack = config.defense, config.attack
         yield (

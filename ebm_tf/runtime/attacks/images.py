@@ -1,9 +1,12 @@
 """Which images of a split are attacked."""
 
+import keras
 import numpy as np
+import numpy.typing as npt
 
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.robustness import RobustnessMeasurement
+from ebm_tf.data.labels import require_classes
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.sources import open_source
 from ebm_tf.data.subsets import positions_at_random, subset
@@ -30,3 +33,13 @@ def open_attacked(
         seed = seeds.integer(config.seed, Purpose.SUBSET)
         positions = positions_at_random(source.num_examples, num, seed)
     return subset(source, positions), positions
+
+
+def require_known(labels: npt.ArrayLike, model: keras.Model, source: Source) -> None:
+    """Checks that a classifier knows the labels of some images of the source.
+
+    Raises:
+      DataError: if one is none of its classes.
+    """
+    told = "the classifier's num_classes"
+    require_classes(labels, model.output_shape[-1], source, told=told)

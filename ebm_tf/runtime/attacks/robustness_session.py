@@ -11,13 +11,14 @@ from ebm_tf.attacks.auto_attack import auto_attack
 from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.robustness import RobustnessMeasurement
+from ebm_tf.data.labels import FIRST_FEW
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.errors import DataError, WeightsError
+from ebm_tf.errors import WeightsError
 from ebm_tf.learning.adversary import in_inference
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build_classifier, summary
 from ebm_tf.protocols import AttackFn, Classifier
-from ebm_tf.runtime.attacks.images import open_attacked
+from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.learned_classifier import learned_network
 from ebm_tf.runtime.weights import SUFFIX, find_weights, load_weights, weights_of_run
@@ -62,21 +63,14 @@ class RobustnessSession:
         settings = self.config.auto_attack
         return settings.num_verifications if settings and self.is_random else 1
 
-    def load_images(self) -> tuple[np.ndarray, np.ndarray]:
+    def load_images(self, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Natural images float32 [n, H, W, C] and labels int64 [n], in file order.
 
         Raises:
           DataError: if a label is none of the classes.
         """
-        config, source = self.config, self.source
-        images, labels = load_images(source, config.data)
-        num_classes = self.model.output_shape[-1]
-        if labels.min() < 0 or labels.max() >= num_classes:
-            raise DataError(
-                f"Split {source.split!r} of dataset {source.name} has labels "
-                f"{labels.min()} to {labels.max()}, but the classifier knows "
-                f"{num_classes} classes."
-            )
+        images, labels = load_images(self.source, self.config.data, limit=limit)
+        require_known(labels, self.model, self.source)
         return images, labels
 
     @functools.cached_property
@@ -104,8 +98,9 @@ class RobustnessSession:
 
     def describe(self) -> Iterator[str]:
         """What is built and read, a line each."""
-        model, source = self.model, self.source
-        yield f"classifier: {model.name}, {model.count_params():,} parameters"
+        source = self.source
+        self.load_images(FIRST_FEW)  # which looks at their labels
+        yield summary("classifier", self.model)
         yield f"weights of the classifier: {self.weights}"
         yield f"attacks: {', '.join(self.attacks) or 'none'}"
         yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ebm_tf.config.core import to_mapping
+from ebm_tf.data.labels import FIRST_FEW
 from ebm_tf.evaluation.energy_statistics import Judged
 from ebm_tf.evaluation.robustness import UNITS, interval
 from ebm_tf.learning.optimization import averaged
@@ -43,6 +44,7 @@ def learn(session: ClassifierSession, workspace: Workspace) -> dict[str, Any]:
 def describe(session: ClassifierSession) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     config = session.config
+    session.load(session.source, FIRST_FEW)  # which looks at their labels
     models = {ROLE: session.classifier.model}
     yield from learning_run.describe_networks(session, models)
     yield (

@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.parts import Data
+from ebm_tf.data.labels import require_classes
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import batches, load_images, num_batches
 from ebm_tf.data.sources import open_source
-from ebm_tf.errors import DataError
 from ebm_tf.learning.adversary import adversary, in_inference
 from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, learned
@@ -88,13 +88,8 @@ class ClassifierSession:
           DataError: if a label is none of the classes.
         """
         images, labels = load_images(source, plain(self.config.data), limit=limit)
-        num_classes = self.config.classifier.num_classes
-        if labels.min() < 0 or labels.max() >= num_classes:
-            raise DataError(
-                f"Split {source.split!r} of dataset {source.name} has labels "
-                f"{labels.min()} to {labels.max()}, but "
-                f"classifier.num_classes={num_classes}."
-            )
+        classes = self.config.classifier.num_classes
+        require_classes(labels, classes, source, told="classifier.num_classes")
         return images, labels
 
     def load_weights(self) -> Iterator[str]:

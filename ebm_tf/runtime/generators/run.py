@@ -43,6 +43,7 @@ def learn(session: GeneratorSession, workspace: Workspace) -> dict[str, Any]:
 
 def describe(session: GeneratorSession) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
+    session.check_labels()
     yield from learning_run.describe_networks(session, session.models)
     count = session.config.discriminator_updates
     yield f"discriminator: {count} updates before each of the generator"

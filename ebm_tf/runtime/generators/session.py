@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.generator import GeneratorTraining
+from ebm_tf.data.labels import FIRST_FEW, require_first_classes
 from ebm_tf.data.ordering import Source
-from ebm_tf.data.pipelines import batches, load_images, num_batches
+from ebm_tf.data.pipelines import batches, num_batches
 from ebm_tf.data.sources import open_source
-from ebm_tf.errors import DataError
 from ebm_tf.learning.generator import RealBatch, make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, learned
@@ -84,21 +84,17 @@ class GeneratorSession:
         settings = {ROLE: config.generator, OPPONENT: opponent}
         yield from load_named_weights(self.models, settings, set(), config.name)
 
-    def check_labels(self, limit: int) -> None:
+    def check_labels(self, limit: int = FIRST_FEW) -> None:
         """Looks at the first labels of the data, where classes are learned.
 
         Raises:
           DataError: if one is none of the classes.
         """
-        num_classes = self.config.generator.num_classes
-        if num_classes is None:
-            return
-        _, labels = load_images(self.source, self.config.data, limit=limit)
-        if labels.min() < 0 or labels.max() >= num_classes:
-            raise DataError(
-                f"Split {self.source.split!r} of dataset {self.source.name} has labels "
-                f"{labels.min()} to {labels.max()}, but "
-                f"generator.num_classes={num_classes}."
+        config, told = self.config, "generator.num_classes"
+        classes = config.generator.num_classes
+        if classes is not None:
+            require_first_classes(
+                self.source, config.data, classes, told=told, limit=limit
             )
 
     def task(self) -> Task:

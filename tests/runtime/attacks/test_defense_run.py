@@ -333,9 +333,13 @@ def test_bad_input(weights, tmp_path):
         attack.run(dataclasses.replace(config, classifier=named), workspace)
     path = str(tmp_path / "five.weights.h5")
     build_classifier(five, 8, 1, "float32").save_weights(path)
-    with pytest.raises(DataError, match="the classifier knows 5 classes"):
+    with pytest.raises(
+        DataError, match="labels 0 to 9, but the classifier's num_classes=5"
+    ):
         named = dataclasses.replace(five, weights=path)
         attack.run(dataclasses.replace(config, classifier=named), workspace)
+    with pytest.raises(DataError, match="num_classes=5"):  # a dry run tells it too
+        list(attack.describe(dataclasses.replace(config, classifier=named)))
     with pytest.raises(ConfigError, match="chain_steps=4 to be at most"):
         dataclasses.replace(config, attack=PurifiedPgd(gradient="chain", chain_steps=4))
 

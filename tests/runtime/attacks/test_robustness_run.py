@@ -409,5 +409,10 @@ def test_labels_that_are_no_classes_are_told(tmp_path):
     network = dataclasses.replace(NETWORK, num_classes=4)
     path = str(tmp_path / "four.weights.h5")
     build_classifier(network, 8, 1, "float32").save_weights(path)
-    with pytest.raises(DataError, match="labels 0 to 9, but the classifier knows 4"):
+    with pytest.raises(
+        DataError, match="labels 0 to 9, but the classifier's num_classes=4"
+    ):
         measure(measuring(path, classifier=network), tmp_path)
+    with pytest.raises(DataError, match="num_classes=4"):  # a dry run tells it too
+        open_session = robustness_session.open_robustness_session
+        list(open_session(measuring(path, classifier=network)).describe())

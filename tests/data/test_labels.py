@@ -1,0 +1,32 @@
+"""Labels that are no classes of a network."""
+
+import pytest
+
+from ebm_tf.config.parts import Data
+from ebm_tf.data.labels import require_classes, require_first_classes
+from ebm_tf.data.sources import open_source
+from ebm_tf.errors import DataError
+
+DIGITS = Data(name="digits", split="train[:300]", image_size=8, channels=1)
+
+
+@pytest.mark.parametrize("labels", [[0], [2, 0, 1], [2, 2]])
+def test_classes_are_taken(labels):
+    require_classes(labels, 3, open_source(DIGITS), told="num_classes")
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"), [([0, 3], "0 to 3"), ([-1, 2], "-1 to 2"), ([9], "9 to 9")]
+)
+def test_others_are_told(labels, told):
+    with pytest.raises(DataError, match=f"digits has labels {told}, but here=3"):
+        require_classes(labels, 3, open_source(DIGITS), told="here")
+
+
+def test_the_first_labels_are_looked_at():
+    """The first images are of the classes 0, 1, 2, ... in turn."""
+    source = open_source(DIGITS)
+    require_first_classes(source, DIGITS, 10, told="num_classes")
+    require_first_classes(source, DIGITS, 5, told="num_classes", limit=5)
+    with pytest.raises(DataError, match="labels 0 to 9, but num_classes=5"):
+        require_first_classes(source, DIGITS, 5, told="num_classes")
