@@ -82,6 +82,8 @@ def target(
     if image_size is None or image_size not in kind.tables:
         sizes = [str(size) for size in kind.tables]
         choice = f"one of {', '.join(sizes)}" if len(sizes) < 10 else "that of its data"
+        if image_size is None:
+            raise ConfigError(f"{name} needs --image_size, {choice}.")
         raise ConfigError(f"Expected --image_size={image_size} to be {choice}.")
     network = override(kind.settings, assignments)
     if kind.tables[image_size].dropped and network.architecture != (

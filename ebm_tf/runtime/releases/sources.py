@@ -53,6 +53,7 @@ def install(
 
     Raises:
       WeightsError: if there is none, or it is not whole; nothing of it is unpacked.
+        Of a folder all others are installed first.
     """
     if downloads.is_address(source):
         return [_from_address(source, sha256, again=again, tell=tell)]
@@ -164,9 +165,21 @@ def _from_folder(folder: str, sha256: str | None, tell: Tell) -> Iterator[str]:
         )
     if sha256 is not None and len(here) > 1:
         raise WeightsError(f"{folder} holds {len(here)} archives for one --sha256.")
+    bad = []
     for entry in here:
         path = os.path.join(folder, entry.file)
-        yield _from_file(path, sha256 or entry.sha256, _place(path), tell)
+        try:
+            yield _from_file(path, sha256 or entry.sha256, _place(path), tell)
+        except WeightsError as error:
+            if len(here) == 1:
+                raise
+            tell(f"Not installed: {error}")
+            bad.append(entry.file)
+    if bad:
+        raise WeightsError(
+            f"{len(bad)} of {len(here)} archives in {folder} were not installed: "
+            f"{', '.join(bad)}."
+        )
 
 
 def _from_address(address: str, sha256: str | None, *, again: bool, tell: Tell) -> str:

@@ -195,9 +195,14 @@ def test_weights_are_not_overwritten(tmp_path):
     ("name", "image_size", "settings", "message"),
     [
         ("mimicry", 32, [], "Unknown kind 'mimicry'; the nearest are mimicry_sngan"),
-        ("mimicry_sngan", None, [], "image_size=None to be one of 32, 64, 128."),
+        (
+            "mimicry_sngan",
+            None,
+            [],
+            "mimicry_sngan needs --image_size, one of 32, 64, 128.",
+        ),
         ("mimicry_sngan", 48, [], "image_size=48 to be one of 32, 64, 128."),
-        ("own_energy", None, [], "image_size=None to be that of its data."),
+        ("own_energy", None, [], "own_energy needs --image_size, that of its data."),
         ("biggan_deep", 128, ["depth=3"], "Unknown setting 'depth'"),
         ("biggan_deep", 128, ["architecture=sngan"], "to be 'biggan_conditional'"),
         ("own_energy", 32, ["weights=a"], "no weights='a': they come from the source"),

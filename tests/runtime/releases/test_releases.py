@@ -308,6 +308,19 @@ def test_files_and_folders_are_installed(tmp_path, cache):
         install(str(tmp_path / "cache" / "one" / "weights"), tell=quiet)
 
 
+def test_a_bad_archive_of_a_folder_keeps_no_other_from_being_installed(tmp_path, cache):
+    folder, told = tmp_path / "some", []
+    folder.mkdir()
+    for name in ("one", "two", "three"):
+        archive(folder / f"{name}.zip", name=name)
+    whole = (folder / "one.zip").read_bytes()
+    (folder / "one.zip").write_bytes(whole[:-40])
+    with pytest.raises(WeightsError, match=r"1 of 3 archives in .* installed: one.zip"):
+        install(str(folder), tell=told.append)
+    assert names(cache) == ["three", "two"]
+    assert [line for line in told if line.startswith("Not installed: ")]
+
+
 def test_a_file_in_a_bucket_is_installed(tmp_path, cache):
     import tensorflow as tf
 
