@@ -23,6 +23,10 @@ from ebm_tf.runtime.digests import sha256_of
 from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.workspace import CONFIG
 
+_MISFIT = re.compile(
+    r"variable\.shape=(\(.*?\)), Received: value\.shape=(\(.*?\))\. "
+    r"Target variable: <Variable path=([^,]+),"
+)
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
 # What the file of a network's weights of some kind adds to its role.
@@ -178,10 +182,19 @@ def load_weights(model: keras.Model, source: str, role: str) -> str:
         except (ValueError, KeyError) as error:
             raise WeightsError(
                 f"The weights {path} do not fit the {role} {model.name} of "
-                f"{model.count_params():,} parameters: check its architecture, width "
-                "and image size."
+                f"{model.count_params():,} parameters{_misfit(error)}: check its "
+                "architecture, width and image size."
             ) from error
     return path
+
+
+def _misfit(error: Exception) -> str:
+    """The first array of another shape, where Keras tells of one."""
+    found = _MISFIT.search(str(error))
+    if not found:
+        return ""
+    expected, given, name = found.groups()
+    return f" (the shape of {name} is {given}, not {expected})"
 
 
 def load_named_weights(
