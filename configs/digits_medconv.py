@@ -25,7 +25,9 @@ config = dataclasses.replace(
         start="generator", bank_size=2000, num_steps=20, rejuvenation=0.02
     ),
     energy_optimizer=Optimizer(
-        learning_rate=((1e-3, 0), (2e-4, 1200), (5e-5, 1800)), average_decay=0.99
+        learning_rate=((1e-3, 0), (2e-4, 1200), (5e-5, 1800)),
+        average_decay=0.99,
+        average_warmup=False,
     ),
     num_updates=2200,
     samples=Samples(num_samples=1000, num_steps=1000),

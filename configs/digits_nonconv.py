@@ -20,7 +20,9 @@ config = EbmTraining(
     data_epsilon=0.03,
     chains=Persistent(start="noise", bank_size=2000, num_steps=10, rejuvenation=0.05),
     energy_optimizer=Optimizer(
-        learning_rate=((1e-3, 0), (2e-4, 1600), (5e-5, 2200)), average_decay=0.99
+        learning_rate=((1e-3, 0), (2e-4, 1600), (5e-5, 2200)),
+        average_decay=0.99,
+        average_warmup=False,
     ),
     num_updates=2600,
     batch=100,

@@ -27,7 +27,9 @@ config = dataclasses.replace(
         start="generator", bank_size=2000, num_steps=10, rejuvenation=0.1
     ),
     energy_optimizer=Optimizer(
-        learning_rate=((1e-3, 0), (2e-4, 600), (5e-5, 900)), average_decay=0.99
+        learning_rate=((1e-3, 0), (2e-4, 600), (5e-5, 900)),
+        average_decay=0.99,
+        average_warmup=False,
     ),
     num_updates=1200,
 )

@@ -20,7 +20,9 @@ config = dataclasses.replace(
     energy=Network(width=32, activation="silu"),
     chains=Persistent(start="noise", bank_size=5000, num_steps=20, rejuvenation=0.05),
     energy_optimizer=Optimizer(
-        learning_rate=((2e-4, 0), (1e-4, 1200), (3e-5, 2000)), average_decay=0.99
+        learning_rate=((2e-4, 0), (1e-4, 1200), (3e-5, 2000)),
+        average_decay=0.99,
+        average_warmup=False,
     ),
     num_updates=2500,
     batch=64,
