@@ -171,7 +171,9 @@ def test_several_numbers_of_steps_are_measured_on_the_same_chains(
     np.testing.assert_array_equal(
         samples_in(folder)[:20], samples_in(measured[0]), strict=True
     )
-    _, short = learn_here(dataclasses.replace(config, num_steps=1), tmp_path / "short")
+    begun = dataclasses.replace(config, num_steps=(0, 1))
+    _, short = learn_here(begun, tmp_path / "short")
+    assert [row["num_steps"] for row in short["by_num_steps"]] == [0, 1]
     assert {name: short[name] for name in rows[0]} == rows[0]
 
 
@@ -435,8 +437,8 @@ def command(*assignments: str) -> list[str]:
         (["weights={empty}"], "holds no averaged weights of its energy;"),
         (["weights={file}"], "--set energy.weights="),
         (["weights={run}", "weights_kind=old"], "weights_kind='old'"),
-        (["weights={run}", "num_steps=(4,2)"], "num_steps=(4, 2) to rise from above"),
-        (["weights={run}", "num_steps=0"], "num_steps=0 to rise from above 0."),
+        (["weights={run}", "num_steps=(4,2)"], "num_steps=(4, 2) to rise from 0"),
+        (["weights={run}", "num_steps=-1"], "num_steps=-1 to rise from 0 or more."),
         (["weights={run}", "batch=21"], "batch=21 to be divisible by 2 replicas."),
         (["weights={run}", "start=generator"], "a generator where start='generator'"),
         (["weights={run}", "energy.width=6"], "do not fit the energy"),

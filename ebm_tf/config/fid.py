@@ -74,7 +74,8 @@ class SampleMeasurement(EbmExperiment):
       num_samples: chains in all.
       batch: chains at once, over all replicas.
       num_steps: Langevin steps from start to sample; of several numbers, each is
-        measured on the same chains.
+        measured on the same chains. 0 measures what the chains begin from: noise,
+        images of the generator or of the data.
       denoising_steps: further steps without noise before a sample is taken.
       joint_temperature: J, which divides the energy and its prior together, not the
         Gaussian; 1 where there is no prior.
@@ -117,7 +118,7 @@ class SampleMeasurement(EbmExperiment):
                 value is None or value >= least,
                 f"Expected {name}={value} >= {least}.",
             )
-        require_rising("num_steps", self.num_steps)
+        require_rising("num_steps", self.num_steps, least=0)
         require(
             self.denoising_steps >= 0,
             f"Expected denoising_steps={self.denoising_steps} >= 0.",
@@ -141,7 +142,7 @@ class SampleMeasurement(EbmExperiment):
     @property
     def piece(self) -> int:
         """Langevin steps between records."""
-        return self.record_every or -(-self.measured_steps[-1] // 100)
+        return self.record_every or max(1, -(-self.measured_steps[-1] // 100))
 
 
 def measurement_of(learning: EbmLearning, **settings: Any) -> SampleMeasurement:

@@ -146,7 +146,7 @@ def save_curves(
       path: of the PNG.
       curves: the points (x, y) of each, by the name in the legend.
       labels: of the two axes.
-      logarithmic: whether both axes are.
+      logarithmic: whether both axes are; 0 has a place across, not up.
       mark_lowest: whether the lowest point of each is marked.
     """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
@@ -158,7 +158,8 @@ def save_curves(
             axes.plot(across[best], up[best], marker="o", color=line.get_color())
     axes.set(xlabel=labels[0], ylabel=labels[1])
     if logarithmic:
-        axes.set(xscale="log", yscale="log")
+        has_zero = any(min(across) <= 0 for across, _ in curves.values())
+        axes.set(xscale="symlog" if has_zero else "log", yscale="log")
     axes.legend()
     save_figure(figure, path)
 

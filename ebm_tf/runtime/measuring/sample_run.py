@@ -130,7 +130,10 @@ def _step(chains: EbmSampling) -> Callable:
             lambda: chains.begin(piece.starts, begin_key).images,
             lambda: state.images,
         )
-        images, info = sample(images, piece.num_steps, key, start=piece.start)
+        # A piece of no steps takes one for the energy, which is that before it.
+        num_steps = tf.maximum(piece.num_steps, 1)
+        moved, info = sample(images, num_steps, key, start=piece.start)
+        images = tf.where(piece.num_steps > 0, moved, images)
 
         def recorded(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
             updated = tf.tensor_scatter_nd_update(rows, piece.row[None, None], [values])

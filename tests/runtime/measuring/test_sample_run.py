@@ -89,6 +89,8 @@ def at_once(config: SampleMeasurement, replicas: Replicas, num_steps: int = STEP
         ({"num_steps": 7, "record_every": 3, "num_samples": 60}, 3, (3, 6, 7)),
         ({"num_steps": 7, "record_every": 50, "num_samples": 2}, 1, (7,)),
         ({"num_steps": (2, 7, 9), "record_every": 4}, 3, (2, 4, 7, 8, 9)),
+        ({"num_steps": (0, 7), "record_every": 4}, 3, (0, 4, 7)),
+        ({"num_steps": 0}, 3, (0,)),
     ],
 )
 def test_the_plan(changed, num_rounds, ends):
@@ -136,6 +138,26 @@ def test_chains_that_start_from_data_start_from_all_of_it(replicas, tmp_path):
     assert [len(images), len(data)] == [100, 100]
     expected = {image.tobytes() for image in pixels.to_bytes(data)}
     assert {image.tobytes() for image in images} == expected
+
+
+def test_after_no_steps_there_is_what_chains_begin_from(replicas, tmp_path):
+    data, _ = load_images(open_source(settings().data), settings().data)
+    only = settings(start="data", num_samples=100, num_steps=0, denoising_steps=0)
+    images = samples_in(run(only, replicas, tmp_path / "only"), 0)
+    expected = {image.tobytes() for image in pixels.to_bytes(data)}
+    assert {image.tobytes() for image in images} == expected
+
+
+@pytest.mark.parametrize("start", ["noise", "data", "generator"])
+def test_a_look_at_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
+    """They go on as without it, and its energy is that of the images there."""
+    config = settings(start=start, num_steps=(0, STEPS), denoising_steps=0)
+    folder = run(config, replicas, tmp_path)
+    np.testing.assert_array_equal(samples_in(folder, STEPS), at_once(config, replicas))
+    began = pixels.from_bytes(samples_in(folder, 0)[:20])
+    assert not np.array_equal(began, pixels.from_bytes(samples_in(folder, STEPS)[:20]))
+    energy = models(start).energy(began)[:, 0] / config.temperature
+    np.testing.assert_allclose(traces(folder)[0][0], energy, atol=0.3)  # bytes
 
 
 def traces(folder: pathlib.Path) -> list[np.ndarray]:
