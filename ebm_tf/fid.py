@@ -15,6 +15,7 @@ from typing import Any
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.summaries import Summary
+from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import figures
 from ebm_tf.runtime.learned_energy import differences
 from ebm_tf.runtime.measuring.reference import summary_of_reference
@@ -31,7 +32,7 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
     ``--set reference=FOLDER/moments/00000100.npz``.
     """
     session = open_fid_session(config)
-    for difference in differences(config):
+    for difference in differences(config) if config.moves else []:
         workspace.log(f"Note: {difference} differs from how it was learned.")
     reference = summary_of_reference(
         config, session.source, session.extractor, session.replicas, workspace
@@ -59,8 +60,8 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
     except UnnamedWeightsError as error:
         yield f"missing: {error}"
         return
-    for role, model in session.models.by_role.items():
-        yield f"{role}: {model.name}, {model.count_params():,} parameters"
+    for role, model in session.needed.items():
+        yield summary(role, model)
     for step in session.swept_steps(config.sweep) if config.sweep else [None]:
         for role, path in session.weight_files(step).items():
             yield f"weights of the {role}: {path}"

@@ -65,7 +65,8 @@ class SampleMeasurement(EbmExperiment):
 
     Attributes:
       weights: the folder of the run that learned the model, or release:NAME; its
-        networks are used where none are named for them.
+        networks are used where none are named for them. Where chains do not move, no
+        energy is asked for, and a run that learned a generator will do.
       weights_kind: whether the run's averaged or raw weights are meant.
       sweep: measures saved weights of the run one after the other; only the newest
         if None.
@@ -138,6 +139,11 @@ class SampleMeasurement(EbmExperiment):
         """The numbers of Langevin steps after which images are measured."""
         steps = self.num_steps
         return steps if isinstance(steps, tuple) else (steps,)
+
+    @property
+    def moves(self) -> bool:
+        """Whether chains move at all, for which they need the energy."""
+        return self.measured_steps[-1] > 0 or self.denoising_steps > 0
 
     @property
     def piece(self) -> int:

@@ -56,7 +56,7 @@ def weight_files(
                 f"file goes to its network: --set {role}.weights=FILE."
             )
         else:
-            if learned_as != "classifier" and _has_config(config.weights):
+            if learned_as in ("energy", "prior") and _has_config(config.weights):
                 _learned(config.weights)  # raises where it did not
             files[role] = weights_of_run(
                 config.weights, learned_as, kind=config.weights_kind, step=step

@@ -100,7 +100,7 @@ def run_chains(
     """Runs all chains, or what is left of them, and keeps their images as files."""
     course = plan(config)
     loop = Loop(
-        _task(chains, course),
+        _task(config, chains, course),
         chains.replicas,
         workspace,
         guard=None,
@@ -113,14 +113,15 @@ def run_chains(
         happens += [
             actions.show_progress(total, unit),
             actions.log_metrics(workspace, total, max(1, total // LOG_LINES), unit),
-            _plot_traces(chains, course, workspace),
         ]
+    if workspace.is_chief and config.moves:
+        happens.append(_plot_traces(chains, course, workspace))
     loop.run(total, happens)
 
 
 @functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
-def _step(chains: EbmSampling) -> Callable:
-    """Compiles what runs a piece."""
+def _step(chains: EbmSampling, *, moves: bool) -> Callable:
+    """Compiles what runs a piece; where chains do not move, no energy is looked at."""
     sample = sampler(chains.kernel(), jit=chains.replicas.jit)
 
     def step(state: SampledChains, piece: Piece, _: tf.Tensor) -> Any:
@@ -130,6 +131,8 @@ def _step(chains: EbmSampling) -> Callable:
             lambda: chains.begin(piece.starts, begin_key).images,
             lambda: state.images,
         )
+        if not moves:
+            return state._replace(images=images), {}, ()
         # A piece of no steps takes one for the energy, which is that before it.
         num_steps = tf.maximum(piece.num_steps, 1)
         moved, info = sample(images, num_steps, key, start=piece.start)
@@ -150,7 +153,7 @@ def _step(chains: EbmSampling) -> Callable:
     return replicated(chains.replicas, step)
 
 
-def _task(chains: EbmSampling, course: Plan) -> Task:
+def _task(config: SampleMeasurement, chains: EbmSampling, course: Plan) -> Task:
     def initial_state() -> SampledChains:
         n = chains.replica_batch
         rows = tf.zeros([len(course.ends), n])
@@ -159,7 +162,7 @@ def _task(chains: EbmSampling, course: Plan) -> Task:
         return distributed(chains.replicas, [here] * chains.replicas.num_local)
 
     return Task(
-        step=_step(chains),
+        step=_step(chains, moves=config.moves),
         initial_state=initial_state,
         state_structure=SampledChains(0, 0, 0),
         batches=lambda done: _pieces(chains, course, done),

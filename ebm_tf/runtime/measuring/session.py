@@ -60,8 +60,16 @@ class FidSession:
             joint_temperature=config.joint_temperature,
         )
 
+    @property
+    def needed(self) -> dict[str, keras.Model]:
+        """The networks that are needed, by role: all where chains move."""
+        models = self.models.by_role
+        if self.config.moves:
+            return models
+        return {role: models[role] for role in models if role == "generator"}
+
     def weight_files(self, step: int | None) -> dict[str, str]:
-        """The weight file of every network, by role.
+        """The weight file of every network that is needed, by role.
 
         Args:
           step: of the run's saved weights; the newest if None.
@@ -69,10 +77,10 @@ class FidSession:
         Raises:
           WeightsError: if one is missing.
         """
-        return weight_files(self.config, self.models.by_role, step)
+        return weight_files(self.config, self.needed, step)
 
     def load_weights(self, step: int | None) -> dict[str, str]:
-        """Loads the weights of every network; returns their files, by role.
+        """Loads the weights that are needed; returns their files, by role.
 
         Args:
           step: of the run's saved weights; the newest if None.
@@ -82,7 +90,7 @@ class FidSession:
         """
         files = self.weight_files(step)
         for role, path in files.items():
-            load_weights(self.models.by_role[role], path, role)
+            load_weights(self.needed[role], path, role)
         return files
 
     def swept_steps(self, sweep: Sweep) -> list[int]:
@@ -94,7 +102,8 @@ class FidSession:
         config = self.config
         if config.weights is None:
             raise WeightsError("A sweep needs a run: --set weights=RUN.")
-        saved = saved_steps(config.weights, "energy", kind=config.weights_kind)
+        role = "energy" if config.moves else "generator"
+        saved = saved_steps(config.weights, role, kind=config.weights_kind)
         chosen = [
             step
             for step in saved
