@@ -1,10 +1,11 @@
 """Defends a plain classifier of MNIST by purification with an EBM, at 32x32.
 
-python3 ebm_tf/attack.py configs_attack/mnist.py --set weights=RUN \
+python3 ebm_tf/attack.py configs_attack/mnist.py --data_dir DIR \
     --set classifier.weights=CLASSIFIER_RUN
 
-RUN is the folder that configs/mnist_nonconv.py left, CLASSIFIER_RUN that of
-configs/mnist_clean.py with --set data.image_size=32, the size of the energy's images.
+CLASSIFIER_RUN is the folder that configs/mnist_clean.py left with --set
+data.image_size=32, the size of the energy's images. The energy is the released one of
+configs/mnist_nonconv.py; `--set weights=RUN` takes another.
 Expected: about half an hour on two cores for the first 100 test images (an estimate,
 not run by us).
 """
@@ -17,6 +18,7 @@ from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
 
 config = DefenseMeasurement(
     name="mnist",
+    weights="release:mnist_nonconv",
     data=dataclasses.replace(learning.data, split="test"),
     energy=learning.energy,
     temperature=learning.temperature,

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import figures
@@ -55,11 +54,7 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
 
 def describe(config: SampleMeasurement) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
-    try:
-        session = open_fid_session(config)
-    except UnnamedWeightsError as error:
-        yield f"missing: {error}"
-        return
+    session = open_fid_session(config)
     for role, model in session.needed.items():
         yield summary(role, model)
     for step in session.swept_steps(config.sweep) if config.sweep else [None]:

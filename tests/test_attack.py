@@ -113,6 +113,8 @@ def test_a_dry_run_writes_nothing(learned, tmp_path):
     assert f"{count:,} parameters" in done.out
     assert "attacks: pgd\n" in done.out
     assert "data: 20 images of digits, scikit-learn" in done.out
+    done = attack(DIGITS, "--output", tmp_path / "runs", "--dry_run", weights=None)
+    assert done.code == 0 and "missing: The classifier of digits_cl" in done.out
     assert not (tmp_path / "runs").exists()
 
 

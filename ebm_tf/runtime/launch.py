@@ -26,6 +26,7 @@ from ebm_tf.errors import (
     DeviceError,
     EarlyStopError,
     RunError,
+    UnnamedWeightsError,
     UserError,
 )
 from ebm_tf.runtime import command_line
@@ -74,14 +75,22 @@ def _launch(executable: str | None, options: Options) -> int:
         module = importlib.import_module(f"ebm_tf.{config.executable}")
     if options.dry_run:
         print(core.to_json(config), end="")
-        for line in module.describe(config):
-            print(line, flush=True)
+        _describe(module, config)
         return DONE
     workspace = _workspace(config, saved, options)
     try:
         return _run(module, config, workspace)
     finally:
         workspace.write_waiting()
+
+
+def _describe(module: Any, config: Experiment) -> None:
+    """Prints what a run would build and read; weights may be named later."""
+    try:
+        for line in module.describe(config):
+            print(line, flush=True)
+    except UnnamedWeightsError as error:
+        print(f"missing: {error}")
 
 
 def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:

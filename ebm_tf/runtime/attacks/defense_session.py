@@ -21,7 +21,7 @@ from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import images_in_order
 from ebm_tf.defenses.purification import purification, purification_gradient
 from ebm_tf.defenses.voting import replicate_logits, vote
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError, WeightsError
 from ebm_tf.evaluation.defense_judge import Judge, Trial
 from ebm_tf.evaluation.defense_protocol import PgdTrial
 from ebm_tf.evaluation.purified_auto_attack import AutoTrial
@@ -248,7 +248,7 @@ def _load_classifier(config: DefenseMeasurement, model: keras.Model) -> str:
     if not isinstance(settings, ClassifierNetwork):
         return settings.weights
     if not settings.weights:
-        raise WeightsError(
+        raise UnnamedWeightsError(
             f"The classifier of {config.name} needs weights: --set "
             "classifier.weights=RUN, the folder of a run of train_clf.py, or a file."
         )

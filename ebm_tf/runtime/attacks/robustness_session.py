@@ -14,7 +14,7 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.labels import FIRST_FEW
 from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models.catalogue import build_classifier, summary
 from ebm_tf.protocols import AttackFn, Classifier
@@ -138,7 +138,7 @@ def weight_file(config: RobustnessMeasurement) -> str:
     if config.classifier.weights:
         return find_weights(config.classifier.weights, ROLE)
     if config.weights is None:
-        raise WeightsError(
+        raise UnnamedWeightsError(
             f"The classifier of {config.name} needs weights: --set weights=RUN, the "
             f"folder of the run that learned it, or a file *{SUFFIX}."
         )
