@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_clean.py
 
-Expected: at most six minutes on two cores; `test_accuracy` about 0.99, `pgd20_accuracy`
+Expected: at most two minutes on two cores; `test_accuracy` about 0.99, `pgd20_accuracy`
 about 0.00.
 """
 

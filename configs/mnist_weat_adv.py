@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_weat_adv.py
 
-An attack may move every pixel by 0.2 of its range. Expected: at most 15 minutes on two
+An attack may move every pixel by 0.2 of its range. Expected: at most six minutes on two
 cores; `test_accuracy` about 0.97, `pgd20_accuracy` about 0.90.
 """
 
