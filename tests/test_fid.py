@@ -509,8 +509,8 @@ def test_a_sweep_without_a_match_is_told_before_anything_is_made(learned, tmp_pa
     )
     assert done.code == 2
     assert done.err == (
-        f"error: The run {learned[0]} has no weights to sweep; it has those of "
-        "[3, 6, 9].\n"
+        f"error: None of the weights of {learned[0]} are to be swept: they are those "
+        "after 3, 6, 9 updates.\n"
     )
     assert not list(tmp_path.glob("out/*/*"))
 

@@ -119,7 +119,7 @@ class SampleMeasurement(EbmExperiment):
                 value is None or value >= least,
                 f"Expected {name}={value} >= {least}.",
             )
-        require_rising("num_steps", self.num_steps, least=0)
+        require_rising("num_steps", self.num_steps)
         require(
             self.denoising_steps >= 0,
             f"Expected denoising_steps={self.denoising_steps} >= 0.",

@@ -127,10 +127,10 @@ def _shards(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Shards:
         files = splits[split].file_instructions
     # TFDS raises one or another for a split that it does not know or cannot slice.
     except (AssertionError, KeyError, ValueError):
-        known = ", ".join(sorted(splits))
+        known = (f"{key} of {splits[key].num_examples:,}" for key in sorted(splits))
         raise DataError(
             f"Dataset {name} in {builder.data_path} has no split {split!r}: it has "
-            f"{known}, and slices of these such as train[:1000]."
+            f"{', '.join(known)} images, and slices of these such as train[:1000]."
         ) from None
     if not files:
         raise DataError(f"Split {split!r} of dataset {name} has no examples.")

@@ -10,10 +10,10 @@ from ebm_tf.config.core import differing_fields
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.config.splits import overlap
 from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.runtime.cloud_files import exists
 from ebm_tf.runtime.releases.installed import located
+from ebm_tf.runtime.remarks import seen_images
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
 from ebm_tf.runtime.workspace import CONFIG
@@ -85,15 +85,8 @@ def seen_before(config: DefenseMeasurement) -> list[str]:
     """A warning where the energy has, or may have, seen images that are attacked."""
     if config.weights is None or isinstance(config.energy, ClassifierNetwork):
         return []
-    there, here = _learned(config.weights).data, config.data
-    shared = there.name == here.name and overlap(there.split, here.split)
-    if shared is False:
-        return []
-    shares, looks = ("shares", "looks") if shared else ("may share", "may look")
-    return [
-        f"The energy was learned from {there.split}, which {shares} images with the "
-        f"{here.split} that is attacked: the defence {looks} better than it is."
-    ]
+    learned = _learned(config.weights).data
+    return seen_images("energy", learned, config.data, flattered="defence")
 
 
 def _has_config(run: str) -> bool:

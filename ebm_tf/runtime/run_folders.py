@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -14,6 +15,9 @@ from ebm_tf.runtime.cloud_files import exists, is_cloud, make_folder, reason
 from ebm_tf.runtime.environment import environment
 from ebm_tf.runtime.json_files import damaged, read_json
 from ebm_tf.runtime.workspace import CONFIG, Workspace
+
+# What runs of earlier versions did, by the type of settings that did not say it.
+_BEFORE = dict.fromkeys(("Optimizer", "Sgd"), {"average_warmup": False})
 
 
 def claim(output: str, config: Experiment, stamp: int) -> int:
@@ -104,8 +108,18 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
         damaged.
     """
     path = os.path.join(reopen(folder).folder, CONFIG)
-    mapping = read_json(path)
+    mapping = _as_begun(read_json(path))
     try:
         return from_mapping(kinds[mapping["type"]], mapping)
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
+
+
+def _as_begun(value: Any) -> Any:
+    """Saved settings with what an earlier version meant, so that its runs go on so."""
+    if isinstance(value, list):
+        return [_as_begun(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    before = _BEFORE.get(value.get("type", ""), {})
+    return before | {name: _as_begun(item) for name, item in value.items()}

@@ -183,7 +183,7 @@ def load_weights(model: keras.Model, source: str, role: str) -> str:
             raise WeightsError(
                 f"The weights {path} do not fit the {role} {model.name} of "
                 f"{model.count_params():,} parameters{_misfit(error)}: check its "
-                "architecture, width and image size."
+                "architecture, width, number of classes and image size."
             ) from error
     return path
 

@@ -29,8 +29,8 @@ CONFIG = Comparison(
         ({"batch": 0}, "batch=0 > 0"),
         ({"save_every": 0}, "save_every=0 > 0"),
         ({"num_samples": -3}, "num_samples=-3 >= 2"),
-        ({"num_steps": ()}, r"num_steps=\(\) to rise from 1 or more"),
-        ({"num_steps": (9, 5)}, r"num_steps=\(9, 5\) to rise from 1 or more"),
+        ({"num_steps": ()}, r"num_steps=\(\) to rise from 0 or more"),
+        ({"num_steps": (9, 5)}, r"num_steps=\(9, 5\) to rise from 0 or more"),
     ],
 )
 def test_what_cannot_work_is_told(settings, message):

@@ -8,7 +8,7 @@ from configs.digits_clean import config as clean
 from configs.digits_medconv import config as medconv
 from configs_attack.digits import config as attack
 from ebm_tf.errors import ConfigError
-from ebm_tf.runtime.learned_classifier import learned_network
+from ebm_tf.runtime.learned_classifier import learned_network, remarks
 from ebm_tf.runtime.learned_energy import seen_before, weight_files
 from ebm_tf.runtime.run_folders import create
 
@@ -57,3 +57,26 @@ def test_a_classifier_is_of_a_run_that_learned_one_of_such_images(tmp_path):
     larger = dataclasses.replace(clean.data, image_size=16)
     with pytest.raises(ConfigError, match="8 pixels .* data.image_size=16"):
         learned_network(run_of(tmp_path, clean), larger)
+
+
+def test_settings_that_the_run_of_a_classifier_replaces_are_told(tmp_path):
+    run, network = run_of(tmp_path, clean), clean.classifier
+    named = dataclasses.replace(network, weights=run)
+    assert remarks(named, run, clean.data).notes == []
+    other = dataclasses.replace(network, num_classes=7)
+    (note,) = remarks(other, run, clean.data).notes
+    assert note == "classifier.num_classes is that of the run which learned it"
+
+
+def test_a_classifier_that_saw_the_attacked_images_is_told(tmp_path):
+    run, network = run_of(tmp_path, clean), clean.classifier
+
+    def warnings(split: str) -> list[str]:
+        data = dataclasses.replace(clean.data, split=split)
+        return remarks(network, run, data).warnings
+
+    assert warnings("train[1437:]") == []
+    (warning,) = warnings("train[:100]")
+    assert "shares images" in warning
+    assert warning.endswith("the classifier looks better than it is.")
+    assert remarks(network, str(tmp_path / "x.weights.h5"), clean.data).warnings == []

@@ -1,5 +1,6 @@
 """The folders of runs: those of new runs, and those of earlier ones."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -77,3 +78,13 @@ def test_a_config_that_cannot_be_read_is_told(run):
     path.mkdir()
     with pytest.raises(RunError, match=f"Cannot read {path}: "):
         read_config(run.folder, EXPERIMENTS)
+
+
+def test_a_run_of_an_earlier_version_goes_on_as_it_was_begun(run):
+    path = pathlib.Path(run.folder) / "config.json"
+    mapping = json.loads(path.read_text())
+    assert mapping["energy_optimizer"].pop("average_warmup")
+    path.write_text(json.dumps(mapping))
+    config = read_config(run.folder, EXPERIMENTS)
+    optimizer = dataclasses.replace(experiment().energy_optimizer, average_warmup=False)
+    assert config == experiment(energy_optimizer=optimizer)

@@ -18,7 +18,6 @@ from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.attacks.defense_session import DefenseSession, open_defense_session
 from ebm_tf.runtime.attacks.figures import save_comparison
 from ebm_tf.runtime.distribution import distributed, gather
-from ebm_tf.runtime.learned_energy import differences, seen_before
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.workspace import Workspace
 
@@ -39,9 +38,7 @@ def run(config: DefenseMeasurement, workspace: Workspace) -> dict[str, Any]:
     session = open_defense_session(config)
     for role, path in session.weights.items():
         workspace.log(f"Weights of the {role}: {path}")
-    if session.models is not None:
-        for difference in differences(config):
-            workspace.log(f"Note: {difference} differs from how it was learned.")
+    session.remarks.log_notes(workspace)
     total = -(-session.num_images // config.batch)
     loop = Loop(
         _task(session),
@@ -66,8 +63,7 @@ def run(config: DefenseMeasurement, workspace: Workspace) -> dict[str, Any]:
     save_arrays(workspace.path(*RESULTS), **records)
     _show(session, records, workspace)
     results = _figures(config, records)
-    if session.models is not None:
-        results["warnings"] += seen_before(config)
+    results["warnings"] += session.remarks.warnings
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
     return results | _facts(session)
@@ -77,9 +73,7 @@ def describe(config: DefenseMeasurement) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     session = open_defense_session(config)
     yield from session.describe()
-    if session.models is not None:
-        for difference in differences(config):
-            yield f"note: {difference} differs from how it was learned"
+    yield from session.remarks.lines()
 
 
 def _task(session: DefenseSession) -> Task:

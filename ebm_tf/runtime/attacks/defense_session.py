@@ -36,8 +36,9 @@ from ebm_tf.runtime.attacks.chain_chunks import chunked
 from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.cloud_files import fetched
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.runtime.learned_classifier import learned_network
-from ebm_tf.runtime.learned_energy import weight_files
+from ebm_tf.runtime.learned_classifier import learned_network, remarks
+from ebm_tf.runtime.learned_energy import differences, seen_before, weight_files
+from ebm_tf.runtime.remarks import Remarks
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weights import find_weights, load_weights
 from ebm_tf.sampling.langevin import DrawFn
@@ -167,6 +168,19 @@ class DefenseSession:
                 require_known(labels, self.classifier_model, self.source)
                 yield np.stack(images), np.array(labels)
                 images, labels = [], []
+
+    @functools.cached_property
+    def remarks(self) -> Remarks:
+        """What there is to say of the runs that learned the networks."""
+        config, classifier = self.config, self.config.classifier
+        found = Remarks()
+        if self.models is not None:
+            differing = differences(config)
+            notes = [f"{each} differs from how it was learned" for each in differing]
+            found = Remarks(notes, seen_before(config))
+        if isinstance(classifier, ClassifierNetwork) and classifier.weights:
+            found += remarks(classifier, classifier.weights, config.data)
+        return found
 
     def describe(self) -> Iterator[str]:
         """What is built and read, a line each."""

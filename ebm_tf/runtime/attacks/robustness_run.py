@@ -46,6 +46,7 @@ def run(config: RobustnessMeasurement, workspace: Workspace) -> dict[str, Any]:
     """
     session = open_robustness_session(config)
     workspace.log(f"Weights of the classifier: {session.weights}")
+    session.remarks.log_notes(workspace)
     images, labels = session.load_images()
     batches = AttackBatches(
         session.replicas,
@@ -67,6 +68,7 @@ def run(config: RobustnessMeasurement, workspace: Workspace) -> dict[str, Any]:
     if radii is not None:
         results |= figures_by_radius(stages, verdicts, radii, workspace)
     results |= _reliability(session, outcomes, natural["logits"], again["logits"])
+    results["warnings"] += session.remarks.warnings
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
     if workspace.is_chief:

@@ -20,7 +20,8 @@ from ebm_tf.models.catalogue import build_classifier, summary
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.runtime.learned_classifier import learned_network
+from ebm_tf.runtime.learned_classifier import learned_network, remarks
+from ebm_tf.runtime.remarks import Remarks
 from ebm_tf.runtime.weights import SUFFIX, find_weights, load_weights, weights_of_run
 
 ROLE = "classifier"
@@ -96,6 +97,12 @@ class RobustnessSession:
         alone = ("pgd", "apgd_ce", "carlini_wagner")
         return [name for name in self.attacks if name in alone]
 
+    @functools.cached_property
+    def remarks(self) -> Remarks:
+        """What there is to say of the run that learned the classifier."""
+        config = self.config
+        return remarks(config.classifier, named_weights(config), config.data)
+
     def describe(self) -> Iterator[str]:
         """What is built and read, a line each."""
         source = self.source
@@ -104,6 +111,7 @@ class RobustnessSession:
         yield f"weights of the classifier: {self.weights}"
         yield f"attacks: {', '.join(self.attacks) or 'none'}"
         yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
+        yield from self.remarks.lines()
 
 
 def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
@@ -115,9 +123,8 @@ def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
     replicas = make_replicas(config.device)
     replicas.batch_of_each(config.batch)
     source, positions = open_attacked(config)
-    named = config.classifier.weights or config.weights
-    learned = learned_network(named, config.data) if named else None
-    path, settings = weight_file(config), learned or config.classifier
+    path, named = weight_file(config), named_weights(config)
+    settings = learned_network(named, config.data) or config.classifier
     with replicas.strategy.scope():
         model = build_classifier(
             settings,
@@ -129,19 +136,28 @@ def open_robustness_session(config: RobustnessMeasurement) -> RobustnessSession:
     return RobustnessSession(config, replicas, model, path, source, positions)
 
 
+def named_weights(config: RobustnessMeasurement) -> str:
+    """Where the weights of the classifier are, as the config says it.
+
+    Raises:
+      UnnamedWeightsError: if it does not.
+    """
+    named = config.classifier.weights or config.weights
+    if not named:
+        raise UnnamedWeightsError(
+            f"The classifier of {config.name} needs weights: --set weights=RUN, the "
+            f"folder of the run that learned it, or a file *{SUFFIX}."
+        )
+    return named
+
+
 def weight_file(config: RobustnessMeasurement) -> str:
     """The file that the weights of the classifier are in.
 
     Raises:
       WeightsError: if it is not named or not there.
     """
-    if config.classifier.weights:
-        return find_weights(config.classifier.weights, ROLE)
-    if config.weights is None:
-        raise UnnamedWeightsError(
-            f"The classifier of {config.name} needs weights: --set weights=RUN, the "
-            f"folder of the run that learned it, or a file *{SUFFIX}."
-        )
-    if config.weights.endswith(SUFFIX):
-        return find_weights(config.weights, ROLE)
-    return weights_of_run(config.weights, ROLE, kind=config.weights_kind)
+    named = named_weights(config)
+    if config.classifier.weights or named.endswith(SUFFIX):
+        return find_weights(named, ROLE)
+    return weights_of_run(named, ROLE, kind=config.weights_kind)

@@ -77,7 +77,8 @@ class SampledChains(NamedTuple):
 
     Attributes:
       images: float32 [n, H, W, C].
-      energies: float32 [pieces, n], of the first round, at the end of each piece.
+      energies: float32 [pieces, n], of the first round, before the last step of each
+        piece.
       drift_norms: float32 [pieces, n], likewise.
     """
 
@@ -236,8 +237,8 @@ def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Act
         )
         known = slice(row + 1), slice(MOST_TRACED)
         path = workspace.path("plots", "traces.png")
-        figures.save_traces(
-            path, np.array(course.ends[: row + 1]), energies[known], drifts[known]
-        )
+        # Energies are those before the last step of a piece.
+        steps = np.maximum(np.array(course.ends[: row + 1]) - 1, 0)
+        figures.save_traces(path, steps, energies[known], drifts[known])
 
     return plot

@@ -102,8 +102,12 @@ class FidSession:
         config = self.config
         if config.weights is None:
             raise WeightsError("A sweep needs a run: --set weights=RUN.")
-        role = "energy" if config.moves else "generator"
-        saved = saved_steps(config.weights, role, kind=config.weights_kind)
+        role, kind = "energy" if config.moves else "generator", config.weights_kind
+        saved = saved_steps(config.weights, role, kind=kind)
+        if not saved:
+            raise WeightsError(
+                f"The run {config.weights} has no {kind} weights of its {role}."
+            )
         chosen = [
             step
             for step in saved
@@ -111,8 +115,8 @@ class FidSession:
         ]
         if not chosen:
             raise WeightsError(
-                f"The run {config.weights} has no weights to sweep; it has those of "
-                f"{saved}."
+                f"None of the weights of {config.weights} are to be swept: they are "
+                f"those after {', '.join(map(str, saved))} updates."
             )
         return chosen
 
@@ -188,6 +192,16 @@ def _first(arrays, total: int):
         total -= len(array)
 
 
+def _require_images(config: SampleMeasurement, source: Source) -> None:
+    """Refuses to count images of the data twice as samples."""
+    if not config.moves and config.num_samples > source.num_examples:
+        raise ConfigError(
+            f"Expected num_samples={config.num_samples} to be at most "
+            f"{source.num_examples}, the images of the data, where chains begin from "
+            "them and do not move."
+        )
+
+
 def open_fid_session(config: SampleMeasurement) -> FidSession:
     """Builds the networks on the devices and opens data and features.
 
@@ -203,6 +217,7 @@ def open_fid_session(config: SampleMeasurement) -> FidSession:
     source = open_source(config.data) if needs_data else None
     if source is not None and config.start == "data":
         num_batches(source, config.batch)  # raises where there is none
+        _require_images(config, source)
     extractor = open_extractor(config, replicas)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
