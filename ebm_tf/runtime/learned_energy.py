@@ -15,7 +15,12 @@ from ebm_tf.runtime.cloud_files import exists
 from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.remarks import seen_images
 from ebm_tf.runtime.run_folders import read_config
-from ebm_tf.runtime.weights import SUFFIX, find_weights, weights_of_run
+from ebm_tf.runtime.weights import (
+    SUFFIX,
+    find_weights,
+    require_as_made,
+    weights_of_run,
+)
 from ebm_tf.runtime.workspace import CONFIG
 
 Measurement = SampleMeasurement | DefenseMeasurement
@@ -34,7 +39,7 @@ def weight_files(
       step: of the run's saved weights; the newest if None.
 
     Raises:
-      WeightsError: if one is missing.
+      WeightsError: if one is missing, or made for other settings.
     """
     files = {}
     for role in roles:
@@ -61,6 +66,7 @@ def weight_files(
             files[role] = weights_of_run(
                 config.weights, learned_as, kind=config.weights_kind, step=step
             )
+        require_as_made(settings, files[role], role, learned_as)
     return files
 
 

@@ -20,6 +20,7 @@ from ebm_tf.runtime.cloud_files import (
     upload_file,
 )
 from ebm_tf.runtime.digests import sha256_of
+from ebm_tf.runtime.json_files import read_json
 from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.workspace import CONFIG
 
@@ -29,6 +30,9 @@ _MISFIT = re.compile(
 )
 SUFFIX = ".weights.h5"
 FOLDER = "weights"
+CONVERTED = "{}_settings.json"  # by role, what convert_weights says of its network
+# Settings of networks of which the shapes of weights tell nothing.
+_SHAPELESS = ("activation", "batch_norm_epsilon")
 # What the file of a network's weights of some kind adds to its role.
 INFIXES = {"averaged": "average", "selected": "selected"}
 
@@ -197,6 +201,41 @@ def _misfit(error: Exception) -> str:
     return f" (the shape of {name} is {given}, not {expected})"
 
 
+def require_as_made(settings: Any, path: str, role: str, learned_as: str) -> None:
+    """Checks settings of a network of which no shape of its weights tells.
+
+    They are compared with the run that the weights lie in, or with what
+    `convert_weights` wrote beside them, if there is either.
+
+    Args:
+      settings: of the network that gets the weights.
+      path: of the weight file.
+      role: of the network here, for the message.
+      learned_as: its role there.
+
+    Raises:
+      WeightsError: if one is another.
+    """
+    made = _made_with(path, learned_as)
+    for name in _SHAPELESS:
+        here = getattr(settings, name, None)
+        if name in made and here != made[name]:
+            raise WeightsError(
+                f"The weights {path} are for {name}={made[name]}, but "
+                f"{role}.{name}={here}: --set {role}.{name}={made[name]}."
+            )
+
+
+def _made_with(path: str, role: str) -> Mapping[str, Any]:
+    """The settings of a network where its weights come from; none if not known."""
+    folder = os.path.dirname(os.path.dirname(path))
+    converted = os.path.join(folder, CONVERTED.format(role))
+    if exists(converted):
+        return read_json(converted).get("network") or {}
+    config = os.path.join(folder, CONFIG)
+    return read_json(config).get(role) or {} if exists(config) else {}
+
+
 def load_named_weights(
     models: Mapping[str, keras.Model],
     settings: Mapping[str, Any],
@@ -220,6 +259,7 @@ def load_named_weights(
             # What is a prior here was learned as an energy elsewhere.
             learned_as = "energy" if role == "prior" else role
             path = load_weights(model, source, learned_as)
+            require_as_made(settings[role], path, role, learned_as)
             yield f"Weights of the {role}: {path}"
         elif role in needed:
             raise UnnamedWeightsError(

@@ -1,5 +1,7 @@
 """Weight files get into networks, or it is told why not."""
 
+import dataclasses
+import json
 import pathlib
 import re
 
@@ -265,3 +267,17 @@ def test_a_file_that_cannot_be_fetched_is_told(tmp_path):
     path.mkdir()
     with pytest.raises(WeightsError, match=f"Cannot read the weight file {path}: "):
         load_weights(network(0), str(path), "energy")
+
+
+@pytest.mark.parametrize("file", ["config.json", "energy_settings.json"])
+def test_settings_that_no_shape_tells_are_those_of_the_weights(run, file):
+    """An activation of which the weights know nothing would pass without a word."""
+    made = {"activation": "silu", "width": 4}
+    content = {"energy": made} if file == "config.json" else {"network": made}
+    (run / file).write_text(json.dumps(content))
+    models, here = {"energy": network(0)}, Network(weights=str(run), width=4)
+    with pytest.raises(WeightsError, match="--set energy.activation=silu") as error:
+        list(load_named_weights(models, {"energy": here}, set(), "it"))
+    assert "are for activation=silu, but energy.activation=relu" in str(error.value)
+    silu = dataclasses.replace(here, activation="silu")
+    assert list(load_named_weights(models, {"energy": silu}, set(), "it"))

@@ -17,9 +17,7 @@ from ebm_tf.models.conversion.kinds import KINDS, Kind, NetworkSettings
 from ebm_tf.models.conversion.tables import Table
 from ebm_tf.runtime.cloud_files import exists, make_folder, replace_file
 from ebm_tf.runtime.conversion.array_sources import read_arrays
-from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
-
-SETTINGS = "{}_settings.json"  # by role
+from ebm_tf.runtime.weights import CONVERTED, FOLDER, save_weights, weights_name
 
 _BUILDERS: Mapping[str, Callable[..., keras.Model]] = {
     "energy": build_energy,
@@ -133,7 +131,7 @@ def convert(target: Target, source: str, output: str) -> Converted:
     _fill(model, target.table, source)
     make_folder(os.path.dirname(path))
     save_weights(model, path)
-    settings = os.path.join(output, SETTINGS.format(target.kind.role))
+    settings = os.path.join(output, CONVERTED.format(target.kind.role))
     replace_file(settings, _described(target, source))
     return Converted(path, model.count_params(), _assignments(target, output))
 
