@@ -80,8 +80,9 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
     """
     from ebm_tf.errors import RunError
     from ebm_tf.runtime.measuring.sample_files import load_samples, saved_steps
+    from ebm_tf.runtime.releases.installed import located
 
-    folder = folder.rstrip("/")
+    folder = located(folder).rstrip("/")
     measured = _config(folder).num_samples
     steps = saved_steps(folder)
     if not steps or num_steps not in (None, *steps):

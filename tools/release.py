@@ -1,7 +1,7 @@
 """Packs learned models into releases, and installs releases.
 
 python3 tools/release.py pack RUN [--measured RUN ...] [--output releases] [--replace]
-python3 tools/release.py verify NAME_OR_FILE
+python3 tools/release.py verify NAME_OR_FILE_OR_FOLDER
 python3 tools/release.py install NAME_OR_FILE_OR_ADDRESS [--sha256 DIGEST]
 python3 tools/release.py list
 
@@ -15,8 +15,9 @@ measured, licence, and the SHA-256 of each file.
             weights; its figures and its command go into the card. Pack what a
             measurement used besides first: it is then told as release:NAME. Another
             archive of that name stays, unless --replace is given.
-  verify    checks every file of an archive, of an unpacked release, or of what
-            release:NAME means against the card, and says what is in it.
+  verify    checks every file of an archive, of those in a folder, of an unpacked
+            release, or of what release:NAME means against the card, and says what is
+            in it.
   install   takes the name of a release that comes with the program, an archive, a
             folder of archives, an unpacked release, or an http(s) address; a download
             that broke off goes on. Nothing is unpacked before its hash is checked:
@@ -41,6 +42,7 @@ from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime import tool
 from ebm_tf.runtime.releases import index as release_index
 from ebm_tf.runtime.releases.archives import (
+    CARD,
     Card,
     digest_of,
     read_card,
@@ -97,8 +99,19 @@ def pack_run(run: str) -> None:
 
 
 def verify(source: str) -> None:
-    """Checks a release and says what is in it."""
+    """Checks a release, or all archives in a folder, and says what is in it."""
     path = found_release(source)
+    if os.path.isdir(path) and not os.path.exists(os.path.join(path, CARD)):
+        archives = [entry.file for entry in read_index(path).values()]
+        if not archives:
+            raise WeightsError(f"{path} holds no release and no archive of one.")
+        for file in archives:
+            _verify_one(os.path.join(path, file))
+    else:
+        _verify_one(path)
+
+
+def _verify_one(path: str) -> None:
     card = verified_folder(path) if os.path.isdir(path) else _verified_archive(path)
     print(f"{card['name']}: {card.get('description', '')}")
     print(summary(card["figures"], most=len(card["figures"])))

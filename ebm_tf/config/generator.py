@@ -77,15 +77,18 @@ class GeneratorTraining(Experiment):
 
     def _require_rates(self) -> None:
         """Refuses updates that would learn nothing."""
-        of_discriminator = self.num_updates * self.discriminator_updates
-        for name, count in (
-            ("generator_optimizer", self.num_updates),
-            ("discriminator_optimizer", of_discriminator),
-        ):
+        counts = {
+            "generator_optimizer": self.num_updates,
+            "discriminator_optimizer": self.num_updates * self.discriminator_updates,
+        }
+        ended = {}
+        for name, count in counts.items():
             rate = getattr(self, name).learning_rate
-            ends = isinstance(rate, Linear) and rate.last == 0
-            require(
-                not ends or rate.num_steps >= count,
-                f"Expected {name}.learning_rate.num_steps >= {count}, as many as with "
-                f"num_updates={self.num_updates}: the last would learn nothing.",
-            )
+            if isinstance(rate, Linear) and rate.last == 0 and rate.num_steps < count:
+                ended[f"{name}.learning_rate.num_steps"] = count
+        least = " and ".join(f"{name} >= {count}" for name, count in ended.items())
+        require(
+            not ended,
+            f"Expected {least}, as many as with num_updates={self.num_updates}: the "
+            "last would learn nothing.",
+        )

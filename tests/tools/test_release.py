@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from ebm_tf.runtime.releases.archives import digest_of
+from tests.runs import ROOT
 from tests.runtime.releases.release_files import FILES, archive
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
@@ -104,6 +105,17 @@ def test_what_comes_with_the_program_is_verified_by_name(release, tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.endswith("releases/digits_conv.zip says.\n")
     assert not (tmp_path / "cache").exists()
+
+
+def test_all_archives_of_a_folder_are_verified(release, tmp_path):
+    done = release("verify", ROOT / "releases")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("files are as the card of") == len(
+        list((ROOT / "releases").glob("*.zip"))
+    )
+    (tmp_path / "none").mkdir()
+    done = release("verify", tmp_path / "none")
+    assert done.returncode == 2 and "holds no release" in done.stderr
 
 
 def test_a_release_that_differs_from_that_of_the_program_is_marked(release, tmp_path):
