@@ -1,7 +1,7 @@
 """Times attacks on ResNet-18: here, in plain TensorFlow, in PyTorch.
 
 python3 benchmarks/attack.py [--image_size 32] [--width 64] [--batch 32]
-                             [--pgd_steps 20] [--apgd_steps 50] [--rounds 3] [--json]
+                             [--pgd_steps 20] [--apgd_steps 50] [--rounds 4] [--json]
 
 PyTorch takes part where it is importable; it is not a dependency of this project.
 Images per second are of whole attacks, PGD with its best iterate and APGD-CE, at a
@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
     add("--batch", type=positive, default=32, help="images")
     add("--pgd_steps", type=positive, default=20, help="of PGD")
     add("--apgd_steps", type=positive, default=50, help="of APGD-CE")
-    add("--rounds", type=positive, default=3, help="of which medians are taken")
+    add("--rounds", type=positive, default=4, help="of which medians are taken")
     add("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
 

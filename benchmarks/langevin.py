@@ -1,7 +1,7 @@
 """Times one Langevin step of an SNGAN energy: here, in plain TensorFlow, in PyTorch.
 
 python3 benchmarks/langevin.py [--image_size 32] [--width 128] [--batch 64]
-                               [--steps 5] [--rounds 7] [--json]
+                               [--steps 5] [--rounds 8] [--json]
 
 PyTorch takes part where it is importable; it is not a dependency of this project.
 Milliseconds are medians per step, beside them the machine's matrix products. All take
@@ -112,7 +112,7 @@ def _options() -> argparse.Namespace:
     add("--width", type=positive, default=128, help="channels of the first block")
     add("--batch", type=positive, default=64, help="chains")
     add("--steps", type=positive, default=5, help="steps timed together")
-    add("--rounds", type=positive, default=7, help="of which medians are taken")
+    add("--rounds", type=positive, default=8, help="of which medians are taken")
     add("--matmul_size", type=positive, default=2048, help="side of the products")
     add("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()

@@ -1,7 +1,7 @@
 """Times one whole learning step, and says how much of it is not Langevin steps.
 
 python3 benchmarks/learning_step.py [CONFIG] [--width 64] [--bank_size 25000]
-            [--num_steps 100] [--batch 128] [--rounds 3] [--json]
+            [--num_steps 100] [--batch 128] [--rounds 4] [--json]
 
 CONFIG is configs/cifar10_medconv.py if none is given. Its networks have random weights
 and a reduced width, its images are noise: no data is read. The step is the whole
@@ -127,7 +127,7 @@ def _options() -> argparse.Namespace:
     add("--bank_size", type=positive, default=25_000, help="chains")
     add("--num_steps", type=positive, default=100, help="Langevin steps")
     add("--compute_dtype", default="float32", help="float32 or bfloat16")
-    add("--rounds", type=positive, default=3, help="of which medians are taken")
+    add("--rounds", type=positive, default=4, help="of which medians are taken")
     add("--json", action="store_true", help="print one JSON object")
     return parser.parse_args()
 
