@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train.py configs/mnist_nonconv.py
 
-Expected: at most 25 minutes on two cores; legible digits of all classes,
+Expected: 49 minutes on two busy cores; legible digits of all classes,
 `frechet_pixel` 38 with 1,000 samples.
 """
 

@@ -3,9 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ebm_tf.config.parts import Data
 from ebm_tf.data.ordering import Source
-from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import DataError
 
 # The first images of most datasets tell soon which classes there are.
@@ -32,15 +30,3 @@ def require_classes(
             f"Split {source.split!r} of dataset {source.name} has labels {least} to "
             f"{most}, but {told}={num_classes}."
         )
-
-
-def require_first_classes(
-    source: Source, data: Data, num_classes: int, *, told: str, limit: int = FIRST_FEW
-) -> None:
-    """Checks the labels of the first `limit` images likewise.
-
-    Raises:
-      DataError: if one is none of the classes, or the data cannot be read.
-    """
-    _, labels = load_images(source, data, limit=limit)
-    require_classes(labels, num_classes, source, told=told)

@@ -108,9 +108,9 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
         damaged.
     """
     path = os.path.join(reopen(folder).folder, CONFIG)
-    mapping = _as_begun(read_json(path))
+    mapping = read_json(path)
     try:
-        return from_mapping(kinds[mapping["type"]], mapping)
+        return from_mapping(kinds[mapping["type"]], _as_begun(mapping))
     except (ValueError, KeyError, TypeError) as error:
         raise damaged(path, error) from error
 

@@ -3,7 +3,7 @@
 import pytest
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data.labels import require_classes, require_first_classes
+from ebm_tf.data.labels import require_classes
 from ebm_tf.data.sources import open_source
 from ebm_tf.errors import DataError
 
@@ -21,12 +21,3 @@ def test_classes_are_taken(labels):
 def test_others_are_told(labels, told):
     with pytest.raises(DataError, match=f"digits has labels {told}, but here=3"):
         require_classes(labels, 3, open_source(DIGITS), told="here")
-
-
-def test_the_first_labels_are_looked_at():
-    """The first images are of the classes 0, 1, 2, ... in turn."""
-    source = open_source(DIGITS)
-    require_first_classes(source, DIGITS, 10, told="num_classes")
-    require_first_classes(source, DIGITS, 5, told="num_classes", limit=5)
-    with pytest.raises(DataError, match="labels 0 to 9, but num_classes=5"):
-        require_first_classes(source, DIGITS, 5, told="num_classes")

@@ -64,7 +64,18 @@ def test_other_folders_are_no_runs(tmp_path, name):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"{}", b'{"type": "Nonsense"}', b"\0", b"\xff", b"[]", b"3"],
+    [
+        b"",
+        b"{",
+        b"{}",
+        b'{"type": "Nonsense"}',
+        b"\0",
+        b"\xff",
+        b"[]",
+        b"3",
+        b'{"type": []}',
+        b'{"type": "EbmTraining", "data": {"type": []}}',
+    ],
 )
 def test_a_damaged_config_is_told(run, content):
     (pathlib.Path(run.folder) / "config.json").write_bytes(content)

@@ -10,9 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.generator import GeneratorTraining
-from ebm_tf.data.labels import FIRST_FEW, require_first_classes
+from ebm_tf.data.labels import FIRST_FEW, require_classes
 from ebm_tf.data.ordering import Source
-from ebm_tf.data.pipelines import batches, num_batches
+from ebm_tf.data.pipelines import batches, load_images, num_batches
 from ebm_tf.data.sources import open_source
 from ebm_tf.learning.generator import RealBatch, make_step
 from ebm_tf.learning.generator_average import renewed_average
@@ -90,12 +90,10 @@ class GeneratorSession:
         Raises:
           DataError: if one is none of the classes.
         """
-        config, told = self.config, "generator.num_classes"
-        classes = config.generator.num_classes
+        classes = self.config.generator.num_classes
         if classes is not None:
-            require_first_classes(
-                self.source, config.data, classes, told=told, limit=limit
-            )
+            _, labels = load_images(self.source, self.config.data, limit=limit)
+            require_classes(labels, classes, self.source, told="generator.num_classes")
 
     def task(self) -> Task:
         """What the loop runs; all that a step carries are weights and slots."""
