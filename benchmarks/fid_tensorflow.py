@@ -9,17 +9,16 @@ import numpy as np
 
 from benchmarks.workers import Measurements, milliseconds, peak_bytes
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.evaluation import features
+from ebm_tf.evaluation.features import extracted
 from ebm_tf.evaluation.summaries import NUM_PARTS, Summary, compare, summarize
 from ebm_tf.models.ebm import build_models, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
-from ebm_tf.runtime.measuring.extraction import extracted
-from ebm_tf.runtime.measuring.sample_files import load_samples, save_samples
-from ebm_tf.runtime.measuring.sample_run import run_chains
 from ebm_tf.runtime.measuring.session import FidSession
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.pieces import load_samples, run_chains, save_samples
 
 
 def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:

@@ -18,12 +18,12 @@ from ebm_tf.config.comparison import Comparison
 from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.measuring.reference import summary_of_reference
 from ebm_tf.runtime.measuring.session import open_fid_session
-from ebm_tf.runtime.releases.installed import located
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.releases.installed import located
 
 
 def run(config: Comparison, workspace: Workspace) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.learned_energy import differences
-from ebm_tf.runtime.measuring.reference import summary_of_reference
-from ebm_tf.runtime.measuring.sample_run import plan
 from ebm_tf.runtime.measuring.session import FidSession, open_fid_session
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.pieces import plan
+from ebm_tf.store.learned import differences
 
 
 def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:

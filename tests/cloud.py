@@ -30,7 +30,7 @@ def downloaded(folder: str, local: pathlib.Path) -> pathlib.Path:
     return local
 
 
-def files(folder: str) -> set[str]:
+def files_below(folder: str) -> set[str]:
     """Paths of all files in a folder, relative to it."""
     return {
         os.path.relpath(os.path.join(here, name), folder)

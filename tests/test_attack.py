@@ -10,7 +10,7 @@ import pytest
 from ebm_tf.config import core
 from ebm_tf.config.overrides import override
 from ebm_tf.models.catalogue import build_classifier
-from ebm_tf.runtime.weights import weights_of_run
+from ebm_tf.store.sources import weights_of_run
 from tests import runs
 from tests.runs import ROOT, learn_here, run_here
 

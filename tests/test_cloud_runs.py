@@ -72,7 +72,7 @@ def test_a_run_in_a_bucket_is_a_run_on_disk(local, learned, tmp_path):
     assert learned.startswith("ram://bucket/runs/digits_nonconv/")
     copy = cloud.downloaded(learned, tmp_path / "copy")
     runs.assert_same_run(copy, pathlib.Path(local))
-    there, here = cloud.files(learned), cloud.files(local)
+    there, here = cloud.files_below(learned), cloud.files_below(local)
     events = "tensorboard/"
     assert {name for name in there if not name.startswith(events)} == {
         name for name in here if not name.startswith(events)
@@ -98,7 +98,7 @@ def test_what_tensorboard_reads_is_whole(local, learned, tmp_path):
 def test_a_run_that_was_killed_goes_on_in_its_bucket(local, learned, tmp_path):
     """The last checkpoint and all that came after it are lost."""
     folder = "ram://bucket/killed/digits_nonconv/once"
-    for name in cloud.files(learned):
+    for name in cloud.files_below(learned):
         tf.io.gfile.makedirs(str(tf.io.gfile.join(folder, name)).rpartition("/")[0])
         if "00000009" not in name and name != "results.json":
             tf.io.gfile.copy(f"{learned}/{name}", f"{folder}/{name}")
@@ -114,7 +114,7 @@ def test_a_mistake_leaves_no_folder_in_a_bucket():
     given = assignments(**SHORT, data__split="train[:1]")
     done = run_here(DIGITS, "--output", "ram://mistake/runs", *given)
     assert done.code == 2 and "fewer than one batch" in done.err
-    assert cloud.files("ram://mistake") == set()
+    assert cloud.files_below("ram://mistake") == set()
     assert not tf.io.gfile.isdir("ram://mistake/runs/digits_nonconv")
 
 
@@ -132,7 +132,7 @@ def test_weights_and_samples_in_a_bucket_are_measured(local, measured, tmp_path)
     here = results(measured)
     assert here["weights"].keys() == there["weights"].keys()
     assert {**here, "weights": 0} == {**there, "weights": 0}
-    assert len(cloud.files("ram://bucket/runs/reference")) == 1
+    assert len(cloud.files_below("ram://bucket/runs/reference")) == 1
 
 
 def test_runs_in_a_bucket_are_compared(learned, tmp_path):
@@ -143,7 +143,7 @@ def test_runs_in_a_bucket_are_compared(learned, tmp_path):
     folder = run(config, "--output", "ram://compared", *given, executable="compare")
     first, second = results(folder)["runs"].values()
     assert [row["fid"] for row in first] == [row["fid"] for row in second]
-    assert f"{0}_digits_nonconv/results.json" in cloud.files(folder)
+    assert f"{0}_digits_nonconv/results.json" in cloud.files_below(folder)
 
 
 @pytest.mark.parametrize("place", ["ram://exported/new/folder", "{}/local"])
@@ -154,7 +154,7 @@ def test_samples_in_a_bucket_are_exported(measured, tmp_path, place):
     samples = export_images.find_samples(measured, None, None)
     export_images.write(samples, output, rgb=False)
     found = {"samples.npz"} | {f"images/{index:05d}.png" for index in range(20)}
-    assert cloud.files(output) == found
+    assert cloud.files_below(output) == found
     folder = cloud.downloaded(output, tmp_path / "copy")
     with np.load(folder / "samples.npz") as stored:
         np.testing.assert_array_equal(stored["arr_0"], list(samples))

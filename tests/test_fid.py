@@ -19,14 +19,18 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import open_source
-from ebm_tf.evaluation.frechet import frechet_distance, moments
+from ebm_tf.evaluation.frechet import (
+    frechet_distance,
+    load_moments,
+    moments,
+    save_moments,
+)
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.runtime.measuring import sample_run
 from ebm_tf.runtime.measuring import session as fid_session
-from ebm_tf.runtime.measuring.moment_files import load_moments, save_moments
-from ebm_tf.runtime.measuring.sample_files import load_samples
+from ebm_tf.sampling import pieces
+from ebm_tf.sampling.pieces import load_samples
 from tests import runs
 from tests.runs import learn_here, measuring, run_here, tiny
 
@@ -256,7 +260,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(learned, swept, tmp_path, monkeypa
     write_config(tmp_path / "sweeping.py", sweeping(learned))
     with monkeypatch.context() as patched:
         # In the middle of the second of three: one is done, one begun, one not.
-        patched.setattr(sample_run.actions, "show_progress", stop_at((1, 1)))
+        patched.setattr(pieces.actions, "show_progress", stop_at((1, 1)))
         told = run_here(
             tmp_path / "sweeping.py", "--output", tmp_path, executable="fid"
         )
@@ -284,7 +288,7 @@ def test_a_stopped_measurement_says_how_to_go_on(
     arguments = (tmp_path / "measuring.py", "--output", tmp_path)
     with monkeypatch.context() as patched:
         stop = stop_at((0, 1), by=signal.SIGINT)
-        patched.setattr(sample_run.actions, "show_progress", stop)
+        patched.setattr(pieces.actions, "show_progress", stop)
         told = run_here(*arguments, executable=None)
     assert (told.code, told.err) == (3, "")
     assert "Stopped by SIGINT and saved after 1 of 2 pieces." in told.out

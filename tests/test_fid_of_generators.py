@@ -16,9 +16,9 @@ from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.parts import GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError, UnnamedWeightsError
 from ebm_tf.models.catalogue import build_generator
-from ebm_tf.runtime.measuring.sample_files import load_samples
 from ebm_tf.runtime.run_folders import create
-from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
+from ebm_tf.sampling.pieces import load_samples
+from ebm_tf.store.sources import FOLDER, save_weights, weights_name
 from tests.runs import ROOT, learn_here, measuring, tiny
 
 NETWORK = GeneratorNetwork(width=4, latent_size=5)

@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from ebm_tf.runtime.releases.archives import digest_of, read_card, verified
-from ebm_tf.runtime.releases.index import SHELF, read_index
+from ebm_tf.store.releases.archives import digest_of, read_card, verified
+from ebm_tf.store.releases.installed import SHELF, read_index
 from tests import runs
 
 ENTRIES = list(read_index(SHELF).values())

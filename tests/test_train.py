@@ -13,7 +13,7 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.models.catalogue import build_generator
-from ebm_tf.runtime.weights import weights_of_run
+from ebm_tf.store.sources import weights_of_run
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
 
 

@@ -15,8 +15,8 @@ from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.classifiers.session import open_session
-from ebm_tf.runtime.weights import find_weights, load_weights
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.sources import find_weights, load_weights
 from tests.runs import (
     ROOT,
     assert_same_arrays,

@@ -19,7 +19,7 @@ from ebm_tf.models.catalogue import build_generator, latent_prior
 from ebm_tf.runtime import run_folders, seeds
 from ebm_tf.runtime.generators.session import open_session
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import find_weights, load_weights, weights_of_run
+from ebm_tf.store.sources import find_weights, load_weights, weights_of_run
 from tests import runs
 from tests.runs import (
     ROOT,

@@ -46,7 +46,7 @@ def work(kind: str, source: str, output: str) -> None:
     """Converts the weights of one network."""
     print(f"Converting {source}", flush=True)
     # Late, because TensorFlow takes seconds to load.
-    from ebm_tf.runtime.conversion.weight_conversion import convert, target
+    from ebm_tf.store.conversion.converting import convert, target
 
     wanted = target(kind, _IMAGE_SIZE.value, _CHANNELS.value, _SET.value)
     converted = convert(wanted, source, output)

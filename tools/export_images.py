@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.runtime import tool
-from ebm_tf.runtime.stages import new_stage
+from ebm_tf.runtime.files import new_stage
 
 _USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
 _NUM_STEPS = flags.DEFINE_integer(
@@ -61,7 +61,7 @@ class Samples(NamedTuple):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields uint8 [H, W, C]; one file is in memory at a time."""
-        from ebm_tf.runtime.measuring.sample_files import load_samples
+        from ebm_tf.sampling.pieces import load_samples
 
         rounds = (images for images, _ in load_samples(self.folder, self.num_steps))
         return itertools.islice(itertools.chain.from_iterable(rounds), self.count)
@@ -79,8 +79,8 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
       RunError: if there are none, or a file is damaged.
     """
     from ebm_tf.errors import RunError
-    from ebm_tf.runtime.measuring.sample_files import load_samples, saved_steps
-    from ebm_tf.runtime.releases.installed import located
+    from ebm_tf.sampling.pieces import load_samples, saved_steps
+    from ebm_tf.store.releases.installed import located
 
     folder = located(folder).rstrip("/")
     measured = _config(folder).num_samples
@@ -123,7 +123,7 @@ def _instead(folder: str, steps: list[int]) -> str:
     """What of a run can be exported, where what was asked for cannot."""
     if steps:
         return f", but after {', '.join(map(str, steps))}"
-    from ebm_tf.runtime.cloud_files import names_in
+    from ebm_tf.runtime.files import names_in
 
     parts = [name for name in names_in(folder) if name.startswith("update_")]
     return f" itself: it is a sweep, take {folder}/{parts[-1]}" if parts else ""
@@ -141,7 +141,7 @@ def write(samples: Samples, output: str, *, rgb: bool) -> None:
       RunError: if something is there already, or it cannot be written.
     """
     from ebm_tf.errors import RunError
-    from ebm_tf.runtime.cloud_files import is_cloud, names_in, upload_folder
+    from ebm_tf.runtime.files import is_cloud, names_in, upload_folder
 
     place = pathlib.Path(output)
     is_file = place.exists() and not place.is_dir()

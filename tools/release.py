@@ -40,8 +40,8 @@ from absl import flags
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime import tool
-from ebm_tf.runtime.releases import index as release_index
-from ebm_tf.runtime.releases.archives import (
+from ebm_tf.store.releases import installed as release_index
+from ebm_tf.store.releases.archives import (
     CARD,
     Card,
     digest_of,
@@ -49,10 +49,14 @@ from ebm_tf.runtime.releases.archives import (
     verified,
     verified_folder,
 )
-from ebm_tf.runtime.releases.index import listed_digest, read_index
-from ebm_tf.runtime.releases.installed import all_installed, is_other_than_shipped
-from ebm_tf.runtime.releases.sources import found_release, install
-from ebm_tf.runtime.releases.told_figures import summary
+from ebm_tf.store.releases.cards import summary
+from ebm_tf.store.releases.installed import (
+    all_installed,
+    is_other_than_shipped,
+    listed_digest,
+    read_index,
+)
+from ebm_tf.store.releases.installing import found_release, install
 
 _USAGE = "python3 tools/release.py pack RUN | verify SOURCE | install SOURCE | list"
 _MEASURED = flags.DEFINE_multi_string(
@@ -82,7 +86,7 @@ def pack_run(run: str) -> None:
     """Packs a run."""
     output = _OUTPUT.value or release_index.SHELF
     print(f"Packing {run}", flush=True)
-    from ebm_tf.runtime.releases.packing import pack  # TensorFlow, which takes seconds
+    from ebm_tf.store.releases.packing import pack  # TensorFlow, which takes seconds
 
     entry = pack(
         run,

@@ -16,8 +16,7 @@ from ebm_tf.attacks.auto_pgd import (
     first_error,
     highest_loss,
 )
-from ebm_tf.attacks.eot import RandomClassifier, averaged, random_gradient
-from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.gradients import RandomClassifier, averaged, plain, random_gradient
 from ebm_tf.attacks.outcomes import Outcome, attacked, merged, natural
 from ebm_tf.attacks.targets import likeliest_others, over_targets
 from ebm_tf.config.attacks import Ball

@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from ebm_tf.attacks.apgd import LossName, apgd, apgd_random, apgd_targeted
-from ebm_tf.attacks.eot import RandomClassifier
 from ebm_tf.attacks.fab import fab_targeted
+from ebm_tf.attacks.gradients import RandomClassifier
 from ebm_tf.attacks.square import square
 from ebm_tf.config.attacks import AutoAttack, Ball
 from ebm_tf.protocols import AttackFn, Classifier

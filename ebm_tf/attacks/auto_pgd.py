@@ -6,8 +6,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from ebm_tf.attacks import outcomes
-from ebm_tf.attacks.ascents import finite, is_zero
 from ebm_tf.attacks.balls import Ball
+from ebm_tf.attacks.gradients import finite, is_zero
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn
 

@@ -6,9 +6,8 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.attacks import balls
-from ebm_tf.attacks.ascents import finite
 from ebm_tf.attacks.balls import euclidean, per_image
-from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.gradients import finite, plain
 from ebm_tf.attacks.losses import Loss, margin
 from ebm_tf.attacks.outcomes import chosen, errs
 from ebm_tf.attacks.targets import for_each_target, likeliest_others

@@ -1,9 +1,4 @@
-"""The Fast Adaptive Boundary attack, aimed at classes (Croce and Hein, 2020).
-
-"Minimally distorted adversarial examples with a fast adaptive boundary attack". It
-looks for the nearest error, whatever the radius, and has succeeded where that is
-inside the ball.
-"""
+"""The shortest way from a point of the pixel box to a hyperplane, inside the box."""
 
 import math
 from typing import Literal, NamedTuple
@@ -11,16 +6,142 @@ from typing import Literal, NamedTuple
 import tensorflow as tf
 
 from ebm_tf.attacks import balls
-from ebm_tf.attacks.ascents import finite, is_zero
-from ebm_tf.attacks.fab_projections import displacement
-from ebm_tf.attacks.fab_search import SEARCH_QUERIES, searched
-from ebm_tf.attacks.gradients import plain
-from ebm_tf.attacks.losses import gap
+from ebm_tf.attacks.balls import per_image
+from ebm_tf.attacks.gradients import finite, is_zero, plain
+from ebm_tf.attacks.losses import gap, margin
 from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, natural
 from ebm_tf.attacks.targets import likeliest_others, over_targets
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Attacked, AttackFn, Classifier
+
+
+def displacement(
+    points: tf.Tensor,
+    normals: tf.Tensor,
+    residuals: tf.Tensor,
+    norm: Literal["linf", "l2"],
+) -> tf.Tensor:
+    """The smallest d with normal . d = residual and point + d in [-1, 1].
+
+    Where no point of the box lies on the hyperplane, d leads to the corner that is
+    nearest to it, along the signs of the normal.
+
+    With s the sign of normal * residual, the solution is d = s * min(t * v, c): all
+    coordinates move together, at speed v = 1 for l-infinity and v = |normal| for l2,
+    until each meets its wall at distance c. The length that is gained along the
+    normal is concave and piecewise linear in t, with its corners at c / v; they are
+    sorted, and the right t lies between two of them (Croce and Hein, 2020, "Minimally
+    distorted adversarial examples", section 2.2).
+
+    Args:
+      points: float32 [n, d] in [-1, 1].
+      normals: float32 [n, d].
+      residuals: float32 [n].
+      norm: whose length is smallest.
+
+    Returns:
+      float32 [n, d].
+    """
+    # On one scale, products of large or of small gradients stay finite and normal.
+    largest = tf.reduce_max(tf.abs(normals), 1, keepdims=True)
+    normals = tf.math.divide_no_nan(normals, largest)
+    normals = tf.where(tf.abs(normals) < 1e-12, 0.0, normals)
+    residuals = tf.math.divide_no_nan(residuals[:, None], largest)
+    signs = tf.sign(normals) * tf.where(residuals < 0.0, -1.0, 1.0)
+    rates = tf.abs(normals)
+    speeds = tf.sign(rates) if norm == "linf" else rates
+    walls = tf.maximum(1.0 - signs * points, 0.0)
+    time = _time(rates, speeds, walls, tf.abs(residuals))
+    return signs * tf.minimum(time * speeds, walls)
+
+
+def _time(
+    rates: tf.Tensor, speeds: tf.Tensor, walls: tf.Tensor, lengths: tf.Tensor
+) -> tf.Tensor:
+    """The t [n, 1] at which the sum of rates * min(t * speeds, walls) is a length.
+
+    A t at which all coordinates stand at their walls, where none reaches the length.
+
+    Args:
+      rates: float32 [n, d] >= 0.
+      speeds: float32 [n, d] >= 0, 0 where a rate is 0.
+      walls: float32 [n, d] >= 0.
+      lengths: float32 [n, 1] >= 0.
+    """
+    corners = tf.math.divide_no_nan(walls, speeds)
+    order = tf.argsort(corners, axis=1)
+    corners = tf.gather(corners, order, batch_dims=1)
+    stopped = tf.gather(rates * walls, order, batch_dims=1)
+    moving = tf.gather(rates * speeds, order, batch_dims=1)
+    before = tf.cumsum(stopped, axis=1, exclusive=True)
+    slopes = tf.cumsum(moving, axis=1, reverse=True)
+    reached = before + corners * slopes
+    # The first corner by which the length is reached; the linear piece ends there.
+    piece = tf.reduce_sum(tf.cast(reached < lengths, tf.int32), 1, keepdims=True)
+    piece = tf.minimum(piece, corners.shape[1] - 1)
+    corner, start, slope = (
+        tf.gather(values, piece, batch_dims=1) for values in (corners, before, slopes)
+    )
+    time = tf.math.divide_no_nan(lengths - start, slope)
+    return tf.clip_by_value(time, 0.0, corner)
+
+
+SEARCH_STEPS = 3
+SEARCH_QUERIES = SEARCH_STEPS + 2.0  # the two ends as well
+# Beyond the boundary, in natural margins, so that rounding does not undo an error.
+SAFETY = 1e-3
+
+
+class Segment(NamedTuple):
+    """The last stretch before an error: images [n, H, W, C] and their margins [n]."""
+
+    right: tf.Tensor
+    right_margin: tf.Tensor
+    wrong: tf.Tensor
+    wrong_margin: tf.Tensor
+
+
+def searched(
+    classifier: Classifier, centers: tf.Tensor, errors: tf.Tensor, labels: tf.Tensor
+) -> tf.Tensor:
+    """Nearer errors, on the straight line from the centers to errors.
+
+    Each step looks where the margin would be just above 0 if it were linear between
+    the two ends, but in the farther half, where it is curved; and it takes what it
+    finds for the one end or the other.
+
+    Source: Croce and Hein (2020), the final search of their section 2.4.
+    """
+
+    def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        logits = classifier(images)
+        return margin(logits, labels), errs(logits, labels)
+
+    def step(ends: Segment, seed: tf.Tensor) -> tuple[Segment, tuple]:
+        del seed
+        difference = ends.wrong_margin - ends.right_margin
+        part = tf.math.divide_no_nan(safety - ends.right_margin, difference)
+        part = per_image(tf.clip_by_value(part, 0.5, 1.0))
+        between = ends.right + part * (ends.wrong - ends.right)
+        between_margin, wrong = look(between)
+        wrong &= between_margin > 0.5 * safety
+        return Segment(
+            right=chosen(wrong, ends.right, between),
+            right_margin=tf.where(wrong, ends.right_margin, between_margin),
+            wrong=chosen(wrong, between, ends.wrong),
+            wrong_margin=tf.where(wrong, between_margin, ends.wrong_margin),
+        ), ()
+
+    right_margin, _ = look(centers)
+    safety = SAFETY * tf.abs(right_margin)
+    start = Segment(centers, right_margin, errors, look(errors)[0])
+    kernel = Kernel(lambda ends: (ends, ()), step)
+    ends, _ = iterate(
+        kernel, *kernel.init(start), SEARCH_STEPS, tf.zeros([2], tf.int32)
+    )
+    return ends.wrong
+
 
 MOST_BIAS = 0.1  # alpha_max, towards the natural image
 OVERSHOOT = 1.05  # eta, beyond the linear boundary

@@ -1,8 +1,12 @@
 """Estimators of the gradient that an attack follows."""
 
+from typing import Any, Protocol
+
 import tensorflow as tf
 
+from ebm_tf.attacks.balls import PIXEL_AXES
 from ebm_tf.attacks.losses import Loss
+from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Classifier
 
 
@@ -28,3 +32,52 @@ def plain(classifier: Classifier, loss: Loss) -> AscentFn:
         return Ascent(gradient, losses, logits)
 
     return ascent
+
+
+def finite(seen: Ascent) -> Ascent:
+    """With 0 for what is no number in a gradient, and the lowest loss for such a one.
+
+    So an image never leaves its ball by way of a NaN, nor has a NaN the highest loss.
+    """
+    numbers = tf.math.is_finite(seen.gradient)
+    return seen._replace(
+        gradient=tf.where(numbers, seen.gradient, 0.0),
+        loss=tf.where(tf.math.is_nan(seen.loss), -float("inf"), seen.loss),
+    )
+
+
+def is_zero(gradient: tf.Tensor) -> tf.Tensor:
+    """1 where a gradient [n, H, W, C] is exactly 0 and 0 elsewhere, float32 [n]."""
+    return tf.cast(tf.reduce_all(gradient == 0.0, PIXEL_AXES), tf.float32)
+
+
+class RandomClassifier(Protocol):
+    """Images [n, H, W, C] in [-1, 1], and a key of what is drawn -> logits [n, k]."""
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the logits of one draw."""
+        ...
+
+
+def random_gradient(classifier: RandomClassifier, loss: Loss) -> AscentFn:
+    """The exact gradient at one draw of a classifier, the draw of the seed."""
+
+    def ascent(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
+        return plain(lambda images: classifier(images, seed), loss)(images, seed)
+
+    return ascent
+
+
+def averaged(ascent: AscentFn, num_samples: int) -> AscentFn:
+    """Means of gradients, losses and logits over a number of keys."""
+
+    def mean(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
+        def add(total: Ascent, seed: tf.Tensor) -> tuple[Ascent, Any]:
+            return tf.nest.map_structure(tf.add, total, ascent(images, seed)), ()
+
+        kernel = Kernel(lambda total: (total, ()), add)
+        first = ascent(images, tf.random.fold_in(seed, 0))
+        total, _ = iterate(kernel, *kernel.init(first), num_samples - 1, seed, start=1)
+        return tf.nest.map_structure(lambda value: value / num_samples, total)
+
+    return mean

@@ -6,9 +6,8 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.attacks import balls
-from ebm_tf.attacks.ascents import finite, is_zero
 from ebm_tf.attacks.balls import Ball
-from ebm_tf.attacks.gradients import plain
+from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import attack_loss
 from ebm_tf.attacks.outcomes import chosen, errs, predicted
 from ebm_tf.config import attacks as config

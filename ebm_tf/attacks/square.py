@@ -1,15 +1,274 @@
-"""The Square attack, which sees logits only (Andriushchenko et al., 2020)."""
+"""The windows of the Square attack, and the patterns that it fills them with."""
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
 from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, merged, natural
-from ebm_tf.attacks.square_proposals import Proposals, l2_proposals, linf_proposals
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
+
+# The share of pixels that a window covers, as a factor of the first one, by the index
+# of the query from which it holds (Andriushchenko et al., 2020, section 4.1, for
+# 10,000 queries; AutoAttack keeps it for 5,000).
+FIRST_QUERIES = (0, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+
+
+def share(index: int, first: float) -> float:
+    """The share of pixels in the window of a query, counted from 0."""
+    halvings = sum(index >= query for query in FIRST_QUERIES) - 1
+    return first / 2**halvings
+
+
+def linf_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
+    """The sides of the square windows of all queries."""
+    areas = (share(index, first) * height * width for index in range(num_queries))
+    most = min(height, width)
+    return [min(max(round(math.sqrt(area)), 1), most) for area in areas]
+
+
+def l2_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
+    """The same for l2, where sides are odd, and 3 at least where images allow."""
+    most = min(height, width)
+    most -= 1 - most % 2
+    sides = linf_sides(num_queries, first, height, width)
+    return [min(max(side + 1 - side % 2, 3), most) for side in sides]
+
+
+def bump(height: int, width: int) -> np.ndarray:
+    """A pyramid [height, width] that falls off from the middle.
+
+    At a pixel which is k steps from the middle, along the farther axis, it is the sum
+    of 1 / (j + 1)^2 for j from k to half of the longer side.
+
+    Source: Andriushchenko et al. (2020), eq. 2.
+    """
+    rows = np.abs(np.arange(height) - height // 2)[:, None]
+    columns = np.abs(np.arange(width) - width // 2)[None, :]
+    steps = np.maximum(rows, columns)
+    terms = 1.0 / np.arange(1, max(height, width) // 2 + 2) ** 2
+    tails = np.cumsum(terms[::-1])[::-1]
+    return tails[steps]
+
+
+def dipole(side: int) -> np.ndarray:
+    """A bump over a negative bump, float32 [side, side] of Euclidean norm 1."""
+    pattern = np.zeros([side, side])
+    upper = side // 2
+    for rows, sign in ((slice(0, upper), 1.0), (slice(upper, side), -1.0)):
+        half = bump(rows.stop - rows.start, side) if rows.stop > rows.start else 0.0
+        pattern[rows] = sign * half / max(np.linalg.norm(half), 1e-12)
+    return (pattern / np.linalg.norm(pattern)).astype(np.float32)
+
+
+def dipoles(sides: list[int], height: int, width: int) -> np.ndarray:
+    """Dipoles of sides, and each turned, at the upper left of [s, 2, height, width]."""
+    table = np.zeros([len(sides), 2, height, width], np.float32)
+    for entry, side in enumerate(sides):
+        table[entry, 0, :side, :side] = dipole(side)
+        table[entry, 1, :side, :side] = dipole(side).T
+    return table
+
+
+def tiles(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A grid of dipoles over the whole image, five by five where it is large enough.
+
+    Returns:
+      The grid and the same with every dipole turned, float32 [2, height, width]; and
+      for each pixel the number of its tile, int32 [height, width], 0 where the grid
+      does not reach and the pattern is 0.
+    """
+    side = max(min(height, width) // 5, 1)
+    rows, columns = min(5, height // side), min(5, width // side)
+    top, left = (height - rows * side) // 2, (width - columns * side) // 2
+    inside = np.s_[top : top + rows * side, left : left + columns * side]
+    grid = np.zeros([2, height, width], np.float32)
+    for entry, pattern in enumerate((dipole(side), dipole(side).T)):
+        grid[entry][inside] = np.tile(pattern, (rows, columns))
+    numbers = np.zeros([height, width], np.int32)
+    order = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    numbers[inside] = np.kron(order, np.ones([side, side], np.int32))
+    return grid, numbers
+
+
+def window(corner: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """1 in squares of images and 0 elsewhere, float32 [n, height, width, 1].
+
+    Args:
+      corner: int32 [n, 2], row and column of the upper left pixel.
+      side: int32 scalar.
+      height: of the images.
+      width: of the images.
+    """
+    inside = []
+    for axis, length in enumerate((height, width)):
+        offset = tf.range(length)[None, :] - corner[:, axis, None]
+        inside.append((offset >= 0) & (offset < side))
+    both = inside[0][:, :, None] & inside[1][:, None, :]
+    return tf.cast(both, tf.float32)[..., None]
+
+
+def placed(patterns: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+    """Patterns [n, height, width] moved down and right, with 0 where they left.
+
+    Args:
+      patterns: float32, at the upper left.
+      corner: int32 [n, 2], where their upper left pixel goes.
+
+    Returns:
+      float32 [n, height, width, 1].
+    """
+    moved = patterns
+    for axis in (0, 1):
+        offset = tf.range(patterns.shape[1 + axis])[None, :] - corner[:, axis, None]
+        source = tf.maximum(offset, 0)
+        moved = tf.gather(moved, source, axis=1 + axis, batch_dims=1)
+        shown = tf.cast(offset >= 0, tf.float32)
+        moved *= shown[:, :, None] if axis == 0 else shown[:, None, :]
+    return moved[..., None]
+
+
+FIRST_SHARE = 0.8  # p, of the pixels in the first window
+
+
+class Proposals(NamedTuple):
+    """What Square tries.
+
+    Attributes:
+      first: seed -> images to begin at.
+      next: (images, index, seed) -> images that differ from the best in a window.
+    """
+
+    first: Callable[[tf.Tensor], tf.Tensor]
+    next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def linf_proposals(
+    ball: balls.LinfBall, centers: tf.Tensor, num_queries: int
+) -> Proposals:
+    """Vertical stripes at first, then squares of one colour, all at +-epsilon.
+
+    Source: Andriushchenko et al. (2020), algorithm 2 and section 4.1.
+    """
+    num_images, height, width, channels = centers.shape
+    epsilon = balls.per_image(ball.epsilon)
+    sides = tf.constant(linf_sides(num_queries, FIRST_SHARE, height, width), tf.int32)
+
+    def first(seed: tf.Tensor) -> tf.Tensor:
+        signs = _signs([num_images, 1, width, channels], seed)
+        return ball.project(centers + epsilon * signs, centers)
+
+    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        corner_seed, sign_seed = tf.unstack(tf.random.split(seed, 2))
+        side = tf.gather(sides, index)
+        corner = _corners(centers, side, corner_seed)
+        signs = _signs([num_images, 1, 1, channels], sign_seed)
+        inside = window(corner, side, height, width) > 0.0
+        moved = tf.where(inside, centers + epsilon * signs, images)
+        return ball.project(moved, centers)
+
+    return Proposals(first, following)
+
+
+def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
+    """A grid of dipoles at first; then one window's length goes to a dipole elsewhere.
+
+    Source: Andriushchenko et al. (2020), algorithm 3 and section 4.2.
+    """
+    num_images, height, width, channels = centers.shape
+    grid, numbers = tiles(height, width)
+    sides = l2_sides(num_queries, FIRST_SHARE, height, width)
+    distinct = sorted(set(sides))
+    table = tf.constant(dipoles(distinct, height, width))
+    entries = tf.constant(np.searchsorted(distinct, sides), tf.int32)
+
+    def on_sphere(deltas: tf.Tensor) -> tf.Tensor:
+        aimed = ball.ascend(centers, deltas, ball.epsilon)
+        return ball.project(aimed, centers)
+
+    def first(seed: tf.Tensor) -> tf.Tensor:
+        sign_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
+        num_tiles = int(numbers.max()) + 1
+        signs = _signs([num_images, num_tiles, channels], sign_seed)
+        patterns = tf.gather(tf.constant(grid), _turns(centers, turn_seed))
+        return on_sphere(patterns[..., None] * tf.gather(signs, numbers, axis=1))
+
+    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        seeds = tf.unstack(tf.random.split(seed, 4))
+        entry = tf.gather(entries, index)
+        side = tf.gather(tf.constant(distinct, tf.int32), entry)
+        corner = _corners(centers, side, seeds[0])
+        filled = window(corner, side, height, width)
+        emptied = window(_corners(centers, side, seeds[1]), side, height, width)
+        patterns = tf.gather(tf.gather(table, entry), _turns(centers, seeds[2]))
+        added = placed(patterns, corner) * _signs(
+            [num_images, 1, 1, channels], seeds[3]
+        )
+        return on_sphere(
+            _moved_length(images - centers, added, filled, emptied, ball.epsilon)
+        )
+
+    return Proposals(first, following)
+
+
+def _moved_length(
+    deltas: tf.Tensor,
+    added: tf.Tensor,
+    filled: tf.Tensor,
+    emptied: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> tf.Tensor:
+    """Deltas with the length of one window given to a pattern in another.
+
+    In each channel the window is filled by the sum of the pattern and of what was
+    there, both of norm 1, scaled to the norm of both windows before and the channel's
+    part of what the whole fell short of epsilon.
+
+    Args:
+      deltas: float32 [n, H, W, C], images less natural ones.
+      added: patterns of norm 1 in each channel, 0 outside of the window.
+      filled: 1 in the window that they fill, 0 elsewhere, [n, H, W, 1].
+      emptied: the same of the window that is emptied, but for what they share.
+      epsilon: float32 [n].
+    """
+    channels = deltas.shape[-1]
+    spare = tf.reduce_sum(tf.square(deltas), balls.PIXEL_AXES, keepdims=True)
+    spare = tf.maximum(balls.per_image(epsilon) ** 2 - spare, 0.0) / channels
+    both = tf.square(_channel_norms(deltas * tf.maximum(filled, emptied)))
+    old = deltas * filled
+    filling = added + old / (_channel_norms(old) + 1e-12)
+    filling *= tf.sqrt(spare + both) / (_channel_norms(filling) + 1e-12)
+    kept = deltas * (1.0 - tf.maximum(filled, emptied))
+    return kept + filling
+
+
+def _channel_norms(deltas: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(tf.square(deltas), [1, 2], keepdims=True))
+
+
+def _corners(images: tf.Tensor, side: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """The upper left pixel of a window in each image, drawn evenly, int32 [n, 2]."""
+    num_images, height, width, _ = images.shape
+    last = tf.stack([height - side, width - side])
+    draws = tf.random.stateless_uniform([num_images, 2], seed)
+    corners = tf.cast(draws * tf.cast(last + 1, tf.float32), tf.int32)
+    return tf.minimum(corners, last)
+
+
+def _signs(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
+    """+1 or -1, float32."""
+    draws = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
+    return tf.cast(2 * draws - 1, tf.float32)
+
+
+def _turns(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """For each image whether its patterns are turned: 0 or 1, int32 [n]."""
+    return tf.random.stateless_uniform(images.shape[:1], seed, 0, 2, tf.int32)
 
 
 class SquareSearch(NamedTuple):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import DataError
 
 

@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data.augmentation import shifted_and_flipped, shifts_or_flips
-from ebm_tf.data.crops import crops_at_random, preprocess
-from ebm_tf.data.ordering import Source, epoch_keys
+from ebm_tf.data.images import (
+    crops_at_random,
+    preprocess,
+    shifted_and_flipped,
+    shifts_or_flips,
+)
 from ebm_tf.data.prepared import told_as_data_errors
+from ebm_tf.data.sources import Source, epoch_keys
 from ebm_tf.errors import ConfigError, DataError
 
 _MEASURED_BATCH = 256

@@ -8,9 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebm_tf.data import raw_imagenet
-from ebm_tf.data.raw_arrays import read_cifar, read_cifar100, read_mnist
+from ebm_tf.data.raw_arrays import (
+    read_cifar,
+    read_cifar100,
+    read_mnist,
+    read_svhn,
+    read_tiny_imagenet,
+)
 from ebm_tf.data.raw_images import Images, check_image, find_images, shrink
-from ebm_tf.data.raw_matrices import read_svhn, read_tiny_imagenet
 from ebm_tf.errors import DataError
 
 # Portraits at other sizes than CelebA's 218x178: twice what the largest network sees.

@@ -13,8 +13,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants, read_only_builder
 
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.ordering import Source
 from ebm_tf.data.records import Shards, in_order, shuffled
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import DataError
 
 # Where a dataset's name here is not that of TFDS.

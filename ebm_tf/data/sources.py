@@ -1,43 +1,114 @@
-"""Datasets by name."""
+"""The order of data as a pure function of (seed, epoch), and what a source is."""
 
-import difflib
-import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
-from ebm_tf.config.parts import Data
-from ebm_tf.data.arrays import digits
-from ebm_tf.data.ordering import Source
-from ebm_tf.data.prepared import held, streamed
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
 from ebm_tf.errors import DataError
 
-_MNIST_PROBE = (
-    "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz"
-)
-_CIFAR_PROBE = "https://www.cs.toronto.edu/~kriz/cifar.html"
-_SVHN_PROBE = "http://ufldl.stanford.edu/housenumbers/"
 
-# name -> (split, directory) -> source
-DATASETS: dict[str, Callable[[str, str | None], Source]] = {
-    "celeb_a": functools.partial(streamed, "celeb_a"),
-    "cifar10": functools.partial(held, "cifar10", probe=_CIFAR_PROBE),
-    "cifar100": functools.partial(held, "cifar100", probe=_CIFAR_PROBE),
-    "digits": digits,
-    "imagenet2012": functools.partial(streamed, "imagenet2012"),
-    "mnist": functools.partial(held, "mnist", probe=_MNIST_PROBE),
-    "svhn": functools.partial(held, "svhn", probe=_SVHN_PROBE),
-    "tiny_imagenet": functools.partial(streamed, "tiny_imagenet"),
-}
+class Source(NamedTuple):
+    """One split of a dataset, as encoded examples in a reproducible order.
+
+    Attributes:
+      name: the dataset's name.
+      split: the part that is read.
+      origin: where it lies, for people to read.
+      num_examples: how many examples the split has.
+      channels: channels of a decoded image.
+      one_size: whether all images have one size, so that decode takes batches too.
+      in_order: () -> dataset of the encoded examples in file order.
+      shuffled: (key [2], skip []) -> dataset of the encoded examples of an epoch in
+        the order that belongs to the key, without the first skip. Tensors, because
+        it is called while tf.data traces the epochs.
+      decode: encoded example -> {"image": uint8 [H,W,C], "label": int64 [], -1 where
+        there is none}.
+    """
+
+    name: str
+    split: str
+    origin: str
+    num_examples: int
+    channels: int
+    one_size: bool
+    in_order: Callable[[], tf.data.Dataset]
+    shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
+    decode: Callable[..., dict[str, tf.Tensor]]
 
 
-def open_source(data: Data) -> Source:
-    """Finds the split of a dataset that a config names.
+class EpochKeys(NamedTuple):
+    """Keys [2] for stateless random numbers; each is used for one thing."""
+
+    order: tf.Tensor
+    images: tf.Tensor
+
+
+def epoch_keys(seed: int, epoch: tf.Tensor) -> EpochKeys:
+    """The keys that belong to (seed, epoch); seed is not negative, epoch int64 []."""
+    # Hashed, so that no other consumer of the same seed meets these keys.
+    words = np.random.SeedSequence([seed, 0xDA7A]).generate_state(2, np.uint64)
+    key = tf.random.experimental.stateless_fold_in(words.view(np.int64), epoch)
+    return EpochKeys(*tf.unstack(tf.random.experimental.stateless_split(key, 2)))
+
+
+def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:
+    """Different positions of a split, drawn evenly, in rising order.
+
+    Args:
+      num_examples: in the split.
+      num: how many are drawn; all where there are no more.
+      seed: not negative.
+
+    Returns:
+      int64 [min(num, num_examples)].
+    """
+    generator = np.random.default_rng(seed)
+    count = min(num, num_examples)
+    return np.sort(generator.choice(num_examples, count, replace=False))
+
+
+def subset(source: Source, positions: np.ndarray) -> Source:
+    """The examples of a source at rising positions, int64 [n].
+
+    It is meant to be read in file order; what was not chosen is never decoded.
+    """
+    is_chosen = np.zeros(source.num_examples, bool)
+    is_chosen[positions] = True
+
+    def in_order() -> tf.data.Dataset:
+        examples = tf.data.Dataset.zip(
+            source.in_order(), tf.data.Dataset.from_tensor_slices(is_chosen)
+        )
+        kept = examples.filter(lambda example, chosen: chosen)
+        return kept.map(lambda example, chosen: example).take(len(positions))
+
+    return source._replace(num_examples=len(positions), in_order=in_order)
+
+
+# The first images of most datasets tell soon which classes there are.
+FIRST_FEW = 500
+
+
+def require_classes(
+    labels: npt.ArrayLike, num_classes: int, source: Source, *, told: str
+) -> None:
+    """Checks that labels are classes.
+
+    Args:
+      labels: integers [n], of some images of the source.
+      num_classes: classes are 0 to one less.
+      source: where the labels come from, for the message.
+      told: what the message says of the classes, such as "classifier.num_classes".
 
     Raises:
-      DataError: if the dataset is unknown, not prepared or damaged, or has no such
-        split; the message says what to do.
+      DataError: if one is none of the classes.
     """
-    if data.name not in DATASETS:
-        near = difflib.get_close_matches(data.name, DATASETS, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-        raise DataError(f"Unknown dataset {data.name!r}: {hint} {', '.join(DATASETS)}.")
-    return DATASETS[data.name](data.split, data.directory)
+    least, most = np.min(labels), np.max(labels)
+    if least < 0 or most >= num_classes:
+        raise DataError(
+            f"Split {source.split!r} of dataset {source.name} has labels {least} to "
+            f"{most}, but {told}={num_classes}."
+        )

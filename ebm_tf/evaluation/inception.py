@@ -5,9 +5,17 @@ imported as it is but for one kind of node, and fed at `ExpandDims:0` with image
 0..255, as Salimans et al. (2016) and Heusel et al. (2017) do.
 """
 
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+import warnings
+import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
@@ -128,3 +136,131 @@ def _renew_batch_norms(graph: Any) -> None:
         node.attr["T"].type = node.attr["U"].type = tf.float32.as_datatype_enum
         node.attr["epsilon"].f = epsilon
         node.attr["is_training"].b = False
+
+
+KERAS_INCEPTION_SIDE = 299
+GRAPH = "classify_image_graph_def.pb"
+ARCHIVE = "inception-2015-12-05.tgz"
+ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
+# Of the 95,673,916 bytes that evaluation code of several groups names for the copy at
+# openaipublic.blob.core.windows.net/diffusion/jul-2021/ref_batches; the archive's
+# member has as many.
+GRAPH_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
+KERAS_WEIGHTS = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+_GRAPH_SOURCE = f"models/image/imagenet/{ARCHIVE} of download.tensorflow.org"
+_KERAS_SOURCE = "tensorflow/keras-applications/inception_v3 of storage.googleapis.com"
+
+
+def read_inception_2015(
+    path: str, sha256: str | None = GRAPH_SHA256
+) -> tuple[bytes, str]:
+    """Reads the Inception graph of 2015.
+
+    Args:
+      path: `classify_image_graph_def.pb`, or an archive *.tgz or *.tar.gz with it.
+      sha256: digest that the graph, not the archive, must have; None to take any.
+
+    Returns:
+      The serialised graph, and its name with its digest, for people to read.
+
+    Raises:
+      WeightsError: if the file is missing, damaged or another one.
+    """
+    content = _read(path)
+    if path.endswith(ARCHIVE_SUFFIXES):
+        content = _unpack(content, path)
+    digest = hashlib.sha256(content).hexdigest()
+    if sha256 is not None and digest != sha256:
+        raise WeightsError(
+            f"Expected SHA-256 {sha256} of the graph in {path}, got {digest}: get "
+            f"{_GRAPH_SOURCE}."
+        )
+    parse_graph(content, path)
+    return content, f"{GRAPH} sha256 {digest}"
+
+
+def _read(path: str) -> bytes:
+    try:
+        with tf.io.gfile.GFile(path, "rb") as file:
+            return file.read()
+    except tf.errors.NotFoundError as error:
+        raise WeightsError(
+            f"No Inception graph at {path}: get {_GRAPH_SOURCE}, and give its path or "
+            f"that of {GRAPH} in it."
+        ) from error
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "message", None) or str(error)
+        raise WeightsError(f"Cannot read {path}: {reason}") from error
+
+
+def _unpack(archive: bytes, path: str) -> bytes:
+    """The graph of a compressed archive."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as members:
+            for member in members:
+                is_graph = os.path.basename(member.name) == GRAPH
+                if is_graph and (file := members.extractfile(member)):
+                    return file.read()
+    except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:
+        raise WeightsError(
+            f"The archive {path} is damaged: get {_GRAPH_SOURCE}."
+        ) from error
+    raise WeightsError(f"The archive {path} holds no {GRAPH}: get {_GRAPH_SOURCE}.")
+
+
+def load_inception_keras(path: str | None = None) -> tuple[keras.Model, str]:
+    """Keras' InceptionV3 without its top.
+
+    Args:
+      path: its weights; None for those of Keras, which are downloaded once.
+
+    Returns:
+      A model from images [n,299,299,3] in [-1,1] to features [n,2048], and the name of
+      its weights, for people to read.
+
+    Raises:
+      WeightsError: if the weights are missing, damaged or those of another network.
+    """
+    if path is None:
+        return _downloaded_inception_keras(), f"{KERAS_WEIGHTS} of Keras (ImageNet)"
+    name = os.path.basename(path)
+    if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
+        raise WeightsError(f"No weights at {path}: expected a file like {_fetch()}.")
+    model = _inception_keras(None)
+    with tempfile.TemporaryDirectory() as folder:
+        local = os.path.join(folder, name)
+        tf.io.gfile.copy(path, local)
+        with open(local, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                model.load_weights(local)
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise WeightsError(
+                f"The weights {path} are damaged or do not fit Keras' InceptionV3 "
+                f"without its top: expected a file like {_fetch()}."
+            ) from error
+    return model, f"{name} sha256 {digest}"
+
+
+def _fetch() -> str:
+    return f"{KERAS_WEIGHTS} in {_KERAS_SOURCE}"
+
+
+def _downloaded_inception_keras() -> keras.Model:
+    try:
+        return _inception_keras("imagenet")
+    # Keras tells a download that fails by an `Exception` of no further type.
+    except Exception as error:
+        raise WeightsError(
+            f"Cannot download the weights of Keras' InceptionV3: fetch {_fetch()} and "
+            "give its path."
+        ) from error
+
+
+def _inception_keras(weights: Any) -> keras.Model:
+    sides = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE)
+    return keras.applications.InceptionV3(
+        include_top=False, weights=weights, pooling="avg", input_shape=(*sides, 3)
+    )

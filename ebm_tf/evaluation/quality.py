@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ebm_tf.evaluation.coverage import class_shares
 from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge, moments
+from ebm_tf.evaluation.neighbours import class_shares
 
 CHUNK = 5000
 MOST_DIMENSIONS = 3072

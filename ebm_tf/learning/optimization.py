@@ -7,11 +7,11 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.optimizers import Optimizer, Sgd
-from ebm_tf.learning import weight_average
-from ebm_tf.learning.momentum_sgd import MomentumSgd
+from ebm_tf.learning import optimizers
+from ebm_tf.learning.optimizers import MomentumSgd
 from ebm_tf.schedules import ScaledSchedule
 
-OPTIMIZERS = {"adam": weight_average.Adam, "sgd": weight_average.Sgd}
+OPTIMIZERS = {"adam": optimizers.Adam, "sgd": optimizers.Sgd}
 
 
 class Learned(NamedTuple):

@@ -1,10 +1,12 @@
 """Batch normalisation, with a scale and an offset of each class where there are any."""
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 from keras import layers
 
+from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, NormFn
 
 
@@ -58,3 +60,128 @@ class ClassAffine(layers.Layer):
             for weights in (self.scales, self.offsets)
         )
         return images * scales + offsets
+
+
+NUM_ROWS = 51
+_ROWS_PER_UNIT = NUM_ROWS - 1
+
+Shape = tuple[int | None, ...]
+
+
+class Interpolation(NamedTuple):
+    """Two rows of a table and the weight of the upper one."""
+
+    lower: int
+    upper: int
+    weight: float
+
+
+def interpolation(truncation: float) -> Interpolation:
+    """Finds the rows of a table with steps of 0.02 that enclose `truncation`.
+
+    Raises:
+      ConfigError: if `truncation` is not in [0, 1].
+    """
+    if not 0.0 <= truncation <= 1.0:
+        raise ConfigError(f"Expected truncation={truncation} in [0, 1].")
+    # 0.58 * 50 is 28.999...: cut without rounding it would name row 28 instead of 29.
+    position = round(truncation * _ROWS_PER_UNIT, 6)
+    lower = math.floor(position)
+    return Interpolation(lower, min(lower + 1, _ROWS_PER_UNIT), position - lower)
+
+
+class _TabulatedNorm(layers.Layer):
+    """Tables of means and variances [51,C], read at one truncation.
+
+    The tables come with converted weights; fresh ones are mean 0 and variance 1. They
+    are statistics, so they do not change in training.
+    """
+
+    def __init__(self, truncation: float, epsilon: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rows = interpolation(truncation)
+        self.epsilon = epsilon
+
+    def _build_tables(self, channels: int) -> None:
+        self.means = self._constant("means", "zeros", (NUM_ROWS, channels))
+        self.variances = self._constant("variances", "ones", (NUM_ROWS, channels))
+
+    def _constant(self, name: str, initializer: str, shape: tuple[int, ...]) -> Any:
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            trainable=False,
+            autocast=False,
+            name=name,
+        )
+
+    def _read(self, table: Any) -> tf.Tensor:
+        lower, upper, weight = self.rows
+        return table[lower] * (1.0 - weight) + table[upper] * weight
+
+    def _normalize(
+        self, images: tf.Tensor, gain: tf.Tensor, offset: tf.Tensor
+    ) -> tf.Tensor:
+        # Folded in float32 to one factor and one term, so that a bfloat16 network
+        # rounds them once and touches the images once.
+        factor = gain * tf.math.rsqrt(self._read(self.variances) + self.epsilon)
+        term = offset - self._read(self.means) * factor
+        return images * tf.cast(factor, images.dtype) + tf.cast(term, images.dtype)
+
+
+class TabulatedNorm(_TabulatedNorm):
+    """Normalisation with a fixed gain and offset per channel (Brock et al., 2019).
+
+    Gain and offset come with converted weights as the tables do. Images [B,H,W,C] ->
+    [B,H,W,C].
+    """
+
+    def build(self, input_shape: Shape) -> None:
+        """Creates the tables, the gain and the offset."""
+        channels = int(input_shape[-1] or 0)
+        self._build_tables(channels)
+        self.gain = self._constant("gain", "ones", (channels,))
+        self.offset = self._constant("offset", "zeros", (channels,))
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the normalised images."""
+        gain, offset = (tf.convert_to_tensor(v) for v in (self.gain, self.offset))
+        return self._normalize(inputs, gain, offset)
+
+
+class ConditionalTabulatedNorm(_TabulatedNorm):
+    """Normalisation with gain and offset linear in a condition (Brock et al., 2019).
+
+    Images [B,H,W,C] and conditions [B,D] -> images [B,H,W,C].
+    """
+
+    def build(self, images_shape: Shape, condition_shape: Shape) -> None:
+        """Creates the tables and the two projections of the condition."""
+        channels = int(images_shape[-1] or 0)
+        self._build_tables(channels)
+        self.scale = self._projection("scale", channels, condition_shape)
+        self.offset = self._projection("offset", channels, condition_shape)
+
+    def _projection(
+        self, name: str, channels: int, condition_shape: Shape
+    ) -> layers.Dense:
+        layer = layers.Dense(
+            channels, use_bias=False, name=name, dtype=self.dtype_policy
+        )
+        layer.build(condition_shape)
+        return layer
+
+    def call(self, images: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
+        """Returns the normalised images."""
+        gain = 1.0 + tf.cast(self.scale(condition), tf.float32)
+        offset = tf.cast(self.offset(condition), tf.float32)
+        return self._normalize(
+            images, gain[:, tf.newaxis, tf.newaxis], offset[:, tf.newaxis, tf.newaxis]
+        )
+
+    def compute_output_shape(
+        self, images_shape: Shape, condition_shape: Shape
+    ) -> Shape:
+        """Returns the shape of the images."""
+        del condition_shape
+        return images_shape

@@ -14,11 +14,11 @@ import tensorflow as tf
 import tqdm
 
 from ebm_tf.runtime import figures
-from ebm_tf.runtime.cloud_files import exists, told_as_run_error
+from ebm_tf.runtime.files import exists, told_as_run_error
 from ebm_tf.runtime.loop import Action, Moment
 from ebm_tf.runtime.waiting_files import growing_folder
-from ebm_tf.runtime.weights import FOLDER, save_weights, weights_name
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.sources import FOLDER, save_weights, weights_name
 
 ImagesFn = Callable[[Moment], np.ndarray]
 

@@ -18,17 +18,17 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.cloud_files import (
+from ebm_tf.runtime.files import (
     PARTIAL,
     fetched,
     make_folder,
     names_in,
     reason,
     replace_file,
+    sha256_of,
     told_as_run_error,
     written_whole,
 )
-from ebm_tf.runtime.digests import sha256_of
 
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 

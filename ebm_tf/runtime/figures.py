@@ -14,7 +14,7 @@ from PIL import Image
 
 from ebm_tf import pixels
 from ebm_tf.evaluation.diagnosis import diagnose
-from ebm_tf.runtime.cloud_files import replace_file
+from ebm_tf.runtime.files import replace_file
 
 LEAST_CELL = 64
 GAP = 2

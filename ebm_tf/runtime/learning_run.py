@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import load_images
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.quality import MOST_DIMENSIONS, measure_pixels
 from ebm_tf.models.catalogue import summary

@@ -11,9 +11,15 @@ import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping, to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.cloud_files import exists, is_cloud, make_folder, reason
 from ebm_tf.runtime.environment import environment
-from ebm_tf.runtime.json_files import damaged, read_json
+from ebm_tf.runtime.files import (
+    damaged,
+    exists,
+    is_cloud,
+    make_folder,
+    read_json,
+    reason,
+)
 from ebm_tf.runtime.workspace import CONFIG, Workspace
 
 # What runs of earlier versions did, by the type of settings that did not say it.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf.runtime.cloud_files import (
+from ebm_tf.runtime.files import (
     exists,
     is_cloud,
     read_file,

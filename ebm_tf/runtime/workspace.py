@@ -13,16 +13,16 @@ import tqdm
 
 from ebm_tf.config.core import Experiment, differing_fields, to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.cloud_files import (
+from ebm_tf.runtime.files import (
     PARTIAL,
     exists,
     make_folder,
     names_in,
+    read_json,
     remove_folder,
     replace_file,
     told_as_run_error,
 )
-from ebm_tf.runtime.json_files import read_json
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,

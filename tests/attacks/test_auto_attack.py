@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks.auto_attack import auto_attack, random_attacks
-from ebm_tf.attacks.eot import averaged, random_gradient
+from ebm_tf.attacks.gradients import averaged, random_gradient
 from ebm_tf.attacks.losses import cross_entropy
 from ebm_tf.config.attacks import AutoAttack, Ball
 from tests.attacks.attack_laws import INFO, assert_sound, draw_colours, network

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.attacks.fab import fab_targeted
-from ebm_tf.attacks.fab_search import searched
+from ebm_tf.attacks.fab import fab_targeted, searched
 from ebm_tf.config.attacks import Ball
 from tests.attacks.attack_laws import (
     assert_lawful,

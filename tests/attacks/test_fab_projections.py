@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.optimize import brentq, linprog
 
-from ebm_tf.attacks.fab_projections import displacement
+from ebm_tf.attacks.fab import displacement
 
 CASES = 40
 

@@ -5,8 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks import balls
-from ebm_tf.attacks.square import square
-from ebm_tf.attacks.square_proposals import l2_proposals, linf_proposals
+from ebm_tf.attacks.square import l2_proposals, linf_proposals, square
 from ebm_tf.config.attacks import Ball
 from tests.attacks.attack_laws import assert_lawful, assert_sound, draw_colours
 from tests.attacks.linear_classifiers import (

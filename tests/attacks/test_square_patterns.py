@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.attacks.square_patterns import (
+from ebm_tf.attacks.square import (
     bump,
     dipole,
     dipoles,

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data import augmentation, pipelines
+from ebm_tf.data import images, pipelines
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.sources import Source
 
 SIZE, NUM_IMAGES, BATCH = 8, 22, 4
 BYTES = np.random.default_rng(0).integers(1, 256, [NUM_IMAGES, SIZE, SIZE, 1], np.uint8)
@@ -45,7 +45,7 @@ def places_of(image: np.ndarray, result: np.ndarray, padding: int) -> list[tuple
 def test_all_places_are_equally_likely(padding, flip, num_places):
     count = 20 * num_places
     images = tf.repeat(tf.constant(IMAGES[:1]), count, axis=0)
-    results = augmentation.shifted_and_flipped(
+    results = images.shifted_and_flipped(
         images, data(padding=padding, flip=flip), keys(count)
     )
     counts: dict[tuple, int] = {}
@@ -60,11 +60,11 @@ def test_all_places_are_equally_likely(padding, flip, num_places):
 
 def test_a_result_depends_on_its_own_key_only():
     settings = data(padding=2, flip=True)
-    together = augmentation.shifted_and_flipped(
+    together = images.shifted_and_flipped(
         tf.constant(IMAGES), settings, keys(NUM_IMAGES)
     )
     alone = [
-        augmentation.shifted_and_flipped(tf.constant(image[None]), settings, key[None])
+        images.shifted_and_flipped(tf.constant(image[None]), settings, key[None])
         for image, key in zip(IMAGES, keys(NUM_IMAGES), strict=True)
     ]
     np.testing.assert_array_equal(together, tf.concat(alone, 0))

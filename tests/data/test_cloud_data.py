@@ -7,10 +7,10 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import batches, load_images
 from ebm_tf.data.preparation import prepare
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import DataError
 from tests import cloud
 from tests.data.raw_files import encoded, picture, write_mnist, write_zip
@@ -42,8 +42,8 @@ def test_a_dataset_in_a_bucket_is_one_on_disk(raw, tmp_path):
     assert prepared.counts == {"train": 20, "test": 6} and prepared.notes == []
     assert str(prepared.directory) == there
     prepare("mnist", raw, here)
-    names = cloud.files(there)
-    assert names == cloud.files(here) and "mnist/3.0.1/features.json" in names
+    names = cloud.files_below(there)
+    assert names == cloud.files_below(here) and "mnist/3.0.1/features.json" in names
     source, *arrays = read(mnist(there))
     assert source.origin == f"{there}/mnist/3.0.1"
     for one, other in zip(arrays, read(mnist(here))[1:], strict=True):

@@ -10,9 +10,9 @@ import scipy.io
 import tensorflow_datasets as tfds
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.preparation import prepare
-from ebm_tf.data.sources import open_source
 from ebm_tf.errors import DataError
 from tests.data.raw_files import (
     tar,

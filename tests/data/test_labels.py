@@ -3,8 +3,8 @@
 import pytest
 
 from ebm_tf.config.parts import Data
-from ebm_tf.data.labels import require_classes
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.sources import require_classes
 from ebm_tf.errors import DataError
 
 DIGITS = Data(name="digits", split="train[:300]", image_size=8, channels=1)

@@ -9,9 +9,9 @@ import tensorflow as tf
 from ebm_tf.config.parts import Data
 from ebm_tf.data import pipelines, raw_images
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.preparation import prepare
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import ConfigError, DataError
 from tests.data.raw_files import encoded, picture, write_zip
 

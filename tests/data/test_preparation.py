@@ -12,9 +12,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.preparation import Prepared, prepare
-from ebm_tf.data.sources import open_source
 from ebm_tf.errors import DataError
 from tests.data import raw_files
 from tests.data.raw_files import encoded, picture, tar, write_zip

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.data import records
-from ebm_tf.data.ordering import epoch_keys
+from ebm_tf.data.sources import epoch_keys
 
 NUM_FILES, PER_FILE = 37, 5
 

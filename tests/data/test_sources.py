@@ -9,9 +9,9 @@ import tensorflow_datasets as tfds
 
 from ebm_tf.config.parts import Data
 from ebm_tf.data import prepared
+from ebm_tf.data.datasets import DATASETS, open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.preparation import prepare
-from ebm_tf.data.sources import DATASETS, open_source
 from ebm_tf.errors import DataError
 from tests.data.raw_files import write_mnist
 

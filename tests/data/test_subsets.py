@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import open_source
-from ebm_tf.data.subsets import positions_at_random, subset
+from ebm_tf.data.sources import positions_at_random, subset
 
 DATA = Data(name="digits", image_size=8, channels=1, split="train[:50]")
 

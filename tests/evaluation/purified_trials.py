@@ -7,7 +7,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.parts import Data, Langevin
 from ebm_tf.defenses.voting import mean_logits, replicate_logits
-from ebm_tf.evaluation.defense_judge import Judge
+from ebm_tf.evaluation.defense_trial import Judge
 
 KEY = tf.constant([5, 6])
 MOST_AT_ONCE = 50

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from ebm_tf.evaluation.coverage import class_shares
+from ebm_tf.evaluation.neighbours import class_shares
 
 IMAGES, LABELS = load_digits(return_X_y=True)
 IMAGES = (IMAGES / 8.0 - 1.0).astype(np.float32).reshape(-1, 8, 8, 1)

@@ -11,8 +11,7 @@ from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, bpda, transfer
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
-from ebm_tf.evaluation.defense_judge import Record, Use
-from ebm_tf.evaluation.defense_protocol import PgdTrial
+from ebm_tf.evaluation.defense_trial import PgdTrial, Record, Use
 from ebm_tf.pixels import from_255ths
 from tests.evaluation.purified_trials import (
     KEY,

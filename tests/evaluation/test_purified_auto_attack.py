@@ -14,8 +14,7 @@ from ebm_tf.attacks.purified_gradients import (
 )
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
-from ebm_tf.evaluation.defense_judge import Judge
-from ebm_tf.evaluation.purified_auto_attack import AutoTrial
+from ebm_tf.evaluation.defense_trial import AutoTrial, Judge
 from ebm_tf.protocols import Ascent
 from tests.attacks.linear_classifiers import draw_images, least_distances, linear
 from tests.evaluation.purified_trials import KEY, judge_of, measurement, seeing

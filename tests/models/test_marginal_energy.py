@@ -14,7 +14,7 @@ from ebm_tf.energies import network
 from ebm_tf.errors import WeightsError
 from ebm_tf.models.catalogue import CLASSIFIERS, build_classifier
 from ebm_tf.models.ebm import NegativeLogSumExp, build_models, marginal_energy
-from ebm_tf.runtime.weights import load_weights, save_weights
+from ebm_tf.store.sources import load_weights, save_weights
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
 DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3}

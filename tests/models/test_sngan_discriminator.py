@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import sngan_discriminator
-from ebm_tf.models.spectral_norm import SpectralNorm
+from ebm_tf.models.sngan_discriminator import SpectralNorm
 
 SEED = tf.constant([23, 24])
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras import layers
 
 from ebm_tf.models.blocks import ConvMeanPool
-from ebm_tf.models.spectral_norm import SpectralNorm, iterated, singular_value
+from ebm_tf.models.sngan_discriminator import SpectralNorm, iterated, singular_value
 
 SEED = tf.constant([21, 22])
 IMAGES = tf.random.stateless_normal([2, 4, 4, 3], SEED)

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.truncation import (
+from ebm_tf.models.conditional_norm import (
     ConditionalTabulatedNorm,
     TabulatedNorm,
     interpolation,

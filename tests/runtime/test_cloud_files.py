@@ -7,21 +7,22 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import cloud_files, run_folders
-from ebm_tf.runtime.array_files import load_arrays, save_arrays
+from ebm_tf.runtime import files, run_folders
 from ebm_tf.runtime.checkpoints import Checkpoints
-from ebm_tf.runtime.cloud_files import (
+from ebm_tf.runtime.files import (
     fetched,
+    load_arrays,
     names_in,
     read_file,
     replace_file,
+    save_arrays,
     told_as_run_error,
     upload_folder,
     written_whole,
 )
 from ebm_tf.runtime.waiting_files import write_waiting
-from ebm_tf.runtime.weights import find_weights
-from tests.cloud import files, read
+from ebm_tf.store.sources import find_weights
+from tests.cloud import files_below, read
 from tests.config.test_settings import experiment
 
 STAMP = 1_700_000_000
@@ -30,7 +31,7 @@ STAMP = 1_700_000_000
 def test_names_are_those_of_files_and_folders(place, monkeypatch):
     assert names_in(place) == []
     for name in ("b/file", "a/b/file", "file"):
-        cloud_files.make_folder(f"{place}/{name}".rpartition("/")[0])
+        files.make_folder(f"{place}/{name}".rpartition("/")[0])
         replace_file(f"{place}/{name}", "")
     assert names_in(place) == ["a", "b", "file"]
     # A bucket ends the names of folders in a slash.
@@ -58,12 +59,12 @@ def test_a_folder_is_uploaded_whole(tmp_path, store):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     upload_folder(str(tmp_path), f"{store}/new")
-    assert files(f"{store}/new") == {"one", "in/two", "in/side/three"}
+    assert files_below(f"{store}/new") == {"one", "in/two", "in/side/three"}
     assert read(f"{store}/new/in/side/three") == "in/side/three"
 
 
 def test_arrays_and_checkpoints_come_back(place):
-    cloud_files.make_folder(place)
+    files.make_folder(place)
     values = {"a": np.arange(5, dtype=np.float32), "b": np.array("text")}
     save_arrays(f"{place}/arrays.npz", **values)
     checkpoints = Checkpoints(f"{place}/checkpoints/worker_0", keep=2)
@@ -154,11 +155,11 @@ def test_what_cannot_be_read_is_told(place):
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=f"Cannot write {tmp_path}/file/below: "):
-        cloud_files.make_folder(f"{tmp_path}/file/below")
+        files.make_folder(f"{tmp_path}/file/below")
 
 
 def test_two_that_write_one_file_do_not_meet(place):
-    cloud_files.make_folder(place)
+    files.make_folder(place)
     with written_whole(f"{place}/it") as first:
         replace_file(first, "first")
         replace_file(f"{place}/it", "second")
@@ -168,7 +169,7 @@ def test_two_that_write_one_file_do_not_meet(place):
 
 
 def test_a_file_that_is_not_finished_goes_away(place):
-    cloud_files.make_folder(place)
+    files.make_folder(place)
     with pytest.raises(KeyboardInterrupt), written_whole(f"{place}/it") as partial:
         replace_file(partial, "half")
         raise KeyboardInterrupt

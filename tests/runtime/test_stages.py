@@ -5,15 +5,15 @@ import time
 
 import pytest
 
-from ebm_tf.runtime import stages
-from ebm_tf.runtime.stages import new_stage
+from ebm_tf.runtime import files
+from ebm_tf.runtime.files import new_stage
 
 
 @pytest.mark.parametrize("prefix", [".writing-", "writing-"])
 def test_old_ones_that_a_kill_left_go_away(tmp_path, prefix):
     for name in (f"{prefix}old", f"{prefix}new", ".other-old"):
         (tmp_path / name / "in").mkdir(parents=True)
-    then = time.time() - 2 * stages.OLD
+    then = time.time() - 2 * files.OLD
     for name in (f"{prefix}old", ".other-old"):
         os.utime(tmp_path / name, (then, then))
     with new_stage(str(tmp_path), prefix) as stage:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.runtime import run_folders, waiting_files
 from ebm_tf.runtime.actions import Board
-from ebm_tf.runtime.cloud_files import is_cloud, make_folder, names_in, replace_file
+from ebm_tf.runtime.files import is_cloud, make_folder, names_in, replace_file
 from ebm_tf.runtime.waiting_files import (
     append_line,
     read_lines,
@@ -14,7 +14,7 @@ from ebm_tf.runtime.waiting_files import (
     write_waiting,
 )
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from tests.cloud import files, read
+from tests.cloud import files_below, read
 from tests.config.test_settings import experiment
 from tests.runtime.loops import Walk, make_loop
 
@@ -40,7 +40,7 @@ def test_a_disk_gets_every_line_at_once_and_a_store_many_together(place):
     write_waiting()
     write_waiting()
     assert read(path) == "first\nsecond\nthird\n"
-    assert files(place) == {"log.txt"}
+    assert files_below(place) == {"log.txt"}
 
 
 def test_lines_do_not_wait_for_ever(store, monkeypatch):
@@ -63,7 +63,7 @@ def test_a_file_that_is_replaced_forgets_what_waited(place):
     append_line(path, "line\n")
     replace_lines(path, ["short\n"])
     write_waiting()
-    assert read(path) == "short\n" and files(place) == {"metrics.jsonl"}
+    assert read(path) == "short\n" and files_below(place) == {"metrics.jsonl"}
 
 
 def test_metrics_are_rewound_in_a_store_and_while_they_wait(place):
@@ -88,13 +88,13 @@ def test_a_run_is_discarded_with_the_lines_that_wait_for_it(place):
     assert not run.is_begun
     run.discard_unlearned()
     write_waiting()
-    assert files(place) == set() and names_in(place) == []
+    assert files_below(place) == set() and names_in(place) == []
     for begun in ("checkpoints", "update_00000003/checkpoints"):
         run = run_folders.create(place, experiment(), STAMP)
         replace_file(run.path(begun, "worker_0", "00000000.npz"), b"")
         assert run.is_begun
         run.discard_unlearned()
-        assert "config.json" in files(run.folder)
+        assert "config.json" in files_below(run.folder)
 
 
 def test_metrics_are_in_a_store_up_to_every_checkpoint(tmp_path, store, one_replica):

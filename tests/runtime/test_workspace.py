@@ -9,7 +9,7 @@ from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import run_folders
-from ebm_tf.runtime.cloud_files import replace_file
+from ebm_tf.runtime.files import replace_file
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
 from tests.config.test_settings import experiment
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from ebm_tf.models import sngan
-from ebm_tf.runtime.weights import load_weights
-from tests.models.conversion import published
+from ebm_tf.store.sources import load_weights
+from tests.store.conversion import published
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "convert_weights.py"
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ebm_tf import pixels
 from ebm_tf.config.core import to_json
-from ebm_tf.runtime.measuring.sample_files import save_samples
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.pieces import save_samples
 from tests.runs import measuring, tiny
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "export_images.py"

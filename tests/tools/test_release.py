@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from ebm_tf.runtime.releases.archives import digest_of
+from ebm_tf.store.releases.archives import digest_of
 from tests.runs import ROOT
-from tests.runtime.releases.release_files import FILES, archive
+from tests.store.releases.release_files import FILES, archive
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
 

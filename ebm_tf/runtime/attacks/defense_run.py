@@ -11,13 +11,13 @@ from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.errors import RunError
 from ebm_tf.evaluation import reliability
-from ebm_tf.evaluation.defense_judge import Record
+from ebm_tf.evaluation.defense_trial import Record
+from ebm_tf.evaluation.plots import save_comparison
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.runtime import actions, figures
-from ebm_tf.runtime.array_files import load_arrays, save_arrays
 from ebm_tf.runtime.attacks.defense_session import DefenseSession, open_defense_session
-from ebm_tf.runtime.attacks.figures import save_comparison
 from ebm_tf.runtime.distribution import distributed, gather
+from ebm_tf.runtime.files import load_arrays, save_arrays
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.workspace import Workspace
 

@@ -17,14 +17,12 @@ from ebm_tf.attacks.purified_gradients import (
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack, PurifiedPgd
 from ebm_tf.config.parts import Data
-from ebm_tf.data.ordering import Source
 from ebm_tf.data.pipelines import images_in_order
+from ebm_tf.data.sources import Source
 from ebm_tf.defenses.purification import purification, purification_gradient
 from ebm_tf.defenses.voting import replicate_logits, vote
 from ebm_tf.errors import UnnamedWeightsError, WeightsError
-from ebm_tf.evaluation.defense_judge import Judge, Trial
-from ebm_tf.evaluation.defense_protocol import PgdTrial
-from ebm_tf.evaluation.purified_auto_attack import AutoTrial
+from ebm_tf.evaluation.defense_trial import AutoTrial, Judge, PgdTrial, Trial
 from ebm_tf.kernels import Kernel
 from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models import pretrained
@@ -34,15 +32,20 @@ from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.attacks.chain_chunks import chunked
 from ebm_tf.runtime.attacks.images import open_attacked, require_known
-from ebm_tf.runtime.cloud_files import fetched
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.runtime.learned_classifier import learned_network, remarks
-from ebm_tf.runtime.learned_energy import differences, seen_before, weight_files
-from ebm_tf.runtime.remarks import Remarks
+from ebm_tf.runtime.files import fetched
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import find_weights, load_weights
 from ebm_tf.sampling.langevin import DrawFn
 from ebm_tf.sampling.potentials import langevin_kernel, potential
+from ebm_tf.store.learned import (
+    Remarks,
+    differences,
+    learned_network,
+    remarks,
+    seen_before,
+    weight_files,
+)
+from ebm_tf.store.sources import find_weights, load_weights
 
 _KINDS = {PurifiedPgd: "", PurifiedAutoAttack: "AutoAttack rand, "}
 

@@ -6,10 +6,8 @@ import numpy.typing as npt
 
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.robustness import RobustnessMeasurement
-from ebm_tf.data.labels import require_classes
-from ebm_tf.data.ordering import Source
-from ebm_tf.data.sources import open_source
-from ebm_tf.data.subsets import positions_at_random, subset
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.sources import Source, positions_at_random, require_classes, subset
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.seeds import Purpose
 

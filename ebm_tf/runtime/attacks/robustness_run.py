@@ -9,25 +9,24 @@ from ebm_tf import pixels
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation import reliability, robustness
+from ebm_tf.evaluation.attack_stages import AttackBatches, Rows, Stages
+from ebm_tf.evaluation.plots import save_attacked
+from ebm_tf.evaluation.radii import (
+    after_smaller_radii,
+    by_radius,
+    figures_by_radius,
+)
 from ebm_tf.evaluation.verdicts import (
     Verdicts,
     by_attack,
     natural_verdicts,
     own_accuracy,
 )
-from ebm_tf.runtime.array_files import save_arrays
-from ebm_tf.runtime.attacks.batches import AttackBatches, Rows
-from ebm_tf.runtime.attacks.curve import (
-    after_smaller_radii,
-    by_radius,
-    figures_by_radius,
-)
-from ebm_tf.runtime.attacks.figures import save_attacked
 from ebm_tf.runtime.attacks.robustness_session import (
     RobustnessSession,
     open_robustness_session,
 )
-from ebm_tf.runtime.attacks.stages import Stages
+from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.workspace import Workspace
 
 RECORD = "record.npz"

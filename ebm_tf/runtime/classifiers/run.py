@@ -6,19 +6,23 @@ from typing import Any
 import numpy as np
 
 from ebm_tf.config.core import to_mapping
-from ebm_tf.data.labels import FIRST_FEW
+from ebm_tf.data.sources import FIRST_FEW
+from ebm_tf.evaluation.classifier_validation import (
+    Measurement,
+    save_selected,
+    selection,
+    validate,
+)
 from ebm_tf.evaluation.energy_statistics import Judged
 from ebm_tf.evaluation.robustness import UNITS, interval
 from ebm_tf.learning.optimization import averaged
 from ebm_tf.runtime import actions, figures, learning_run
-from ebm_tf.runtime.classifiers.measurement import Measurement
 from ebm_tf.runtime.classifiers.session import ROLE, ClassifierSession, ImagesByPart
-from ebm_tf.runtime.classifiers.validation import save_selected, selection, validate
 from ebm_tf.runtime.learning_run import MOST_PICTURED
 from ebm_tf.runtime.loop import Action, every
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import FOLDER, weights_name
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
+from ebm_tf.store.sources import FOLDER, weights_name
 
 
 def learn(session: ClassifierSession, workspace: Workspace) -> dict[str, Any]:

@@ -9,10 +9,9 @@ import tensorflow as tf
 
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.parts import Data
-from ebm_tf.data.labels import require_classes
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import batches, load_images, num_batches
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import Source, require_classes
 from ebm_tf.learning.adversary import adversary, in_inference
 from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, learned
@@ -21,7 +20,7 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import load_named_weights
+from ebm_tf.store.sources import load_named_weights
 
 ROLE = "classifier"
 

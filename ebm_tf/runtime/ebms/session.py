@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import EbmLearning
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import num_batches
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import Source
 from ebm_tf.learning import ebm_networks
 from ebm_tf.learning.ebm import EbmBatch, make_step
 from ebm_tf.learning.ebm_networks import EbmNetworks
@@ -28,10 +28,9 @@ from ebm_tf.runtime.distribution import (
     on_each,
     replicated,
 )
-from ebm_tf.runtime.ebms.sampling import EbmSampling
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import load_named_weights
+from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.chains import (
     BankSizes,
     ChainState,
@@ -40,6 +39,7 @@ from ebm_tf.sampling.chains import (
     no_chains,
 )
 from ebm_tf.sampling.langevin import sampler
+from ebm_tf.store.sources import load_named_weights
 
 
 @dataclasses.dataclass(frozen=True)

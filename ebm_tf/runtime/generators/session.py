@@ -10,10 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.generator import GeneratorTraining
-from ebm_tf.data.labels import FIRST_FEW, require_classes
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import batches, load_images, num_batches
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import FIRST_FEW, Source, require_classes
 from ebm_tf.learning.generator import RealBatch, make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, learned
@@ -33,7 +32,7 @@ from ebm_tf.runtime.distribution import (
 )
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import SUFFIX, load_named_weights, weights_of_run
+from ebm_tf.store.sources import SUFFIX, load_named_weights, weights_of_run
 
 ROLE, OPPONENT = "generator", "discriminator"
 

@@ -6,24 +6,22 @@ from typing import Any
 import keras
 
 from ebm_tf.config.fid import SampleMeasurement, Sweep
-from ebm_tf.data.ordering import Source
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import num_batches
-from ebm_tf.data.sources import open_source
+from ebm_tf.data.sources import Source
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.evaluation.features import Extractor
+from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
+from ebm_tf.evaluation.frechet import save_moments
 from ebm_tf.evaluation.summaries import Summary, compare, summarize
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
-from ebm_tf.runtime.ebms.sampling import EbmSampling
-from ebm_tf.runtime.learned_energy import weight_files
-from ebm_tf.runtime.measuring.extraction import extracted, open_extractor
-from ebm_tf.runtime.measuring.moment_files import save_moments
-from ebm_tf.runtime.measuring.sample_files import load_samples
-from ebm_tf.runtime.measuring.sample_run import run_chains
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.weights import load_weights, saved_steps
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.pieces import load_samples, run_chains
+from ebm_tf.store.learned import weight_files
+from ebm_tf.store.sources import load_weights, saved_steps
 
 
 @dataclasses.dataclass(frozen=True)

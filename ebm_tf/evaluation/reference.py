@@ -1,0 +1,107 @@
+"""Summaries of the images that samples are compared with, made once."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ebm_tf import pixels
+from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.data.pipelines import images_in_order, num_images
+from ebm_tf.data.sources import Source
+from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.features import Extractor, extracted
+from ebm_tf.evaluation.frechet import Moments, load_moments
+from ebm_tf.evaluation.summaries import Summary, published, summarize
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.files import load_arrays, make_folder, save_arrays
+from ebm_tf.runtime.workspace import Workspace
+
+FOLDER = "reference"
+FORMAT = 1  # to be raised where the same images would get other features
+
+
+def summary_of_reference(
+    config: SampleMeasurement,
+    source: Source | None,
+    extractor: Extractor,
+    replicas: Replicas,
+    workspace: Workspace,
+) -> tuple[Summary, str]:
+    """What samples are compared with, and what it is, for people to read.
+
+    The summary of a dataset is kept beside the runs, under a key of everything that
+    determines it. Published moments need no dataset, so the source may be None.
+
+    Raises:
+      DataError: if published moments are missing or damaged.
+      ConfigError: if they are of other features.
+    """
+    if config.reference:
+        moments = load_moments(config.reference)
+        if len(moments.mean) != extractor.size:
+            raise ConfigError(
+                f"The moments {config.reference} have {len(moments.mean)} dimensions, "
+                f"the features {extractor.name} have {extractor.size}."
+            )
+        return published(moments), config.reference
+    if source is None:
+        raise ValueError("Without a file of moments it takes a dataset.")
+    count = num_images(source, config.num_reference)
+    name = f"{config.data.name}, split {config.data.split}, {count:,} images"
+    path = _cache_path(config, source, extractor, workspace)
+    if (kept := _load(path)) is not None:
+        return kept, name
+    workspace.log(f"Features {extractor.name} of the reference: {name}.")
+    images = (
+        pixels.to_bytes(part)
+        for part, _ in images_in_order(source, config.data, limit=count)
+    )
+    summary = summarize(extracted(images, extractor, replicas), count, num_parts=1)
+    if workspace.is_chief:  # several workers would move away each other's file
+        _save(path, summary)
+    return summary, name
+
+
+def _cache_path(
+    config: SampleMeasurement,
+    source: Source,
+    extractor: Extractor,
+    workspace: Workspace,
+) -> str:
+    data = config.data
+    key: Mapping[str, Any] = {
+        "format": FORMAT,
+        "data": [data.name, data.split, data.image_size, data.channels],
+        "origin": [source.origin, source.num_examples],
+        "count": num_images(source, config.num_reference),
+        "extractor": [extractor.name, extractor.size, extractor.resize],
+        "weights": extractor.weights,
+    }
+    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    name = f"{data.name}_{extractor.name}_{digest}.npz"
+    return os.path.join(workspace.root, FOLDER, name)
+
+
+def _save(path: str, summary: Summary) -> None:
+    whole = summary.whole
+    make_folder(os.path.dirname(path))
+    save_arrays(
+        path,
+        mu=whole.mean,
+        sigma=whole.covariance,
+        count=whole.known_count,
+        vectors=summary.vectors,
+    )
+
+
+def _load(path: str) -> Summary | None:
+    """What was kept; None where nothing was, or it is damaged and made again."""
+    try:
+        stored = load_arrays(path)
+        moments = Moments(int(stored["count"]), stored["mu"], stored["sigma"])
+        return Summary([moments], [], stored["vectors"])
+    # A damaged archive fails in too many ways to list.
+    except Exception:
+        return None

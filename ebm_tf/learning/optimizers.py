@@ -1,0 +1,108 @@
+"""The weight average that an optimizer keeps, and how it forgets the beginning."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.config.optimizers import OneCycle
+from ebm_tf.schedules import ScaledSchedule, value
+
+
+def decay_of(update: tf.Tensor, decay: float) -> tf.Tensor:
+    """The decay of the average at an update: min(decay, (1 + n) / (10 + n)).
+
+    So an average of n updates is never more than of the last tenth of them or so,
+    as that of TensorFlow's `ExponentialMovingAverage` with its `num_updates`.
+
+    Args:
+      update: n, how many came before; an integer scalar.
+      decay: of long averages.
+    """
+    before = tf.cast(update, tf.float32)
+    return tf.minimum(decay, (1.0 + before) / (10.0 + before))
+
+
+class Averaging(keras.Optimizer):
+    """A part of optimizers: the average that Keras keeps may warm up.
+
+    Attributes:
+      average_warmup: whether its decay is that of `decay_of` rather than constant.
+    """
+
+    average_warmup = False
+
+    @property
+    def ema_momentum(self) -> tf.Tensor | float:
+        """The decay of now, under the name by which Keras asks for it."""
+        if not self.average_warmup:
+            return self._decay
+        return decay_of(tf.convert_to_tensor(self.iterations), self._decay)
+
+    @ema_momentum.setter
+    def ema_momentum(self, decay: float) -> None:
+        self._decay = decay
+
+
+class Adam(Averaging, keras.optimizers.Adam):
+    """Adam with such an average."""
+
+
+class Sgd(Averaging, keras.optimizers.SGD):
+    """Plain gradient descent with such an average."""
+
+
+class MomentumSgd(Averaging):
+    """v <- m v + g + d w; w <- w - rate v, for every weight w with gradient g.
+
+    Keras' SGD has the rate inside of v and its decay outside of the gradient. They
+    differ where the rate or the momentum changes from update to update.
+
+    Attributes:
+      momentum: m, a constant or a cycle over updates.
+      coupled_decay: d.
+    """
+
+    def __init__(
+        self,
+        learning_rate: ScaledSchedule,
+        *,
+        momentum: float | OneCycle,
+        coupled_decay: float,
+        **settings: Any,
+    ):
+        """Takes what every optimizer of Keras takes as further settings."""
+        super().__init__(learning_rate=learning_rate, **settings)
+        self.momentum = momentum
+        self.coupled_decay = coupled_decay
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the velocities, 0 at first."""
+        if not self.built:
+            super().build(variables)
+            self._velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Updates one weight; the number of the update is `iterations`.
+
+        The velocity is assigned twice: of one sum of three TensorFlow chooses the order
+        on each replica by itself, and their weights would drift apart by roundings.
+        """
+        velocity = self._velocities[self._get_variable_index(variable)]
+        step = tf.convert_to_tensor(self.iterations)
+        momentum = value(self.momentum, step, tf.float32)
+        weights = tf.convert_to_tensor(variable)
+        decayed = tf.convert_to_tensor(gradient) + self.coupled_decay * weights
+        self.assign(velocity, momentum * tf.convert_to_tensor(velocity))
+        self.assign_add(velocity, decayed)
+        self.assign_sub(variable, learning_rate * tf.convert_to_tensor(velocity))
+
+    def get_config(self) -> dict[str, Any]:
+        """What the optimizer is rebuilt from."""
+        return super().get_config() | {
+            "momentum": self.momentum,
+            "coupled_decay": self.coupled_decay,
+        }

@@ -1,1 +1,0 @@
-"""Networks that were learned elsewhere: how their arrays become those of ours."""

@@ -1,1 +1,0 @@
-"""Weight files from elsewhere, read and written as ours."""

@@ -1,1 +1,0 @@
-"""Learned models as files: packed with a card, fetched, checked, found by name."""

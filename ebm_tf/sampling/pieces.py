@@ -1,0 +1,291 @@
+"""Chains that are run in pieces: a kill loses a few, whatever their length."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.errors import RunError
+from ebm_tf.models.ebm import image_shape
+from ebm_tf.runtime import actions, figures
+from ebm_tf.runtime.distribution import (
+    distributed,
+    local,
+    of_replica,
+    on_each,
+    replicated,
+)
+from ebm_tf.runtime.files import load_arrays, names_in, save_arrays
+from ebm_tf.runtime.loop import Action, Loop, Moment, Task
+from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.langevin import sampler
+
+MOST_PICTURED = 100
+MOST_TRACED = 50
+LOG_LINES = 20
+
+
+class Plan(NamedTuple):
+    """Rounds of chains, each of them in pieces.
+
+    Attributes:
+      num_rounds: how often a batch of chains is begun.
+      ends: Langevin steps from the start of the chains to the end of each piece.
+      measured: those of the ends at which images are kept.
+    """
+
+    num_rounds: int
+    ends: tuple[int, ...]
+    measured: tuple[int, ...]
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of all rounds."""
+        return self.num_rounds * len(self.ends)
+
+    def place(self, done: int) -> tuple[int, int]:
+        """Round and piece that come after a number of pieces."""
+        return divmod(done, len(self.ends))
+
+
+class Piece(NamedTuple):
+    """What one piece takes.
+
+    Attributes:
+      starts: images for chains that start from data, else empty.
+      key: of the round.
+      row: of the piece in its round.
+      start: Langevin steps before it.
+      num_steps: its Langevin steps.
+      traced: whether this round's energies are recorded.
+    """
+
+    starts: Any
+    key: tf.Tensor
+    row: tf.Tensor
+    start: tf.Tensor
+    num_steps: tf.Tensor
+    traced: tf.Tensor
+
+
+class SampledChains(NamedTuple):
+    """The chains of one replica on their way.
+
+    Attributes:
+      images: float32 [n, H, W, C].
+      energies: float32 [pieces, n], of the first round, before the last step of each
+        piece.
+      drift_norms: float32 [pieces, n], likewise.
+    """
+
+    images: tf.Tensor
+    energies: tf.Tensor
+    drift_norms: tf.Tensor
+
+
+def plan(config: SampleMeasurement) -> Plan:
+    """How the chains of a measurement are run."""
+    measured = config.measured_steps
+    ends = {*range(config.piece, measured[-1], config.piece), *measured}
+    num_rounds = -(-config.num_samples // config.batch)
+    return Plan(num_rounds, tuple(sorted(ends)), measured)
+
+
+def run_chains(
+    config: SampleMeasurement, chains: EbmSampling, workspace: Workspace
+) -> None:
+    """Runs all chains, or what is left of them, and keeps their images as files."""
+    course = plan(config)
+    loop = Loop(
+        _task(config, chains, course),
+        chains.replicas,
+        workspace,
+        guard=None,
+        save_every=config.save_every,
+        seed=config.seed,
+    )
+    total, unit = course.num_pieces, "pieces"
+    happens = [_keep_images(config, chains, course, workspace)]
+    if workspace.is_chief:
+        happens += [
+            actions.show_progress(total, unit),
+            actions.log_metrics(workspace, total, max(1, total // LOG_LINES), unit),
+        ]
+    if workspace.is_chief and config.moves:
+        happens.append(_plot_traces(chains, course, workspace))
+    loop.run(total, happens)
+
+
+@functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
+def _step(chains: EbmSampling, *, moves: bool) -> Callable:
+    """Compiles what runs a piece; where chains do not move, no energy is looked at."""
+    sample = sampler(chains.kernel(), jit=chains.replicas.jit)
+
+    def step(state: SampledChains, piece: Piece, _: tf.Tensor) -> Any:
+        begin_key, key = tf.unstack(tf.random.split(of_replica(piece.key), 2))
+        images = tf.cond(
+            piece.start == 0,
+            lambda: chains.begin(piece.starts, begin_key).images,
+            lambda: state.images,
+        )
+        if not moves:
+            return state._replace(images=images), {}, ()
+        # A piece of no steps takes one for the energy, which is that before it.
+        num_steps = tf.maximum(piece.num_steps, 1)
+        moved, info = sample(images, num_steps, key, start=piece.start)
+        images = tf.where(piece.num_steps > 0, moved, images)
+
+        def recorded(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+            updated = tf.tensor_scatter_nd_update(rows, piece.row[None, None], [values])
+            return tf.where(piece.traced, updated, rows)
+
+        metrics = {
+            "energy": tf.reduce_mean(info.energy),
+            "drift_norm": tf.reduce_mean(info.drift_norm),
+        }
+        energies = recorded(state.energies, info.energy)
+        drift_norms = recorded(state.drift_norms, info.drift_norm)
+        return SampledChains(images, energies, drift_norms), metrics, ()
+
+    return replicated(chains.replicas, step)
+
+
+def _task(config: SampleMeasurement, chains: EbmSampling, course: Plan) -> Task:
+    def initial_state() -> SampledChains:
+        n = chains.replica_batch
+        rows = tf.zeros([len(course.ends), n])
+        images = tf.zeros([n, *image_shape(chains.config)])
+        here = SampledChains(images, rows, rows)
+        return distributed(chains.replicas, [here] * chains.replicas.num_local)
+
+    return Task(
+        step=_step(chains, moves=config.moves),
+        initial_state=initial_state,
+        state_structure=SampledChains(0, 0, 0),
+        batches=lambda done: _pieces(chains, course, done),
+        unit="pieces",
+    )
+
+
+def _pieces(chains: EbmSampling, course: Plan, done: int) -> Iterator[Piece]:
+    """The pieces that come after a number of them."""
+    first, row = course.place(done)
+    draws = chains.draws(Purpose.SAMPLES, course.num_rounds - first, first=first)
+    for index, (starts, key) in enumerate(draws, start=first):
+        for piece in range(row, len(course.ends)):
+            start = course.ends[piece - 1] if piece else 0
+            yield Piece(
+                starts=starts,
+                key=key,
+                row=tf.constant(piece),
+                start=tf.constant(start),
+                num_steps=tf.constant(course.ends[piece] - start),
+                traced=tf.constant(index == 0),
+            )
+        row = 0
+
+
+def _keep_images(
+    config: SampleMeasurement, chains: EbmSampling, course: Plan, workspace: Workspace
+) -> Action:
+    """Writes the images of measured steps, and shows those of the first round."""
+    finish = _denoised(chains, config.denoising_steps)
+
+    def keep(moment: Moment) -> None:
+        index, row = course.place(moment.step - 1)
+        num_steps = course.ends[row]
+        if num_steps not in course.measured:
+            return
+        parts = local(chains.replicas, finish(moment.state.images))
+        images = np.concatenate([part.numpy() for part in parts])
+        save_samples(workspace, num_steps, index, images)
+        if index == 0 and workspace.is_chief:
+            path = workspace.path("images", f"samples_{num_steps:08d}.png")
+            figures.save_grid(path, images[:MOST_PICTURED])
+
+    return keep
+
+
+@functools.lru_cache(maxsize=1)
+def _denoised(chains: EbmSampling, num_steps: int) -> Callable[[Any], Any]:
+    """Images after the steps without noise."""
+    if not num_steps:
+        return lambda images: images
+    quiet = sampler(chains.kernel(denoising=True), jit=chains.replicas.jit)
+    run = on_each(
+        chains.replicas,
+        lambda images, seed: quiet(images, num_steps, seed)[0],
+    )
+    return lambda images: run(images, tf.constant([0, 0]))
+
+
+def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Action:
+    """Plots energies and drifts of the first round, as far as it has come."""
+
+    def plot(moment: Moment) -> None:
+        index, row = course.place(moment.step - 1)
+        if index or (row + 1 < len(course.ends) and (row + 1) % 10):
+            return
+        parts = local(chains.replicas, moment.state)
+        energies, drifts = (
+            np.concatenate([getattr(part, name) for part in parts], axis=1)
+            for name in ("energies", "drift_norms")
+        )
+        known = slice(row + 1), slice(MOST_TRACED)
+        path = workspace.path("plots", "traces.png")
+        # Energies are those before the last step of a piece.
+        steps = np.maximum(np.array(course.ends[: row + 1]) - 1, 0)
+        figures.save_traces(path, steps, energies[known], drifts[known])
+
+    return plot
+
+
+FOLDER = "samples"
+
+
+def save_samples(
+    workspace: Workspace, num_steps: int, index: int, images: np.ndarray
+) -> None:
+    """Writes images [n, H, W, C] in [-1, 1] of this worker, rounded to 8 bits.
+
+    Args:
+      workspace: the run's folder.
+      num_steps: Langevin steps that the chains have made.
+      index: of the round.
+      images: those that are not finite are counted and left out.
+    """
+    finite = np.isfinite(images).all(axis=(1, 2, 3))
+    name = f"{index:05d}_{workspace.worker}.npz"
+    save_arrays(
+        workspace.path(FOLDER, f"{num_steps:08d}", name),
+        images=pixels.to_bytes(images[finite]),
+        num_not_finite=np.sum(~finite),
+    )
+
+
+def saved_steps(folder: str) -> list[int]:
+    """The numbers of Langevin steps of which a run has samples."""
+    names = names_in(os.path.join(folder, FOLDER))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Yields images uint8 [n, H, W, C] and how many more were not finite, by rounds.
+
+    Raises:
+      RunError: if there are none, or a file is damaged.
+    """
+    path = os.path.join(folder, FOLDER, f"{num_steps:08d}")
+    names = [name for name in names_in(path) if name.endswith(".npz")]
+    if not names:
+        raise RunError(f"{folder} has no samples after {num_steps} Langevin steps.")
+    for name in names:
+        stored = load_arrays(os.path.join(path, name))
+        yield stored["images"], int(stored["num_not_finite"])

@@ -1,0 +1,1 @@
+"""Learned models as archives: packed, checked, listed, downloaded, installed."""

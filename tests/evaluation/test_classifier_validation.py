@@ -1,0 +1,70 @@
+"""Which weights are selected, and the plot that shows it."""
+
+import pytest
+from PIL import Image
+
+from ebm_tf.config import core
+from ebm_tf.config.classification import ClassifierTraining
+from ebm_tf.evaluation.classifier_validation import selection
+from ebm_tf.evaluation.energy_statistics import story
+from ebm_tf.evaluation.plots import save_story
+from tests.evaluation.test_energy_statistics import JUDGED
+from tests.runs import ROOT
+
+
+def load(name: str) -> ClassifierTraining:
+    config = core.load(str(ROOT / "configs" / f"{name}.py"))
+    assert isinstance(config, ClassifierTraining)
+    return config
+
+
+def line(step: int, natural: float, robust: float) -> dict[str, float]:
+    errors = {"natural": natural, "robust": robust}
+    told = {f"validation_{kind}_error": error for kind, error in errors.items()}
+    return {"step": step, **told}
+
+
+LINES = [
+    line(10, 0.1, 0.4),
+    line(35_580, 0.2, 0.5),
+    line(35_581, 0.3, 0.5),
+    line(36_000, 0.2, 0.5),
+    line(36_500, 0.2, 0.5),
+    line(37_000, 0.1, 0.6),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("cifar10_weat_adv", 36_000),  # by robust, then natural error, then the first
+        ("cifar10_mart", 10),
+        ("cifar10_clean", 10),
+    ],
+)
+def test_the_best_of_the_candidates_is_selected(name, step):
+    selected = selection(load(name), LINES)
+    assert selected is not None and selected["step"] == step
+
+
+def test_a_clean_classifier_is_selected_by_its_natural_error():
+    lines = [line(10, 0.2, 0.1), line(20, 0.1, 0.9), line(30, 0.1, 0.8)]
+    selected = selection(load("cifar10_clean"), lines)
+    assert selected is not None and selected["step"] == 30
+
+
+def test_nothing_is_selected_before_the_first_candidate():
+    assert selection(load("cifar10_weat_adv"), LINES[:2]) is None
+    assert selection(load("cifar10_weat_adv"), []) is None
+
+
+@pytest.mark.parametrize("num_lines", [1, 3])
+def test_the_story_is_plotted(tmp_path, num_lines):
+    told = story(JUDGED)
+    values = {f"{p}_{n}": v for p in ("train", "validation") for n, v in told.items()}
+    lines = [{"epoch": float(epoch), **values} for epoch in range(num_lines)]
+    for name, selected in (("none.png", None), ("last.png", lines[-1])):
+        save_story(str(tmp_path / name), lines, selected)
+        assert Image.open(tmp_path / name).size == (1500, 800)
+    first, second = ((tmp_path / n).read_bytes() for n in ("none.png", "last.png"))
+    assert first != second

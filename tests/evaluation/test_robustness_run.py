@@ -1,0 +1,418 @@
+"""Whole measurements of a small classifier of digits, on two logical devices."""
+
+import dataclasses
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf import pixels
+from ebm_tf.attacks.pgd import pgd_attack
+from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.parts import Data
+from ebm_tf.config.robustness import RobustnessMeasurement
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import load_images
+from ebm_tf.errors import ConfigError, DataError, WeightsError
+from ebm_tf.evaluation.attack_stages import AttackBatches
+from ebm_tf.evaluation.robustness import interval
+from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.runtime import run_folders
+from ebm_tf.runtime.attacks import robustness_run, robustness_session
+from tests.runs import assert_same_arrays
+
+NETWORK = ClassifierNetwork(architecture="small_cnn")
+DATA = Data(name="digits", image_size=8, channels=1, split="train[1437:]")
+SMALL = AutoAttack(num_steps=12, num_targets=2, num_queries=40)
+BLIND = AutoAttack(num_steps=2, num_targets=1, num_queries=300)
+NUM_IMAGES, EPSILON = 30, 25.5
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> str:
+    """Weights of a classifier that some attacks break and others do not."""
+    data = dataclasses.replace(DATA, split="train[:600]")
+    images, labels = load_images(open_source(data), data)
+    keras.utils.set_random_seed(0)
+    model = build_classifier(NETWORK, 8, 1, "float32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    model.fit(images, labels, batch_size=60, epochs=6, verbose=0)  # pyright: ignore[reportArgumentType]
+    path = str(tmp_path_factory.mktemp("learned") / "it.weights.h5")
+    model.save_weights(path)
+    return path
+
+
+def measuring(weights: str | None, **settings) -> RobustnessMeasurement:
+    given = {
+        "name": "attacked",
+        "data": DATA,
+        "classifier": NETWORK,
+        "weights": weights,
+        "ball": Ball(epsilon=EPSILON),
+        "pgd": Pgd(num_steps=5, step_size=8.0),
+        "auto_attack": None,
+        "num_images": NUM_IMAGES,
+        "batch": 8,
+        "device": "cpu",
+    }
+    return RobustnessMeasurement(**(given | settings))
+
+
+def measure(config, output) -> tuple[pathlib.Path, dict]:
+    run = run_folders.create(str(output), config, 1_700_000_000)
+    return pathlib.Path(run.folder), robustness_run.run(config, run)
+
+
+def everything(weights: str) -> RobustnessMeasurement:
+    return measuring(
+        weights,
+        auto_attack=SMALL,
+        carlini_wagner=CarliniWagner(
+            num_steps=20,
+            num_constants=3,
+            learning_rate=0.1,
+            initial_constant=1.0,
+            num_targets=2,
+        ),
+        curve=(0.0, 12.75, EPSILON, 127.5),
+        median=True,
+        num_bisections=3,
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(learned, tmp_path_factory) -> tuple[pathlib.Path, dict]:
+    return measure(everything(learned), tmp_path_factory.mktemp("measured"))
+
+
+@pytest.fixture(scope="module")
+def record(measured) -> dict[str, np.ndarray]:
+    with np.load(measured[0] / "record.npz") as stored:
+        return dict(stored)
+
+
+def test_results(measured, learned):
+    _, results = measured
+    assert json.loads(json.dumps(results)) == results
+    assert results["num_images"] == NUM_IMAGES and results["weights"] == learned
+    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "carlini_wagner"]
+    assert list(results["by_attack"]) == [*names, "pgd_smaller_radii"]
+    assert results["units"]["lengths"] == "255ths of the pixel range"
+    for name in ("natural", "robust", "pgd", "apgd_ce"):
+        share = results[f"{name}_accuracy"]
+        expected = interval(round(share * NUM_IMAGES), NUM_IMAGES)
+        assert results[f"{name}_accuracy_interval"] == expected
+    assert results["natural_accuracy"] > 0.8
+    assert set(results["flags"]) == {
+        *("random_logits", "probabilities", "zero_gradients"),
+        *("black_box_wins", "still_rising", "not_repeatable"),
+    }
+    for name in ("random_logits", "probabilities", "not_repeatable"):
+        assert not results["flags"][name]
+
+
+def test_accuracies_fall_in_order(measured):
+    _, results = measured
+    rows = list(results["by_attack"].values())
+    accuracies = [results["natural_accuracy"], *(row["accuracy"] for row in rows)]
+    assert accuracies == sorted(accuracies, reverse=True)
+    np.testing.assert_allclose(-np.diff(accuracies), [row["broke"] for row in rows])
+    assert accuracies[-1] == results["robust_accuracy"]
+    assert results["robust_accuracy"] <= results["apgd_ce_accuracy"]
+    assert results["robust_accuracy"] <= results["pgd_accuracy"] < 0.9
+    assert accuracies[1] == results["pgd_accuracy"]
+
+
+def test_the_record_bears_the_accuracies_out(measured, record, learned):
+    """Its images are inside the ball, and the classifier itself errs at them."""
+    results = measured[1]
+    images, labels = load_images(open_source(DATA), DATA)
+    positions = record["positions"]
+    assert len(set(positions)) == NUM_IMAGES and positions.max() >= 2 * NUM_IMAGES
+    images, labels = images[positions], labels[positions]
+    np.testing.assert_array_equal(record["natural"], images)
+    np.testing.assert_array_equal(record["labels"], labels)
+    model = build_classifier(NETWORK, 8, 1, "float32")
+    model.load_weights(learned)
+    natural, attacked = (
+        np.argmax(model(record[name]), -1) for name in ("natural", "adversarial")
+    )
+    np.testing.assert_array_equal(record["natural_predictions"], natural)
+    np.testing.assert_array_equal(record["adversarial_predictions"], attacked)
+    assert (natural == labels).mean() == results["natural_accuracy"]
+    assert (attacked == labels).mean() == results["robust_accuracy"]
+    np.testing.assert_array_equal(record["broken_by"] < 0, attacked == labels)
+    np.testing.assert_array_equal(record["broken_by"] == 0, natural != labels)
+    distance = np.abs(record["adversarial"] - images).max((1, 2, 3))
+    assert distance.max() <= pixels.from_255ths(EPSILON) + 1e-6
+    assert np.abs(record["adversarial"]).max() <= 1
+    assert record["attacks"][:2].tolist() == ["natural", "pgd"]
+
+
+def test_the_curve_and_the_median(measured):
+    results = measured[1]
+    curve = {row["epsilon"]: row["accuracy"] for row in results["curve"]}
+    assert list(curve) == [0.0, 12.75, EPSILON, 127.5]
+    assert curve[0.0] == results["natural_accuracy"]
+    values = list(curve.values())
+    assert values == sorted(values, reverse=True)
+    # What broke at a smaller radius counts as broken in the ball too.
+    assert results["robust_accuracy"] <= curve[EPSILON] <= results["pgd_accuracy"]
+    low = max(radius for radius, value in curve.items() if value > 0.5)
+    high = min(radius for radius, value in curve.items() if value <= 0.5)
+    assert low <= results["median_radius"] <= high
+    assert results["largest_radius"] == 127.5
+    assert results["num_censored"] == round(curve[127.5] * NUM_IMAGES)
+    # A ball of the largest difference d has images as far as sqrt(64) d.
+    assert 0 < results["median_l2_distance"] < 8 * 255
+
+
+def test_the_record_of_radii(measured, record):
+    rows = {row["epsilon"]: row["accuracy"] for row in measured[1]["curve"]}
+    assert record["radii"].tolist() == [12.75, EPSILON, 127.5]
+    found, smallest = record["broken_at_radii"], record["smallest_radius"]
+    assert found.shape == (3, NUM_IMAGES) and set(np.unique(found)) <= {-1, 0, 1}
+    right = record["broken_by"] != 0
+    np.testing.assert_array_equal(found[0] >= 0, right)
+    for row, radius in enumerate(record["radii"]):
+        ever = (found[: row + 1] == 1).any(0)
+        assert rows[radius] == (right & ~ever).mean()
+        np.testing.assert_array_equal(right & (smallest <= radius), ever)
+
+
+def test_what_breaks_in_a_smaller_ball_is_not_robust(learned, tmp_path, monkeypatch):
+    """PGD that fails in the ball itself, and only there."""
+
+    def failing(classifier, settings, ball):
+        attack = pgd_attack(classifier, settings, ball)
+
+        def in_small_balls(images, labels, epsilon, seed):
+            small = epsilon < pixels.from_255ths(EPSILON) * 0.99
+            return attack(images, labels, tf.where(small, epsilon, 0.0), seed)
+
+        return in_small_balls
+
+    monkeypatch.setattr(robustness_session, "pgd_attack", failing)
+    config = measuring(learned, curve=(20.0,), pgd=Pgd(num_steps=5, step_size=8.0))
+    folder, results = measure(config, tmp_path)
+    assert results["pgd_accuracy"] == results["natural_accuracy"]
+    at_20, at_ball = (row["accuracy"] for row in results["curve"][1:])
+    assert at_20 == at_ball == results["robust_accuracy"] < results["pgd_accuracy"]
+    stored = arrays(folder)
+    name = stored["attacks"][stored["broken_by"].max()]
+    assert name == "pgd_smaller_radii"
+    assert not (stored["broken_at_radii"][1] == 1).any()
+    distance = np.abs(stored["adversarial"] - stored["natural"]).max((1, 2, 3))
+    inside = stored["broken_by"] == stored["broken_by"].max()
+    assert 0 < distance[inside].max() <= pixels.from_255ths(20.0) + 1e-6
+    wrong = stored["adversarial_predictions"] != stored["labels"]
+    np.testing.assert_array_equal(wrong, stored["broken_by"] >= 0)
+
+
+def test_images_are_drawn_by_the_seed(learned):
+    """Or are the first, where that is asked for; the description tells how many."""
+
+    def opened(**settings):
+        config = measuring(learned, **settings)
+        return robustness_session.open_robustness_session(config)
+
+    drawn = opened()
+    assert "data: 30 images" in "\n".join(drawn.describe())
+    np.testing.assert_array_equal(drawn.positions, opened().positions)
+    assert not np.array_equal(drawn.positions, opened(seed=1).positions)
+    first = opened(subset="first")
+    np.testing.assert_array_equal(first.positions, np.arange(NUM_IMAGES))
+    images, labels = load_images(open_source(DATA), DATA)
+    for session in (drawn, first):
+        some_images, some_labels = session.load_images()
+        np.testing.assert_array_equal(some_images, images[session.positions])
+        np.testing.assert_array_equal(some_labels, labels[session.positions])
+    for num_images in (None, 10_000):
+        everything = opened(num_images=num_images)
+        np.testing.assert_array_equal(everything.positions, np.arange(len(labels)))
+
+
+def test_what_a_measurement_leaves(measured):
+    folder = measured[0]
+    found = {p.relative_to(folder).parts[0] for p in folder.rglob("*") if p.is_file()}
+    assert found == {
+        *("config.json", "environment.json", "log.txt", "record.npz"),
+        *("checkpoints", "images", "plots"),
+    }
+    for name in ("images/attacked.png", "plots/accuracy_by_epsilon.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+
+
+def arrays(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    with np.load(folder / "record.npz") as stored:
+        return dict(stored)
+
+
+def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeypatch):
+    pgd = Pgd(num_steps=3, step_size=9.0)
+    config = measuring(learned, curve=(12.75,), pgd=pgd, batch=12)
+    folder, expected = measure(config, tmp_path / "whole")
+    run = run_folders.create(str(tmp_path), config, 1_700_000_000)
+    save, saved = AttackBatches._save, []
+
+    def killed(*arguments):
+        save(*arguments)
+        saved.append(1)
+        if len(saved) in (1, 6, 10):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(AttackBatches, "_save", killed)
+    for _ in range(3):  # while it looks, while it attacks, and at another radius
+        with pytest.raises(KeyboardInterrupt):
+            robustness_run.run(config, run)
+        assert run.is_begun
+    assert robustness_run.run(config, run) == expected
+    # Two looks at 30 images and attacks on nearly all of them, by twelve.
+    assert len(saved) in (11, 12)
+    assert_same_arrays(arrays(pathlib.Path(run.folder)), arrays(folder))
+
+
+@pytest.mark.slow
+def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
+    """From the natural image nothing is drawn."""
+    pgd = Pgd(num_steps=3, step_size=9.0, start="natural")
+    found = []
+    for size in (6, 14):
+        config = measuring(learned, pgd=pgd, batch=size)
+        folder, results = measure(config, tmp_path / str(size))
+        found.append((results, arrays(folder)))
+    assert found[0][0] == found[1][0]
+    for name in ("broken_by", "adversarial_predictions"):
+        np.testing.assert_array_equal(found[0][1][name], found[1][1][name])
+
+
+def test_no_attack_is_refused():
+    with pytest.raises(ConfigError, match="Expected an attack in attacked: one of pgd"):
+        measuring("some", pgd=None)
+
+
+def test_half_that_never_breaks_has_no_median(learned, tmp_path):
+    config = measuring(learned, ball=Ball(epsilon=0.01), median=True)
+    _, results = measure(config, tmp_path)
+    assert results["median_radius"] is None and results["largest_radius"] == 0.01
+    share = results["num_censored"] / NUM_IMAGES
+    assert share == pytest.approx(results["pgd_accuracy"]) and share > 0.5
+    assert results["robust_accuracy"] == results["pgd_accuracy"]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Noisy(keras.layers.Layer):
+    """Adds noise, in inference too."""
+
+    def call(self, inputs):
+        return inputs + tf.random.normal(tf.shape(inputs), stddev=0.5)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Coarse(keras.layers.Layer):
+    """Rounds to a few values, through which no gradient comes."""
+
+    def call(self, inputs):
+        return tf.round(2 * inputs) / 2
+
+
+def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
+    """Has sessions build the classifier between other layers."""
+
+    def build(settings, image_size, channels, dtype):
+        inner = build_classifier(settings, image_size, channels, dtype)
+        layers = [keras.Input((image_size, image_size, channels))]
+        model = keras.Sequential([*layers, *before, inner, *after])
+        inner.load_weights(learned)
+        return model
+
+    monkeypatch.setattr(robustness_session, "build_classifier", build)
+    monkeypatch.setattr(robustness_session, "load_weights", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "attacks", "flags"),
+    [
+        ([], [keras.layers.Softmax], None, {"probabilities"}),
+        pytest.param(
+            [Coarse],
+            [],
+            BLIND,
+            {"zero_gradients", "black_box_wins"},
+            marks=pytest.mark.slow,
+        ),
+        ([Noisy], [], None, {"random_logits"}),
+    ],
+    ids=["softmax", "coarse", "noisy"],
+)
+def test_flags(learned, monkeypatch, before, after, attacks, flags, tmp_path):
+    altered(
+        monkeypatch,
+        learned,
+        before=[layer() for layer in before],
+        after=[layer() for layer in after],
+    )
+    config = measuring(learned, auto_attack=attacks, batch=30, ball=Ball(epsilon=38.25))
+    folder, results = measure(config, tmp_path)
+    raised = {name for name, flag in results["flags"].items() if flag}
+    assert flags <= raised
+    assert {"probabilities", "random_logits"} & raised <= flags
+    assert len(results["warnings"]) == len(raised)
+    log = (folder / "log.txt").read_text()
+    assert all(f"Warning: {warning}" in log for warning in results["warnings"])
+
+
+@pytest.mark.slow
+def test_what_is_random_is_verified_several_times(learned, monkeypatch, tmp_path):
+    altered(monkeypatch, learned, before=[Noisy()])
+    attacks = AutoAttack(
+        version="rand", num_steps=5, num_eot_samples=2, num_verifications=5
+    )
+    config = measuring(learned, auto_attack=attacks, batch=30)
+    _, results = measure(config, tmp_path)
+    assert list(results["by_attack"]) == ["pgd", "apgd_ce", "apgd_dlr"]
+    assert results["flags"]["random_logits"] and not results["flags"]["not_repeatable"]
+    assert results["robust_accuracy"] <= results["natural_accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"weights": None}, WeightsError, "needs weights: --set weights=RUN"),
+        ({"weights": "none"}, WeightsError, "No weights at none"),
+        ({"batch": 7}, ConfigError, "batch=7 to be divisible by 2 replicas"),
+        (
+            {"classifier": ClassifierNetwork(architecture="small_cnn", num_classes=4)},
+            WeightsError,
+            "do not fit the classifier",
+        ),
+        (
+            {"data": dataclasses.replace(DATA, name="digit")},
+            DataError,
+            "Unknown dataset 'digit'",
+        ),
+    ],
+)
+def test_what_is_missing_is_told(learned, settings, error, message, tmp_path):
+    config = dataclasses.replace(measuring(learned), **settings)
+    with pytest.raises(error) as told:
+        measure(config, tmp_path)
+    assert message in str(told.value) and "\n" not in str(told.value)
+
+
+def test_labels_that_are_no_classes_are_told(tmp_path):
+    network = dataclasses.replace(NETWORK, num_classes=4)
+    path = str(tmp_path / "four.weights.h5")
+    build_classifier(network, 8, 1, "float32").save_weights(path)
+    with pytest.raises(
+        DataError, match="labels 0 to 9, but the classifier's num_classes=4"
+    ):
+        measure(measuring(path, classifier=network), tmp_path)
+    with pytest.raises(DataError, match="num_classes=4"):  # a dry run tells it too
+        open_session = robustness_session.open_robustness_session
+        list(open_session(measuring(path, classifier=network)).describe())

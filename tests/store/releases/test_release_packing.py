@@ -1,0 +1,351 @@
+"""A run becomes a release that says what it is, and is used as the run was."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shlex
+import shutil
+
+import keras
+import pytest
+
+from configs.digits_clean import config as clean
+from ebm_tf import compare
+from ebm_tf.config import core
+from ebm_tf.config.catalogue import EXPERIMENTS
+from ebm_tf.config.comparison import Comparison
+from ebm_tf.config.core import differing_fields, to_json
+from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.config.fid import FeatureExtractor
+from ebm_tf.config.overrides import override
+from ebm_tf.errors import RunError, WeightsError
+from ebm_tf.models.catalogue import build_energy
+from ebm_tf.runtime.run_folders import read_config
+from ebm_tf.store.releases import installed as release_index
+from ebm_tf.store.releases import installed as releases
+from ebm_tf.store.releases.archives import digest_of, verified
+from ebm_tf.store.releases.cards import figures
+from ebm_tf.store.releases.installed import read_index
+from ebm_tf.store.releases.installing import install
+from ebm_tf.store.releases.packing import pack
+from ebm_tf.store.releases.portable import (
+    command,
+    portable,
+    portable_config,
+    renaming,
+)
+from tests.runs import ROOT, learn_here, measuring, run_here, tiny
+
+WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")
+
+
+@pytest.fixture(autouse=True)
+def shelf(tmp_path, monkeypatch):
+    monkeypatch.setenv(releases.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setattr(release_index, "SHELF", str(tmp_path / "shelf"))
+    return tmp_path / "shelf"
+
+
+def learning() -> EbmLearning:
+    return tiny(name="digits_tiny")
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory) -> pathlib.Path:
+    return learn_here(learning(), tmp_path_factory.mktemp("learned"))[0]
+
+
+@pytest.fixture(scope="module")
+def measured(learned, tmp_path_factory) -> pathlib.Path:
+    config = measuring(learning(), learned)
+    return learn_here(config, tmp_path_factory.mktemp("measured"))[0]
+
+
+@pytest.fixture
+def run(learned, tmp_path):
+    """A copy that may be changed."""
+    return pathlib.Path(shutil.copytree(learned, tmp_path / "digits_tiny" / "time"))
+
+
+def packed(run, shelf, **how) -> pathlib.Path:
+    pack(str(run), str(shelf), **how)
+    return shelf / "digits_tiny.zip"
+
+
+def test_what_is_packed(learned, measured, shelf):
+    """The newest weights, the settings, the results and the cards, and no more."""
+    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+    assert set(card["files"]) == {
+        *("config.json", "environment.json", "results.json", "card.md"),
+        *(f"weights/{name}" for name in WEIGHTS),
+    }
+    for name in WEIGHTS:
+        digest = digest_of(str(learned / "weights" / name))
+        assert card["files"][f"weights/{name}"]["sha256"] == digest
+    entry = read_index(str(shelf))["digits_tiny"]
+    path = shelf / "digits_tiny.zip"
+    assert entry.sha256 == digest_of(str(path))
+    assert entry.bytes == path.stat().st_size and entry.address is None
+    assert entry.figures.startswith("frechet_pixel ")
+    assert sorted(os.listdir(shelf)) == ["digits_tiny.zip", "index.json"]
+
+
+def test_a_damaged_environment_is_told(run, shelf):
+    (run / "environment.json").write_text("{")
+    with pytest.raises(RunError, match="environment.json is damaged: "):
+        packed(run, shelf)
+
+
+def test_the_same_run_makes_the_same_bytes(learned, run, shelf, tmp_path):
+    first = packed(learned, shelf).read_bytes()
+    assert packed(learned, shelf).read_bytes() == first
+    assert packed(run, tmp_path / "elsewhere").read_bytes() == first
+
+
+def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
+    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+    results = json.loads((measured / "results.json").read_text())
+    by_metric = {figure["metric"]: figure for figure in card["figures"]}
+    fid = by_metric["fid"]
+    assert fid["value"] == results["fid"] and fid["num_samples"] == 20
+    assert fid["reference"] == "digits, split train[:100], 100 images"
+    assert fid["features"] == "pixels" and fid["seed"] == 0 and fid["num_steps"] == 4
+    assert by_metric["kid"]["stderr"] == results["kid_stderr"]
+    assert by_metric["frechet_pixel"]["reference"] == "digits, split train[:100]"
+    run = card["measurements"][fid["measurement"]]
+    assert "--set weights=release:digits_tiny" in run["command"]
+    assert run["config"]["weights"] == "release:digits_tiny"
+    assert card["data"] == {
+        "name": "digits",
+        "split": "train[:100]",
+        "image_size": 8,
+        "channels": 1,
+    }
+    keras.utils.clear_session()
+    network = build_energy(learning().energy, 8, 1, "float32")
+    facts = card["networks"]["energy"]
+    assert facts["parameters"] == network.count_params()
+    assert facts["architecture"] == "sngan"
+    assert card["licence"]["weights"] == "MIT" and card["licence"]["data"]
+    assert set(card["versions"]) == {"python", "packages", "revision"}
+
+
+def test_the_text_of_a_card_has_all_of_it(learned, measured, shelf, tmp_path):
+    path = packed(learned, shelf, measured=[str(measured)], licence="CC0-1.0")
+    card = verified(str(path), str(tmp_path / "whole"))
+    text = (tmp_path / "whole" / "card.md").read_text()
+    assert text.startswith("# digits_tiny\n\nLearns a short-run")
+    for facts in [f for n, f in card["files"].items() if n != "card.md"]:
+        assert facts["sha256"] in text
+    for run in card["measurements"].values():
+        assert run["command"] in text
+    for figure in card["figures"]:
+        assert f"| {figure['metric']} | {figure['value']:.4g}" in text
+    assert "Weights: CC0-1.0." in text and card["description"] in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in rows}) <= 3, "three tables"
+
+
+def test_commands_in_a_card_make_the_very_config(learned, shelf):
+    card = verified(str(packed(learned, shelf)))
+    program, script, path, *rest = shlex.split(card["command"])
+    assert (program, script) == ("python3", "ebm_tf/train.py")
+    assert path == "configs/digits_nonconv.py" and set(rest[::2]) == {"--set"}
+    made = override(core.load(str(ROOT / path)), rest[1::2])
+    assert not differing_fields(made, learning(), fixed_only=False)
+
+
+def test_nothing_tells_of_the_folders_of_a_machine(run, measured, shelf, tmp_path):
+    """Neither those of runs nor those of data."""
+    config = dataclasses.replace(
+        learning(),
+        data=dataclasses.replace(learning().data, directory=str(tmp_path / "data")),
+        energy=dataclasses.replace(learning().energy, weights=str(run)),
+    )
+    (run / "config.json").write_text(to_json(config))
+    path = packed(run, shelf, measured=[str(measured)])
+    verified(str(path), str(tmp_path / "whole"))
+    for file in (tmp_path / "whole").glob("*.*"):
+        text = file.read_text()
+        for place in (tmp_path, measured.parents[2], pathlib.Path.home()):
+            assert str(place) not in text, file.name
+    card = json.loads((tmp_path / "whole" / "card.json").read_text())
+    assert card["command"].endswith("--data_dir DATA")
+    assert "energy.weights=release:digits_tiny" in card["command"]
+
+
+def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
+    """Installed, and measured by a command: the same figures."""
+    install(str(packed(learned, shelf)), tell=lambda _: None)
+    config = measuring(learning(), "release:digits_tiny")
+    folder, results = learn_here(config, tmp_path / "runs")
+    expected = json.loads((measured / "results.json").read_text())
+    assert results["fid"] == expected["fid"] and results["kid"] == expected["kid"]
+    file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
+    assert results["weights"] == {"energy": str(file)}
+    kept = json.loads((folder / "config.json").read_text())
+    assert kept["weights"] == "release:digits_tiny"
+    assert "learned with" not in (folder / "log.txt").read_text()
+    again = packed(learned, shelf, measured=[str(folder)], replace=True)
+    card = verified(str(again))
+    assert "fid" in {figure["metric"] for figure in card["figures"]}
+    kind = read_config(releases.located("release:digits_tiny"), EXPERIMENTS)
+    assert not differing_fields(kind, learning(), fixed_only=False)
+
+
+def test_a_card_reproduces_its_own_figure(learned, measured, shelf, tmp_path):
+    """Its command, as it stands there, on what is unpacked at first use."""
+    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+    (figure,) = [f for f in card["figures"] if f["metric"] == "fid"]
+    _, script, *words = shlex.split(
+        card["measurements"][figure["measurement"]]["command"]
+    )
+    assert script == "ebm_tf/fid.py"
+    done = run_here(*words, "--output", tmp_path / "runs", executable="fid")
+    assert done.code == 0, done.err
+    results = json.loads((done.folder / "results.json").read_text())
+    assert results["fid"] == figure["value"]
+
+
+def test_a_comparison_takes_releases(learned, shelf, tmp_path):
+    packed(learned, shelf)
+    pixels = FeatureExtractor(name="pixels")
+    config = Comparison(
+        name="it",
+        data=learning().data,
+        features=pixels,
+        runs=("release:digits_tiny",),
+        batch=20,
+    )
+    file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
+    (line,) = compare.describe(config)
+    assert line == f'0_digits_tiny: {{"energy": "{file}"}}'
+
+
+def test_an_unfinished_run_is_refused(run, shelf):
+    (run / "results.json").unlink()
+    with pytest.raises(RunError, match="is not finished.*--resume"):
+        pack(str(run), str(shelf))
+    assert not shelf.exists()
+
+
+def test_a_card_without_figures_is_refused(run, shelf):
+    (run / "results.json").write_text('{"frechet_pixel": null, "num_samples": 20}')
+    with pytest.raises(RunError, match="has no figures to tell: measure it"):
+        pack(str(run), str(shelf))
+    assert not shelf.exists()
+    entry = pack(str(run), str(shelf), allow_no_figures=True)
+    assert entry.figures == "no figures"
+
+
+def test_an_archive_that_is_too_large_is_refused(learned, shelf):
+    with pytest.raises(RunError, match="would have .* more than --max_megabytes=0.001"):
+        pack(str(learned), str(shelf), max_megabytes=0.001)
+    assert not shelf.exists()
+    pack(str(learned), str(shelf), max_megabytes=1.5)
+
+
+def test_what_measured_other_weights_is_refused(learned, measured, run, shelf):
+    """A run of the same config, but of another moment."""
+    (run / "weights" / WEIGHTS[1]).unlink()
+    with pytest.raises(RunError, match="did not measure the newest weights of"):
+        pack(str(run), str(shelf), measured=[str(measured)])
+    with pytest.raises(RunError, match="did not measure .* but none"):
+        pack(str(learned), str(shelf), measured=[str(learned)])
+
+
+def test_what_did_not_learn_is_refused(measured, shelf):
+    with pytest.raises(WeightsError, match="of fid.py holds no weights: pack the run"):
+        pack(str(measured), str(shelf))
+    with pytest.raises(RunError, match="is not the folder of a run"):
+        pack(str(shelf), str(shelf))
+
+
+def test_an_address_stays_while_the_bytes_do(learned, run, shelf):
+    address = "https://example.org/digits_tiny.zip"
+    assert pack(str(learned), str(shelf), address=address).address == address
+    assert pack(str(run), str(shelf)).address == address
+    assert pack(str(run), str(shelf), licence="CC0-1.0", replace=True).address is None
+
+
+def test_another_archive_of_the_name_is_kept(learned, run, shelf):
+    path = packed(learned, shelf)
+    before, index = path.read_bytes(), (shelf / "index.json").read_bytes()
+    message = "digits_tiny.zip is there already and holds something else: --replace"
+    with pytest.raises(RunError, match=message):
+        packed(run, shelf, licence="CC0-1.0")
+    assert path.read_bytes() == before
+    assert (shelf / "index.json").read_bytes() == index
+    packed(run, shelf, licence="CC0-1.0", replace=True)
+    assert path.read_bytes() != before
+
+
+def test_a_release_is_packed_into_a_bucket(learned, shelf):
+    pack(str(learned), "ram://bucket/releases")
+    install("ram://bucket/releases/digits_tiny.zip", tell=lambda _: None)
+    assert releases.located("release:digits_tiny")
+
+
+def test_what_others_hold_is_told_by_their_names(tmp_path):
+    known = {"aa": "digits_clean"}
+    rename = renaming(known, lambda source: ["aa"] if "clean" in source else ["bb"])
+    assert rename("/home/me/runs/clean/time") == "release:digits_clean"
+    assert rename("release:other") == "release:other"
+    assert rename("/home/me/runs/digits_sat/time/") == "digits_sat/time"
+    assert rename("runs/digits_sat/time") == "runs/digits_sat/time"
+    assert rename("/home/me/features.pb") == "features.pb"
+    file = "/home/me/runs/digits_sat/time/weights/energy_00000009.weights.h5"
+    assert rename(file) == "digits_sat/time/weights/energy_00000009.weights.h5"
+
+
+def test_texts_lose_folders_and_nothing_else():
+    def same(source: str) -> str:
+        return source
+
+    for before, after in {
+        "/home/me/a.h5 sha256 ab": "a.h5 sha256 ab",
+        "~/data/moments.npz": "moments.npz",
+        "C:\\data\\moments.npz": "moments.npz",
+        "moments of /a/b.npz, 10 images": "moments of b.npz, 10 images",
+        "https://example.org/a/b.zip": "https://example.org/a/b.zip",
+        "digits, split train, 100 images": "digits, split train, 100 images",
+        "8/255 of the range": "8/255 of the range",
+    }.items():
+        assert portable({"text": [before]}, same) == {"text": [after]}
+    assert portable({"weights": None, "runs": []}, same) == {
+        "weights": None,
+        "runs": [],
+    }
+
+
+def test_a_published_config_has_its_own_command():
+    for name in ("configs/digits_clean.py", "configs_fid/digits_longrun.py"):
+        config = portable_config(core.load(str(ROOT / name)), lambda source: source)
+        assert command(config, None) in {
+            f"python3 ebm_tf/{config.executable}.py {name}",
+        }
+    odd = dataclasses.replace(clean, name="odd", weight_perturbation=None, seed=7)
+    words = shlex.split(command(odd, "/data") or "")
+    assert words[-2:] == ["--data_dir", "DATA"] and "seed=7" in words
+
+
+def test_the_figures_of_several_chain_lengths_are_told_apart(measured):
+    results = json.loads((measured / "results.json").read_text())
+    rows = [{"num_steps": n, "fid": 1.0 / n} for n in (2, 4)]
+    config = read_config(str(measured), EXPERIMENTS)
+    found = figures(config, results | {"by_num_steps": rows}, "it")
+    told = [(f["num_steps"], f["value"]) for f in found if f["metric"] == "fid"]
+    assert told == [(2, 0.5), (4, 0.25)]
+
+
+def test_a_classifier_tells_its_test_split():
+    results = {
+        "test_accuracy": 0.97,
+        "test_accuracy_interval": [0.95, 0.98],
+        "num_images": 360,
+        "pgd20_accuracy": float("nan"),
+    }
+    (figure,) = figures(clean, results, "it")
+    assert figure["reference"] == f"digits, split {clean.test_split}"
+    assert figure["interval"] == [0.95, 0.98] and figure["num_images"] == 360
