@@ -150,7 +150,7 @@ def test_a_planted_violation_is_found(module, source):
     ("module", "source"),
     [
         ("ebm_tf.train", "from absl import app\nfrom ebm_tf.runtime import launch"),
-        ("ebm_tf.runtime.figures", "import matplotlib.pyplot as plt"),
+        ("ebm_tf.runtime.plots", "import matplotlib.pyplot as plt"),
         ("ebm_tf.runtime.classifiers.figures", "import matplotlib.pyplot as plt"),
         ("ebm_tf.runtime.workspace", "import tensorflow as tf\ntf.io.gfile.exists('')"),
         ("ebm_tf.models.sngan", "from ebm_tf.models import blocks"),

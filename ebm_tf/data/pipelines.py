@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.images import (
     crops_at_random,
     preprocess,
@@ -216,3 +217,25 @@ def load_images(
         images[filled:end], labels[filled:end] = some_images, some_labels
         filled = end
     return images, labels
+
+
+def open_for_learning(data: Data, batch: int) -> Source:
+    """Opens a dataset that has a batch at least.
+
+    Raises:
+      DataError: if it cannot be opened.
+      ConfigError: if it is smaller.
+    """
+    source = open_source(data)
+    num_batches(source, batch)
+    return source
+
+
+def first_images(source: Source, data: Data, num: int = 100) -> np.ndarray:
+    """The first images [n, H, W, C] in file order, not augmented."""
+    return load_images(source, data, limit=num)[0]
+
+
+def describe_data(source: Source) -> str:
+    """Where images come from, in a line."""
+    return f"data: {source.num_examples:,} images of {source.name}, {source.origin}"

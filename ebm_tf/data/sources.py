@@ -1,5 +1,6 @@
 """The order of data as a pure function of (seed, epoch), and what a source is."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ebm_tf.config.parts import Data
 from ebm_tf.errors import DataError
 
 
@@ -112,3 +114,10 @@ def require_classes(
             f"Split {source.split!r} of dataset {source.name} has labels {least} to "
             f"{most}, but {told}={num_classes}."
         )
+
+
+def unaugmented(data: Data, split: str | None = None) -> Data:
+    """The data without augmentation, perhaps of another split."""
+    return dataclasses.replace(
+        data, split=split or data.split, random_crop=False, padding=0, flip=False
+    )

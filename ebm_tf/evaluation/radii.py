@@ -9,7 +9,7 @@ import numpy as np
 from ebm_tf.evaluation import robustness
 from ebm_tf.evaluation.attack_stages import Rows, Stages
 from ebm_tf.evaluation.verdicts import Verdicts
-from ebm_tf.runtime import figures
+from ebm_tf.runtime import plots
 from ebm_tf.runtime.workspace import Workspace
 
 # (name, positions [m], radii [m] in 255ths) -> bool [m], whether each image breaks.
@@ -187,7 +187,7 @@ def figures_by_radius(
         rows = robustness.curve(radii, found.breaking.smallest, verdicts.right)
         results["curve"] = rows
         if workspace.is_chief:
-            figures.save_curves(
+            plots.save_curves(
                 workspace.path("plots", "accuracy_by_epsilon.png"),
                 {config.name: (radii, [row["accuracy"] for row in rows])},
                 labels=(f"{config.ball.norm} radius in 255ths", "accuracy under PGD"),

@@ -1,7 +1,7 @@
 """The networks of an experiment with an energy-based model."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -28,7 +28,7 @@ class EbmModels(NamedTuple):
       prior: P, which stays as it is, None where there is none.
     """
 
-    energy: keras.Model
+    energy: Any
     generator: keras.Model | None
     prior: keras.Model | None
 

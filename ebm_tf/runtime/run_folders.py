@@ -1,20 +1,22 @@
 """The folders of runs: made for a new run, opened for an earlier one."""
 
+import contextlib
 import datetime
 import itertools
 import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment, from_mapping, to_json
+from ebm_tf.config.core import Experiment, from_mapping
+from ebm_tf.config.kinds import OWN_FILE, kind_named, own_file, to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.environment import environment
 from ebm_tf.runtime.files import (
     damaged,
     exists,
+    fetched,
     is_cloud,
     make_folder,
     read_json,
@@ -79,6 +81,9 @@ def create(
     workspace = Workspace(_folder(output, config, stamp, attempt), worker)
     try:
         workspace.write(CONFIG, to_json(config))
+        if (own := own_file(config)) is not None:
+            with open(own, encoding="utf-8") as file:
+                workspace.write(OWN_FILE, file.read())
         workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
     except (tf.errors.OpError, OSError, RunError) as error:
         raise _unwritable(workspace.folder, error.__cause__ or error) from error
@@ -106,8 +111,8 @@ def reopen(folder: str, worker: int = 0) -> Workspace:
     return Workspace(folder.rstrip("/"), worker)
 
 
-def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
-    """The config of an earlier run; `kinds` are the config classes by name.
+def read_config(folder: str) -> Experiment:
+    """The config of an earlier run.
 
     Raises:
       RunError: if the folder is not that of a run, or its config cannot be read or is
@@ -116,8 +121,11 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
     path = os.path.join(reopen(folder).folder, CONFIG)
     mapping = read_json(path)
     try:
-        return from_mapping(kinds[mapping["type"]], _as_begun(mapping))
-    except (ValueError, KeyError, TypeError) as error:
+        kind = mapping["type"]
+        own = fetched(os.path.join(folder, OWN_FILE))
+        with own if kind.startswith(OWN_FILE) else contextlib.nullcontext("") as file:
+            return from_mapping(kind_named(kind, file), _as_begun(mapping))
+    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         raise damaged(path, error) from error
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from ebm_tf.config.chains import Start
 from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.parts import Samples
 from ebm_tf.data.pipelines import batches
 from ebm_tf.data.sources import Source
@@ -17,8 +19,15 @@ from ebm_tf.kernels import Kernel, iterate, trace
 from ebm_tf.models.ebm import EbmModels, generator_parts, image_shape
 from ebm_tf.protocols import Chains, InitializeFn
 from ebm_tf.runtime import seeds
-from ebm_tf.runtime.distribution import Replicas, local, on_each
+from ebm_tf.runtime.distribution import (
+    Replicas,
+    distributed,
+    joined,
+    local,
+    on_each,
+)
 from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.sampling.chains import BankSizes, ChainState, no_chains
 from ebm_tf.sampling.initialization import (
     generator_start,
     initializer,
@@ -168,3 +177,56 @@ class EbmSampling:
         ((starts, seed),) = self.draws(Purpose.SAMPLES, 1)
         records = on_each(self.replicas, follow)(starts, seed)
         return local(self.replicas, records)[0].numpy()
+
+    def banks(self, sizes: BankSizes) -> Any:
+        """The distributed state of a chain source before the first update."""
+        banks = self._bank(sizes.bank, Purpose.BANK)
+        burn_in = self._bank(sizes.burn_in, Purpose.BURN_IN)
+        count = tf.constant(0, tf.int64)
+        states = [
+            ChainState(bank, count, young)
+            for bank, young in zip(banks, burn_in, strict=True)
+        ]
+        return distributed(self.replicas, states)
+
+    def _bank(self, num_chains: int, purpose: Purpose) -> list[Chains]:
+        """A bank of each replica of this process, made of pieces of one batch."""
+        begin = on_each(self.replicas, self.begin)
+        count = num_chains // self.replica_batch
+        pieces = (
+            local(self.replicas, begin(starts, seed))
+            for starts, seed in self.draws(purpose, count)
+        )
+        return joined(pieces, count) or [no_chains()] * self.replicas.num_local
+
+    @property
+    def state_structure(self) -> ChainState:
+        """A nest like the state of one replica."""
+        return ChainState(Chains(0, 0, 0), 0, Chains(0, 0, 0))
+
+    @property
+    def chain_bytes(self) -> int:
+        """What a chain takes in a bank: image and latent in float32, age in int32."""
+        size = math.prod(image_shape(self.config)) + 1
+        if self.models.generator is not None and self.has_latents:
+            size += self.models.generator.input_shape[-1]
+        return 4 * size
+
+
+def measured_chains(
+    config: SampleMeasurement,
+    replicas: Replicas,
+    models: EbmModels,
+    source: Source | None,
+) -> EbmSampling:
+    """The chains of a measurement."""
+    return EbmSampling(
+        config=config,
+        replicas=replicas,
+        models=models,
+        source=source,
+        start=config.start,
+        noise_scale=config.noise_scale,
+        batch=config.batch,
+        joint_temperature=config.joint_temperature,
+    )

@@ -12,7 +12,7 @@ from ebm_tf import pixels
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import RunError
 from ebm_tf.models.ebm import image_shape
-from ebm_tf.runtime import actions, figures
+from ebm_tf.runtime import actions, plots
 from ebm_tf.runtime.distribution import (
     distributed,
     local,
@@ -208,7 +208,7 @@ def _keep_images(
         save_samples(workspace, num_steps, index, images)
         if index == 0 and workspace.is_chief:
             path = workspace.path("images", f"samples_{num_steps:08d}.png")
-            figures.save_grid(path, images[:MOST_PICTURED])
+            plots.save_grid(path, images[:MOST_PICTURED])
 
     return keep
 
@@ -242,7 +242,7 @@ def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Act
         path = workspace.path("plots", "traces.png")
         # Energies are those before the last step of a piece.
         steps = np.maximum(np.array(course.ends[: row + 1]) - 1, 0)
-        figures.save_traces(path, steps, energies[known], drifts[known])
+        plots.save_traces(path, steps, energies[known], drifts[known])
 
     return plot
 

@@ -14,7 +14,7 @@ from ebm_tf.evaluation import reliability
 from ebm_tf.evaluation.defense_trial import Record
 from ebm_tf.evaluation.plots import save_comparison
 from ebm_tf.evaluation.robustness import UNITS, accuracy
-from ebm_tf.runtime import actions, figures
+from ebm_tf.runtime import actions, plots
 from ebm_tf.runtime.attacks.defense_session import DefenseSession, open_defense_session
 from ebm_tf.runtime.distribution import distributed, gather
 from ebm_tf.runtime.files import load_arrays, save_arrays
@@ -220,7 +220,7 @@ def _facts(session: DefenseSession) -> dict[str, Any]:
 def _show(session: DefenseSession, records: Arrays, workspace: Workspace) -> None:
     """Plots the defended share, and shows a few images."""
     shares = records["class_path"].mean(1)
-    figures.save_curves(
+    plots.save_curves(
         workspace.path("plots", "defended.png"),
         {session.config.name: (range(-1, len(shares) - 1), shares.tolist())},
         labels=(

@@ -24,9 +24,8 @@ from ebm_tf.defenses.voting import replicate_logits, vote
 from ebm_tf.errors import UnnamedWeightsError, WeightsError
 from ebm_tf.evaluation.defense_trial import AutoTrial, Judge, PgdTrial, Trial
 from ebm_tf.kernels import Kernel
-from ebm_tf.learning.adversary import in_inference
 from ebm_tf.models import pretrained
-from ebm_tf.models.catalogue import build_classifier, summary
+from ebm_tf.models.catalogue import build_classifier, in_inference, summary
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds

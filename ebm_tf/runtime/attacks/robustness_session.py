@@ -14,13 +14,13 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import FIRST_FEW, Source
 from ebm_tf.errors import UnnamedWeightsError
-from ebm_tf.learning.adversary import in_inference
-from ebm_tf.models.catalogue import build_classifier, summary
+from ebm_tf.models.catalogue import build_classifier, in_inference, summary
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.distribution import Replicas, make_replicas
+from ebm_tf.runtime.weight_files import SUFFIX
 from ebm_tf.store.learned import Remarks, learned_network, remarks
-from ebm_tf.store.sources import SUFFIX, find_weights, load_weights, weights_of_run
+from ebm_tf.store.sources import find_weights, load_weights, weights_of_run
 
 ROLE = "classifier"
 
