@@ -15,7 +15,6 @@ from ebm_tf.models.ebm import image_shape
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import local, make_replicas, on_each
 from ebm_tf.runtime.ebms.session import EbmSession
-from ebm_tf.sampling.langevin import sampler
 
 NUM_IMAGES = 10_000
 
@@ -71,11 +70,11 @@ def _updates(session: EbmSession) -> Iterator[Chains]:
 def _langevin(session: EbmSession) -> Callable[[Chains], None]:
     """The Langevin steps of an update, without the rest of it."""
     config, replicas = session.config, session.replicas
-    sample = sampler(session.learning_chains.kernel(), jit=replicas.jit)
+    sample = session.learning_chains.sample
 
     def move(chains: Chains, seed: tf.Tensor) -> tf.Tensor:
-        images, _ = sample(chains.images, config.chains.num_steps, seed)
-        return images
+        chains, _ = sample(chains, config.chains.num_steps, seed)
+        return chains.images
 
     run, seed = on_each(replicas, move), tf.constant([0, 1])
 

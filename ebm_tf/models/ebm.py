@@ -6,8 +6,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from ebm_tf import robust_objectives
+from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import require
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.models.catalogue import (
     build_classifier,
@@ -47,7 +48,16 @@ class Builders(NamedTuple):
 
 
 def builders(config: EbmExperiment) -> Builders:
-    """What builds the networks of an experiment."""
+    """What builds the networks of an experiment.
+
+    Raises:
+      ConfigError: if chains have classes, but the energy is no classifier.
+    """
+    require(
+        not config.conditional or isinstance(config.energy, ClassifierNetwork),
+        "Expected an energy that is a classifier, whose logits are E(x, y), where "
+        "conditional=True.",
+    )
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     generator, prior = config.generator, config.prior
 
@@ -73,7 +83,7 @@ class NegativeLogSumExp(keras.layers.Layer):
 
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns -logsumexp of the logits."""
-        return robust_objectives.marginal_energy(tf.cast(logits, tf.float32))[:, None]
+        return energies.marginal_energy(tf.cast(logits, tf.float32))[:, None]
 
 
 def marginal_energy(classifier: keras.Model) -> keras.Model:
@@ -88,6 +98,27 @@ def marginal_energy(classifier: keras.Model) -> keras.Model:
         layer(classifier.output),
         name=f"{classifier.name}_marginal",
     )
+
+
+def class_energy(
+    energy: keras.Model,
+) -> Callable[[tf.Tensor], Callable[..., tf.Tensor]]:
+    """The classes' energies of a classifier, given the marginal energy made of it.
+
+    Returns:
+      labels int32 [n] -> a function like a network, images [n, H, W, C] -> their
+      E(x, y), float32 [n, 1].
+    """
+    logits = keras.Model(energy.input, energy.layers[-1].input)
+
+    def of_labels(labels: tf.Tensor) -> Callable[..., tf.Tensor]:
+        def network(images: tf.Tensor, training: bool = False) -> tf.Tensor:
+            values = tf.cast(logits(images, training=training), tf.float32)
+            return energies.joint_energy(values, labels)[:, None]
+
+        return network
+
+    return of_labels
 
 
 def image_shape(config: EbmExperiment) -> tuple[int, int, int]:

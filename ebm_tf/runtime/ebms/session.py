@@ -36,9 +36,7 @@ from ebm_tf.sampling.chains import (
     ChainState,
     bank_sizes,
     chain_source,
-    no_chains,
 )
-from ebm_tf.sampling.langevin import sampler
 from ebm_tf.store.sources import load_named_weights
 
 
@@ -69,12 +67,8 @@ class EbmSession:
         return bank_sizes(self.config.chains, self.replicas.count, self.replica_batch)
 
     def bank_bytes(self, num_chains: int) -> int:
-        """What a bank holds in memory: images and latents in float32, ages in int32."""
-        size = math.prod(image_shape(self.config)) + 1
-        generator = self.networks.models.generator
-        if generator is not None and self.learning_chains.has_latents:
-            size += generator.input_shape[-1]
-        return 4 * num_chains * size
+        """What a bank holds in memory."""
+        return num_chains * self.learning_chains.chain_bytes
 
     def load_weights(self) -> Iterator[str]:
         """Loads the weights that the config names, and says which files they are.
@@ -123,7 +117,7 @@ class EbmSession:
         step = make_step(
             networks.learned["energy"],
             chain_source(config.chains),
-            sampler(self.learning_chains.kernel(), jit=self.replicas.jit),
+            self.learning_chains.sample,
             initializer=self.learning_chains.initializer,
             positives=ebm_networks.positives(
                 config, networks.models.generator, self.replica_batch
@@ -132,10 +126,11 @@ class EbmSession:
             data_epsilon=config.data_epsilon,
             update_generator=ebm_networks.generator_update(config, networks),
         )
+        empty = self.learning_chains.no_chains
         return Task(
             step=replicated(self.replicas, step),
             initial_state=self.initial_state,
-            state_structure=ChainState(Chains(0, 0, 0), 0, Chains(0, 0, 0)),
+            state_structure=ChainState(empty, tf.zeros([]), empty),
             batches=self._batches,
             modules=networks.modules,
             rates=[network.rate for network in networks.learned.values()],
@@ -163,7 +158,7 @@ class EbmSession:
             local(self.replicas, begin(starts, seed))
             for starts, seed in chains.draws(purpose, count)
         )
-        return joined(pieces, count) or [no_chains()] * self.replicas.num_local
+        return joined(pieces, count) or [chains.no_chains] * self.replicas.num_local
 
     def _batches(self, start: int) -> Iterator[EbmBatch]:
         chains = self.learning_chains
