@@ -18,7 +18,6 @@ from ebm_tf.runtime.distribution import local, on_each
 from ebm_tf.runtime.learner import Learner
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.chains import bank_sizes
-from ebm_tf.sampling.langevin import sampler
 
 NUM_IMAGES = 10_000
 
@@ -81,11 +80,11 @@ def _bank_bytes(learner: Learner) -> int:
 def _langevin(learner: Learner) -> Callable[[Chains], None]:
     """The Langevin steps of an update, without the rest of it."""
     config, replicas = learner.config, learner.replicas
-    sample = sampler(_chains(learner).kernel(), jit=replicas.jit)
+    sample = _chains(learner).sample
 
     def move(chains: Chains, seed: tf.Tensor) -> tf.Tensor:
-        images, _ = sample(chains.images, config.chains.num_steps, seed)
-        return images
+        chains, _ = sample(chains, config.chains.num_steps, seed)
+        return chains.images
 
     run, seed = on_each(replicas, move), tf.constant([0, 1])
 

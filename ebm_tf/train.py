@@ -38,7 +38,6 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.chains import bank_sizes, chain_source
-from ebm_tf.sampling.langevin import sampler
 from ebm_tf.store.models import load_initial
 
 Average = Callable[[], keras.Model]
@@ -147,7 +146,7 @@ def _task(
     step = make_step(
         learning["energy"],
         chain_source(config.chains),
-        sampler(chains.kernel(), jit=replicas.jit),
+        chains.sample,
         initializer=chains.initializer,
         positives=_positives(config, chains),
         temperature=config.temperature,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf import robust_objectives
+from ebm_tf import energies
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
@@ -41,7 +41,7 @@ def energies_of(model: keras.Model) -> np.ndarray:
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))
-    expected = robust_objectives.marginal_energy(classifier(IMAGES, training=False))
+    expected = energies.marginal_energy(classifier(IMAGES, training=False))
     assert not np.allclose(energies_of(energy), expected, rtol=1e-3)
     there, back = str(tmp_path / "1.weights.h5"), str(tmp_path / "2.weights.h5")
     save_weights(classifier, there)
@@ -83,9 +83,9 @@ def test_the_energy_of_a_defence_may_be_a_classifier(energy, name):
 
 def test_energies_of_low_precision_logits_are_float32():
     logits = tf.cast([[200.0, 200.0], [-3.0, 1.0]], tf.bfloat16)
-    energies = NegativeLogSumExp(dtype="float32", autocast=False)(logits)
-    assert energies.dtype == tf.float32
-    np.testing.assert_allclose(energies, [[-200.693147], [-1.0181499]], rtol=1e-6)
+    values = NegativeLogSumExp(dtype="float32", autocast=False)(logits)
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values, [[-200.693147], [-1.0181499]], rtol=1e-6)
 
 
 def test_low_precision_energies_are_float32_and_share_variables():

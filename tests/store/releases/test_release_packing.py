@@ -20,7 +20,7 @@ from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.models.catalogue import build_energy
+from ebm_tf.models.ebm import build_models
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.store.releases import installed as release_index
 from ebm_tf.store.releases import installed as releases
@@ -123,7 +123,7 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
         "channels": 1,
     }
     keras.utils.clear_session()
-    network = build_energy(learning().energy, 8, 1, "float32")
+    network = build_models(learning()).energy
     facts = card["networks"]["energy"]
     assert facts["parameters"] == network.count_params()
     assert facts["architecture"] == "sngan"
