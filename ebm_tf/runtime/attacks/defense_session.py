@@ -30,10 +30,10 @@ from ebm_tf.models.catalogue import build_classifier, summary
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
-from ebm_tf.runtime.attacks.chain_chunks import chunked
 from ebm_tf.runtime.attacks.images import open_attacked, require_known
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import fetched
+from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.langevin import DrawFn
 from ebm_tf.sampling.potentials import langevin_kernel, potential
@@ -47,6 +47,8 @@ from ebm_tf.store.learned import (
 )
 from ebm_tf.store.sources import find_weights, load_weights
 
+# What is left of chains goes into smaller chunks.
+CHUNK_PARTS = (1, 4, 16)
 _KINDS = {PurifiedPgd: "", PurifiedAutoAttack: "AutoAttack rand, "}
 
 
@@ -97,7 +99,11 @@ class DefenseSession:
     @functools.cached_property
     def purify(self) -> Callable[[tf.Tensor, tf.Tensor], np.ndarray]:
         """Images and seeds -> purified images, in chunks."""
-        return chunked(self.defense, self.replicas, self.config.chunk)
+        return self._over_chains(self.defense)
+
+    def _over_chains(self, function: Callable) -> Callable:
+        config = self.config
+        return over_rows(function, self.replicas, config.chunk, parts=CHUNK_PARTS)
 
     @property
     def estimator(self) -> Estimator:
@@ -116,19 +122,15 @@ class DefenseSession:
     @functools.cached_property
     def trial(self) -> Trial:
         """The attack and the judge."""
-        config, replicas = self.config, self.replicas
+        config = self.config
         attack, is_random = config.attack, config.defense.num_steps > 0
         scores = vote(config.defense.vote)
-        estimator = Estimator(
-            *(chunked(part, replicas, config.chunk) for part in self.estimator)
-        )
+        estimator = Estimator(*(self._over_chains(part) for part in self.estimator))
         num_seen = attack.num_replicates if is_random else 1
         num_seen = 1 if attack.gradient == "transfer" else num_seen
         defense, classifier = self.defense, self.classifier
-        classify = chunked(
-            lambda images, seed: classifier(defense(images, seed)),
-            replicas,
-            config.chunk,
+        classify = self._over_chains(
+            lambda images, seed: classifier(defense(images, seed))
         )
 
         def seeing(loss: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], AscentFn]:
