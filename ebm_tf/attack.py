@@ -1,4 +1,4 @@
-"""Attacks a classifier, defended or not: python3 ebm_tf/attack.py CONFIG."""
+"""Attacks a classifier, alone or behind an energy: python3 ebm_tf/attack.py CONFIG."""
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
     import pathlib
@@ -9,26 +9,259 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("attack"))
 
+import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.robustness import RobustnessMeasurement
-from ebm_tf.runtime.attacks import defense_run, robustness_run
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import load_images
+from ebm_tf.data.sources import (
+    FIRST_FEW,
+    Source,
+    positions_at_random,
+    require_classes,
+    subset,
+)
+from ebm_tf.evaluation import defense_record, plots, reliability, verdicts
+from ebm_tf.evaluation.attack_phases import Phases, attacked_in_turn
+from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
+from ebm_tf.evaluation.judged_attacks import is_random, named_attacks
+from ebm_tf.evaluation.purified_trial import description, purified_trial
+from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, figures_by_radius
+from ebm_tf.evaluation.robustness import UNITS
+from ebm_tf.models.catalogue import summary
+from ebm_tf.runtime import actions, seeds
+from ebm_tf.runtime.distribution import Replicas, make_replicas
+from ebm_tf.runtime.files import save_arrays
+from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_model
+from ebm_tf.store.provenance import Provenance, provenance
+
+Config = RobustnessMeasurement | DefenseMeasurement
 
 
-def run(
-    config: RobustnessMeasurement | DefenseMeasurement, workspace: Workspace
-) -> dict[str, Any]:
-    """Attacks, or goes on with it, and tells how much accuracy is left."""
+class System(NamedTuple):
+    """What is attacked.
+
+    Attributes:
+      replicas: the devices.
+      source: natural images, in file order.
+      positions: int64 [n], theirs in the split, in rising order.
+      model: the classifier, and the networks that purify images for it.
+      weights: the files that the networks are from, by role.
+      provenance: what there is to say of the runs that learned them.
+    """
+
+    replicas: Replicas
+    source: Source
+    positions: np.ndarray
+    model: LoadedModel
+    weights: dict[str, str]
+    provenance: Provenance
+
+
+def run(config: Config, workspace: Workspace) -> dict[str, Any]:
+    """Attacks, or goes on with it, and measures how much accuracy is left.
+
+    Returns:
+      On the first worker, accuracies with their intervals, reasons not to believe
+      them, if there are any, and what they were made with; nothing on others.
+    """
+    system = open_system(config)
+    for role, path in system.weights.items():
+        workspace.log(f"Weights of the {role}: {path}")
+    system.provenance.log_notes(workspace)
     if isinstance(config, DefenseMeasurement):
-        return defense_run.run(config, workspace)
-    return robustness_run.run(config, workspace)
+        results = _attack_purified(config, system, workspace)
+    else:
+        results = _attack_alone(config, system, workspace)
+    results["warnings"] += system.provenance.warnings
+    for warning in results["warnings"]:
+        workspace.log(f"Warning: {warning}")
+    return results if workspace.is_chief else {}
 
 
-def describe(config: RobustnessMeasurement | DefenseMeasurement) -> Iterator[str]:
+def describe(config: Config) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
+    system = open_system(config)
+    natural_images(config, system, FIRST_FEW)  # which looks at their labels
+    for role, model in system.model.networks.items():
+        yield summary(role, model)
+        yield f"weights of the {role}: {system.weights[role]}"
     if isinstance(config, DefenseMeasurement):
-        return defense_run.describe(config)
-    return robustness_run.describe(config)
+        yield from description(config)
+    else:
+        yield f"attacks: {', '.join(named_attacks(config, system.model.classifier))}"
+    count, source = len(system.positions), system.source
+    yield f"data: {count:,} images of {source.name}, {source.origin}"
+    yield from system.provenance.lines()
+
+
+def open_system(config: Config) -> System:
+    """Builds the networks on the devices, with their weights, and opens the data.
+
+    Raises:
+      UserError: if a device, a dataset or a weight file is missing or does not fit.
+    """
+    replicas = make_replicas(config.device)
+    purifies = isinstance(config, DefenseMeasurement)
+    replicas.batch_of_each(config.chunk if purifies else config.batch)
+    source = open_source(config.data)
+    num = min(config.num_images or source.num_examples, source.num_examples)
+    positions = np.arange(num)
+    if config.subset == "random":
+        seed = seeds.integer(config.seed, Purpose.SUBSET)
+        positions = positions_at_random(source.num_examples, num, seed)
+    model = _model(config, replicas)
+    return System(
+        replicas,
+        subset(source, positions),
+        positions,
+        model,
+        model.load(),
+        provenance(config, model.sources),
+    )
+
+
+def _model(config: Config, replicas: Replicas) -> LoadedModel:
+    """The classifier, and the networks that purify images for it, where any do."""
+    with replicas.strategy.scope():
+        if isinstance(config, RobustnessMeasurement):
+            return open_model(
+                config, [CLASSIFIER], shared=config.weights, kind=config.weights_kind
+            )
+        roles = (ENERGY, PRIOR) if config.defense.num_steps else ()
+        roles = [role for role in roles if getattr(config, role) is not None]
+        classifier = open_model(config, [CLASSIFIER])
+        purifier = open_model(
+            config, roles, shared=config.weights, kind=config.weights_kind
+        )
+        return purifier | classifier
+
+
+def natural_images(
+    config: Config, system: System, limit: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images float32 [n, H, W, C] and labels int64 [n], in file order.
+
+    Raises:
+      DataError: if a label is none of the classes.
+    """
+    images, labels = load_images(system.source, config.data, limit=limit)
+    num_classes = system.model.networks[CLASSIFIER].output_shape[-1]
+    told = "the classifier's num_classes"
+    require_classes(labels, num_classes, system.source, told=told)
+    return images, labels
+
+
+# The classifier alone.
+
+
+def _attack_alone(
+    config: RobustnessMeasurement, system: System, workspace: Workspace
+) -> dict[str, Any]:
+    images, labels = natural_images(config, system)
+    classifier = system.model.classifier
+    attacks = named_attacks(config, classifier)
+    phases = Phases(
+        config, system.replicas, workspace, images, labels, classifier, attacks
+    )
+    natural, again = phases.natural("natural"), phases.natural("natural_again")
+    predictions = natural["prediction"]
+    found = verdicts.natural_verdicts(images, natural["broken"], predictions)
+    found, tried = attacked_in_turn(phases, found)
+    record, curves = {"positions": system.positions}, {}
+    if config.curve or config.median:
+        radii = by_radius(phases, found)
+        found = after_smaller_radii(found, radii)
+        record |= radii.arrays()
+        curves = figures_by_radius(config, found, radii)
+    if workspace.is_chief:
+        record |= verdicts.to_arrays(found, images, labels, predictions)
+        save_arrays(workspace.path("record.npz"), **record)
+        plots.show_verdicts(workspace, found, images, predictions)
+        if config.curve:
+            plots.show_accuracy_by_radius(workspace, config, curves["curve"])
+    results = verdicts.accuracies(found) | curves
+    if "carlini_wagner" in tried:
+        chosen, outcome = tried["carlini_wagner"]
+        results |= verdicts.l2_distances(found, chosen, outcome["info_distance"])
+    evidence = reliability.gathered(tried, len(images), is_random=is_random(config))
+    evidence = reliability.with_logits(evidence, natural["logits"], again["logits"])
+    settings = ("ball", "pgd", "auto_attack", "carlini_wagner")
+    return {
+        **results,
+        **reliability.reliability(evidence),
+        **_facts(config, *settings),
+        "weights": system.weights[CLASSIFIER],
+    }
+
+
+def _facts(config: Config, *settings: str) -> dict[str, Any]:
+    """What the figures were made with; some settings by their names."""
+    values = {name: getattr(config, name) for name in settings}
+    return {
+        "data": config.data.name,
+        "split": config.data.split,
+        "subset": config.subset,
+        **{
+            name: to_mapping(value) if dataclasses.is_dataclass(value) else value
+            for name, value in values.items()
+        },
+        "seed": config.seed,
+        "units": UNITS,
+    }
+
+
+# The classifier behind purification.
+
+
+def _attack_purified(
+    config: DefenseMeasurement, system: System, workspace: Workspace
+) -> dict[str, Any]:
+    images, labels = natural_images(config, system)
+    classifier = system.model.classifier
+    trial, purify = purified_trial(
+        config, system.replicas, classifier, system.model.ebm
+    )
+
+    def rows(batch: int) -> slice:
+        return slice(batch * config.batch, (batch + 1) * config.batch)
+
+    def attacked(batch: int) -> Arrays:
+        chosen = images[rows(batch)], labels[rows(batch)]
+        record = trial.run(*chosen, system.positions[rows(batch)])
+        return defense_record.to_arrays(*chosen, record)
+
+    total = -(-len(images) // config.batch)
+    work = BatchWork(
+        make=attacked,
+        num_batches=total,
+        path=lambda batch: workspace.path("records", f"{batch + 1:05d}.npz"),
+        about=lambda batch: {"positions": system.positions[rows(batch)]},
+        metrics=defense_record.accuracies_in_batch,
+    )
+    happens = [
+        actions.show_progress(total, "batches"),
+        actions.log_metrics(workspace, total, 1, "batches"),
+    ]
+    records = outcomes(
+        work, system.replicas, workspace, happens, save_every=config.save_every
+    )
+    record = defense_record.joined(records) | {"positions": system.positions}
+    if workspace.is_chief:
+        save_arrays(workspace.path("data_log", "results.npz"), **record)
+        plots.show_defended(workspace, config.name, record["class_path"])
+    plots.show_purified(workspace, record, purify, classifier)
+    settings = ("ball", "attack", "defense", "num_final_replicates", "langevin")
+    return {
+        **defense_record.figures(config, record),
+        **_facts(config, *settings, "temperature", "weights_kind"),
+        "weights": system.weights,
+    }

@@ -2,8 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -18,19 +17,12 @@ from ebm_tf.models.catalogue import in_inference
 from ebm_tf.pixels import from_255ths
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.actions import Board
-from ebm_tf.runtime.distribution import Replicas, distributed, local, on_each
+from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Action, Moment
+from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import save_weights
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-
-
-class _Piece(NamedTuple):
-    """Images, labels and radii [b] of one replica; what fills up has radius 0."""
-
-    images: tf.Tensor
-    labels: tf.Tensor
-    epsilon: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +46,15 @@ class Measurement:
         classifier = in_inference(self.model)
         attack = pgd_attack(classifier, config.evaluation_attack, config.ball)
 
-        @tf.function(autograph=False, jit_compile=replicas.jit)
-        def judge(piece: _Piece, seed: tf.Tensor) -> tuple[Judged, tf.Tensor]:
-            found = attack(piece.images, piece.labels, piece.epsilon, seed)
-            natural, attacked = classifier(piece.images), classifier(found.images)
-            return Judged(natural, attacked, piece.labels, found.broken), found.images
+        def judge(
+            images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
+        ) -> tuple[Judged, tf.Tensor]:
+            epsilon = tf.fill(labels.shape, from_255ths(config.ball.epsilon))
+            found = attack(images, labels, epsilon, key)
+            natural, attacked = classifier(images), classifier(found.images)
+            return Judged(natural, attacked, labels, found.broken), found.images
 
-        return on_each(replicas, judge)
+        return over_rows(judge, replicas, config.evaluation_batch, together=False)
 
     def judged(
         self, images: np.ndarray, labels: np.ndarray, purpose: Purpose
@@ -71,43 +65,14 @@ class Measurement:
         measurement differs from the next by the weights only.
 
         Returns:
-          What became of the images, and the attacked images of the first batch.
+          What became of the images, and the attacked images.
         """
         key = seeds.key(self.config.seed, purpose)
-        parts = []
-        examples = images[:0]
-        for index, (piece, count) in enumerate(self._pieces(images, labels)):
-            found = self._judge(piece, tf.random.fold_in(key, index))
-            replicas = local(self.replicas, found)
-            joined = [
-                np.concatenate([np.asarray(part) for part in same])[:count]
-                for same in zip(*map(tf.nest.flatten, replicas), strict=True)
-            ]
-            parts.append(Judged(*joined[:-1]))
-            if not index:
-                examples = joined[-1]
-        return Judged(*map(np.concatenate, zip(*parts, strict=True))), examples
 
-    def _pieces(
-        self, images: np.ndarray, labels: np.ndarray
-    ) -> Iterator[tuple[_Piece, int]]:
-        """Distributed batches of one size; the last one is filled up with zeros."""
-        config, replicas = self.config, self.replicas
-        size = replicas.batch_of_each(config.evaluation_batch) * replicas.num_local
-        radius = from_255ths(config.ball.epsilon)
-        for first in range(0, len(labels), size):
-            count = min(size, len(labels) - first)
-            rows = (
-                images[first : first + count],
-                labels[first : first + count],
-                np.full(count, radius, np.float32),
-            )
-            filled = [
-                np.pad(values, [(0, size - count)] + [(0, 0)] * (values.ndim - 1))
-                for values in rows
-            ]
-            split = zip(*(np.split(v, replicas.num_local) for v in filled), strict=True)
-            yield distributed(replicas, [_Piece(*part) for part in split]), count
+        def keys(index: int, replica: int) -> tf.Tensor:
+            return tf.random.fold_in(tf.random.fold_in(key, index), replica)
+
+        return self._judge(images, labels, keys=keys)
 
 
 Line = dict[str, float]

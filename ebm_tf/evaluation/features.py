@@ -22,8 +22,9 @@ from ebm_tf.evaluation.inception import (
 )
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.pixels import from_bytes
-from ebm_tf.runtime.distribution import Replicas, distributed, local, on_each
+from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
+from ebm_tf.runtime.rows import over_rows
 from ebm_tf.store.sources import find
 
 
@@ -198,30 +199,16 @@ def _needed(settings: FeatureExtractor) -> str:
 def extracted(
     images: Iterable[np.ndarray], extractor: Extractor, replicas: Replicas
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields vectors [n, d] and logits [n, k] of images uint8 [n, H, W, C].
-
-    Chunks of one shape are compiled once; the last one is filled up and cut.
-    """
-    run, seed = _compiled(replicas, extractor), tf.zeros([2], tf.int32)
-    size = CHUNK * replicas.num_local
-    for chunk in rechunked(images, size):
-        missing = [(0, size - len(chunk))] + [(0, 0)] * 3
-        parts = np.split(np.pad(chunk, missing), replicas.num_local)
-        results = local(replicas, run(distributed(replicas, parts), seed))
-        vectors, logits = (
-            np.concatenate([np.asarray(getattr(part, name)) for part in results])
-            for name in ("vectors", "logits")
-        )
-        yield vectors[: len(chunk)], logits[: len(chunk)]
+    """Yields vectors [n, d] and logits [n, k] of images uint8 [n, H, W, C]."""
+    run = _over_rows(replicas, extractor)
+    for chunk in rechunked(images, CHUNK * replicas.num_local):
+        yield run(chunk)
 
 
 @functools.lru_cache(maxsize=1)  # a run has one, for its reference and all samples
-def _compiled(replicas: Replicas, extractor: Extractor) -> Callable:
-    def extract(part: tf.Tensor, seed: tf.Tensor) -> Features:
-        del seed
-        return extractor.extract(part)
-
-    return on_each(replicas, extract)
+def _over_rows(replicas: Replicas, extractor: Extractor) -> Callable:
+    batch = CHUNK * replicas.count
+    return over_rows(extractor.extract, replicas, batch, together=False, jit=False)
 
 
 def rechunked(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:

@@ -1,26 +1,149 @@
 """Plots of what is learned and measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ebm_tf import pixels
+from ebm_tf.attacks.outcomes import predicted
+from ebm_tf.config.robustness import RobustnessMeasurement
+from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.evaluation.diagnosis import diagnose
+from ebm_tf.evaluation.verdicts import Verdicts
+from ebm_tf.protocols import Classifier
 from ebm_tf.runtime.loop import Action, Moment
-from ebm_tf.runtime.plots import save_figure
+from ebm_tf.runtime.plots import save_curves, save_figure
 from ebm_tf.runtime.workspace import Workspace
 
 INCHES = 1.6
+# Of each kind of images.
+MOST_PICTURED = 4
+MOST_PURIFIED = 8
+
+Lines = Sequence[Mapping[str, float]]
 
 
-def save_comparison(
-    path: str,
-    columns: Mapping[str, np.ndarray],
-    captions: Mapping[str, Sequence[str]],
+# A classifier alone.
+
+
+def show_verdicts(
+    workspace: Workspace,
+    verdicts: Verdicts,
+    images: np.ndarray,
+    predictions: np.ndarray,
 ) -> None:
-    """Shows images in columns, such as natural beside attacked ones.
+    """Shows a few images that an attack broke, a few that none did, and differences.
+
+    Args:
+      workspace: the run's folder.
+      verdicts: after all attacks.
+      images: natural ones [n, H, W, C] in [-1, 1].
+      predictions: int64 [n], of the natural images.
+    """
+    broken = np.flatnonzero(verdicts.broken_by > 0)[:MOST_PICTURED]
+    shown = np.concatenate([broken, verdicts.unbroken[:MOST_PICTURED]])
+    if not len(shown):
+        return
+    natural, attacked = images[shown], verdicts.images[shown]
+    difference = attacked - natural
+    largest = max(float(np.abs(difference).max()), 1e-12)
+    names = (*verdicts.names, "unbroken")  # -1, of the unbroken, is the last
+    attacks = [names[index] for index in verdicts.broken_by[shown]]
+    said = _said(verdicts.predictions[shown])
+    _save_columns(
+        workspace.path("images", "attacked.png"),
+        {
+            "natural": natural,
+            "attacked": attacked,
+            f"difference x {1 / largest:.3g}": difference / largest,
+        },
+        {
+            "natural": _said(predictions[shown]),
+            "attacked": [": ".join(pair) for pair in zip(attacks, said, strict=True)],
+        },
+    )
+
+
+def show_accuracy_by_radius(
+    workspace: Workspace, config: RobustnessMeasurement, rows: Sequence[Mapping]
+) -> None:
+    """Plots the rows of `robustness.curve`."""
+    radii, shares = ([row[name] for row in rows] for name in ("epsilon", "accuracy"))
+    save_curves(
+        workspace.path("plots", "accuracy_by_epsilon.png"),
+        {config.name: (radii, shares)},
+        labels=(f"{config.ball.norm} radius in 255ths", "accuracy under PGD"),
+    )
+
+
+# A classifier behind purification.
+
+
+def show_defended(workspace: Workspace, name: str, path: np.ndarray) -> None:
+    """Plots the share of images that is still defended, of `class_path` [m, n]."""
+    shares = path.mean(1).tolist()
+    save_curves(
+        workspace.path("plots", "defended.png"),
+        {name: (range(-1, len(shares) - 1), shares)},
+        labels=(
+            "step or climb of the attack; -1: natural images",
+            "share still defended",
+        ),
+    )
+
+
+def show_purified(
+    workspace: Workspace,
+    record: Arrays,
+    purify: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    classifier: Classifier,
+) -> None:
+    """Shows some images as they are, attacked and purified; all workers call it.
+
+    Args:
+      workspace: the run's folder.
+      record: the arrays of all images.
+      purify: images, seeds int32 [n, 2] -> images after one more chain each; the
+        prediction below them is that of all final replicates.
+      classifier: what is defended, images -> logits.
+    """
+    path = record["class_path"] > 0
+    broken = np.flatnonzero(path[0] & ~path[-1])[:MOST_PURIFIED]
+    shown = np.concatenate([broken, np.flatnonzero(path[-1])[:MOST_PURIFIED]])
+    if not len(shown):
+        return
+    attacked = record["ims_adv"][shown]
+    keys = np.stack([np.arange(len(shown)), np.ones(len(shown))], 1)
+    purified = purify(attacked, keys.astype(np.int32))
+    if not workspace.is_chief:
+        return
+    undefended = predicted(classifier(tf.constant(attacked))).numpy()
+    _save_columns(
+        workspace.path("images", "attacked.png"),
+        {
+            "natural": record["ims_orig"][shown],
+            "adversarial": attacked,
+            "purified": purified,
+        },
+        {
+            "natural": _said(record["natural_predictions"][shown]),
+            "adversarial": [f"undefended: {said}" for said in _said(undefended)],
+            "purified": _said(record["final_predictions"][shown]),
+        },
+    )
+
+
+def _said(predictions: np.ndarray) -> list[str]:
+    return [f"says {prediction}" for prediction in predictions]
+
+
+def _save_columns(
+    path: str, columns: Mapping[str, np.ndarray], captions: Mapping[str, Sequence[str]]
+) -> None:
+    """Shows images in columns.
 
     Args:
       path: of the PNG.
@@ -43,43 +166,7 @@ def save_comparison(
     save_figure(figure, path)
 
 
-def save_attacked(
-    path: str,
-    natural: np.ndarray,
-    attacked: np.ndarray,
-    *,
-    predictions: np.ndarray,
-    attacked_predictions: np.ndarray,
-    attacks: Sequence[str],
-) -> None:
-    """Shows natural and attacked images [n, H, W, C], and their difference.
-
-    Args:
-      path: of the PNG.
-      natural: in [-1, 1].
-      attacked: in [-1, 1].
-      predictions: int64 [n], of the natural images.
-      attacked_predictions: int64 [n].
-      attacks: what is said of each attacked image, such as what broke it.
-    """
-    difference = attacked - natural
-    largest = max(float(np.abs(difference).max()), 1e-12)
-    save_comparison(
-        path,
-        {
-            "natural": natural,
-            "attacked": attacked,
-            f"difference x {1 / largest:.3g}": difference / largest,
-        },
-        {
-            "natural": [f"says {value}" for value in predictions],
-            "attacked": [
-                f"{attack}: says {value}"
-                for attack, value in zip(attacks, attacked_predictions, strict=True)
-            ],
-        },
-    )
-
+# A classifier that learns, on its validation images.
 
 COLORS = {"train": "tab:orange", "validation": "tab:blue"}
 PANELS = {
@@ -90,11 +177,7 @@ PANELS = {
 }
 
 
-def save_story(
-    path: str,
-    lines: Sequence[Mapping[str, float]],
-    selected: Mapping[str, float] | None,
-) -> None:
+def save_story(path: str, lines: Lines, selected: Mapping[str, float] | None) -> None:
     """Plots errors and energies over epochs, on images of learning and validation.
 
     Args:
@@ -117,48 +200,43 @@ def save_story(
     save_figure(figure, path)
 
 
-def _values(lines: Sequence[Mapping[str, float]], name: str) -> np.ndarray:
+def _values(lines: Lines, name: str) -> np.ndarray:
     return np.array([line[name] for line in lines])
 
 
-def _errors(axes: Axes, lines: Sequence[Mapping[str, float]]) -> None:
-    epochs = _values(lines, "epoch")
-    for part, color in COLORS.items():
+def _plot(axes: Axes, lines: Lines, name: str, style: str, label: str) -> None:
+    part = name.partition("_")[0]
+    epochs, values, color = _values(lines, "epoch"), _values(lines, name), COLORS[part]
+    axes.plot(epochs, values, style, marker=".", color=color, label=label)
+
+
+def _errors(axes: Axes, lines: Lines) -> None:
+    for part in COLORS:
         for kind, style in (("natural", "--"), ("robust", "-")):
-            values = _values(lines, f"{part}_{kind}_error")
-            label = f"{kind}, {part}"
-            axes.plot(epochs, values, style, marker=".", color=color, label=label)
+            _plot(axes, lines, f"{part}_{kind}_error", style, f"{kind}, {part}")
     axes.set(title="Error; the line marks the selected weights", ylim=(0, 1.02))
     axes.legend()
 
 
-def _weights(axes: Axes, lines: Sequence[Mapping[str, float]]) -> None:
-    epochs = _values(lines, "epoch")
+def _weights(axes: Axes, lines: Lines) -> None:
     for name, style in (("weight_mean", "-"), ("positive_share", ":")):
-        for part, color in COLORS.items():
-            values = _values(lines, f"{part}_{name}")
+        for part in COLORS:
             label = f"{name.replace('_', ' ')}, {part}"
-            axes.plot(epochs, values, style, marker=".", color=color, label=label)
+            _plot(axes, lines, f"{part}_{name}", style, label)
     axes.set(title="Weight by energy, share of E(x) > 0")
     axes.legend()
 
 
-def _energy(
-    axes: Axes, lines: Sequence[Mapping[str, float]], name: str, title: str
-) -> None:
+def _energy(axes: Axes, lines: Lines, name: str, title: str) -> None:
     """Mean, and the bands between the quartiles and between 5 and 95 %."""
     epochs = _values(lines, "epoch")
     for part, color in COLORS.items():
-        values = _values(lines, f"{part}_{name}_mean")
-        axes.plot(epochs, values, marker=".", color=color, label=part)
+        _plot(axes, lines, f"{part}_{name}_mean", "-", part)
         for low, high in (("05", "95"), ("25", "75")):
-            axes.fill_between(
-                epochs,
-                _values(lines, f"{part}_{name}_{low}"),
-                _values(lines, f"{part}_{name}_{high}"),
-                color=color,
-                alpha=0.12,
+            below, above = (
+                _values(lines, f"{part}_{name}_{end}") for end in (low, high)
             )
+            axes.fill_between(epochs, below, above, color=color, alpha=0.12)
     if name.startswith("delta"):
         axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(title=f"{title}: mean, 25-75 % and 5-95 %")

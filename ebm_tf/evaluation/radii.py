@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation import robustness
-from ebm_tf.evaluation.attack_stages import Rows, Stages
+from ebm_tf.evaluation.attack_phases import Phases
+from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.evaluation.verdicts import Verdicts
-from ebm_tf.runtime import plots
-from ebm_tf.runtime.workspace import Workspace
 
 # (name, positions [m], radii [m] in 255ths) -> bool [m], whether each image breaks.
 BreaksFn = Callable[[str, np.ndarray, np.ndarray], np.ndarray]
@@ -116,7 +116,7 @@ class ByRadius:
     radii: list[float]
     breaking: Breaking
     smallest: np.ndarray
-    inside: tuple[np.ndarray, Rows]
+    inside: tuple[np.ndarray, Arrays]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What the record keeps of it."""
@@ -127,28 +127,28 @@ class ByRadius:
         }
 
 
-def by_radius(stages: Stages, verdicts: Verdicts) -> ByRadius:
+def by_radius(phases: Phases, verdicts: Verdicts) -> ByRadius:
     """Runs PGD at the radii of the curve, and searches for the smallest ones.
 
     Args:
-      stages: the classifier and its images.
+      phases: of the classifier and its images.
       verdicts: in which PGD was tried in the ball of the config.
     """
-    config, inside = stages.session.config, []
+    config, inside = phases.config, []
     epsilon = config.ball.epsilon
     radii = sorted({*config.curve, epsilon} - {0.0})
 
     def breaks(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:
         kept = ("broken", "images", "prediction")
         if not np.all(balls < epsilon):
-            return stages.in_balls("pgd", name, chosen, balls, "broken")["broken"]
-        outcome = stages.in_balls("pgd", name, chosen, balls, *kept)
+            return phases.in_balls("pgd", name, chosen, balls, "broken")["broken"]
+        outcome = phases.in_balls("pgd", name, chosen, balls, *kept)
         broken = outcome["broken"]
         inside.append((chosen[broken], {name: outcome[name][broken] for name in kept}))
         return broken
 
     def breaks_between(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:
-        return stages.in_balls("pgd", name, chosen, balls, "broken")["broken"]
+        return phases.in_balls("pgd", name, chosen, balls, "broken")["broken"]
 
     known = {epsilon: verdicts.broken["pgd"]}
     breaking = radii_of_breaking(breaks, verdicts.right, radii, known)
@@ -158,7 +158,7 @@ def by_radius(stages: Stages, verdicts: Verdicts) -> ByRadius:
     return ByRadius(radii, breaking, smallest, _joined(inside))
 
 
-def _joined(parts: list[tuple[np.ndarray, Rows]]) -> tuple[np.ndarray, Rows]:
+def _joined(parts: list[tuple[np.ndarray, Arrays]]) -> tuple[np.ndarray, Arrays]:
     """Images leave once they are broken, so no two parts share one."""
     if not parts:
         return np.zeros(0, np.int64), {}
@@ -179,19 +179,13 @@ def after_smaller_radii(verdicts: Verdicts, found: ByRadius) -> Verdicts:
 
 
 def figures_by_radius(
-    stages: Stages, verdicts: Verdicts, found: ByRadius, workspace: Workspace
+    config: RobustnessMeasurement, verdicts: Verdicts, found: ByRadius
 ) -> dict[str, Any]:
-    """The curve, which is plotted too, and the median radius."""
-    config, results, radii = stages.session.config, {}, [0.0, *found.radii]
+    """The curve and the median radius, where they are asked for."""
+    results, radii = {}, [0.0, *found.radii]
     if config.curve:
-        rows = robustness.curve(radii, found.breaking.smallest, verdicts.right)
-        results["curve"] = rows
-        if workspace.is_chief:
-            plots.save_curves(
-                workspace.path("plots", "accuracy_by_epsilon.png"),
-                {config.name: (radii, [row["accuracy"] for row in rows])},
-                labels=(f"{config.ball.norm} radius in 255ths", "accuracy under PGD"),
-            )
+        smallest = found.breaking.smallest
+        results["curve"] = robustness.curve(radii, smallest, verdicts.right)
     if config.median:
         results |= robustness.median_radius(found.smallest, radii[-1])
     return results

@@ -56,6 +56,14 @@ def looks_like_probabilities(logits: np.ndarray) -> bool:
     return bool(in_range and np.allclose(logits.sum(1), 1.0, atol=1e-3))
 
 
+def with_logits(evidence: Evidence, first: np.ndarray, second: np.ndarray) -> Evidence:
+    """The evidence with what the logits [n, k] of two passes say."""
+    return evidence._replace(
+        logit_difference=logit_difference(first, second),
+        looks_like_probabilities=looks_like_probabilities(first),
+    )
+
+
 def mean_rise(rises: np.ndarray) -> float:
     """The mean of [n] rises of a loss, less two standard errors; 0 for no images.
 
@@ -151,7 +159,7 @@ def gathered(
     *,
     is_random: bool,
 ) -> Evidence:
-    """What attacks tell of how far they can be believed; logits are not looked at.
+    """What attacks say of how far they can be believed; logits are not looked at.
 
     Args:
       outcomes: of each attack, the positions [m] of the images that it was tried on

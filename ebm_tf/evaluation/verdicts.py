@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ebm_tf.evaluation.robustness import accuracy
+from ebm_tf import pixels
+from ebm_tf.evaluation.robustness import accuracy, median_radius
 
 NATURAL = "natural"
 
@@ -83,6 +84,20 @@ def natural_verdicts(
     return Verdicts((NATURAL,), first, images, predictions, {NATURAL: broken})
 
 
+def accuracies(verdicts: Verdicts) -> dict[str, Any]:
+    """Accuracies with their intervals: natural, in all, and by attack."""
+    results = {
+        "num_images": len(verdicts.broken_by),
+        **accuracy("natural_accuracy", verdicts.right),
+        **accuracy("robust_accuracy", verdicts.broken_by < 0),
+    }
+    for name in ("pgd", "apgd_ce"):
+        if name in verdicts.names:  # it was tried on all that are naturally right
+            right = verdicts.right & ~verdicts.broken[name]
+            results |= accuracy(f"{name}_accuracy", right)
+    return results | {"by_attack": by_attack(verdicts)}
+
+
 def by_attack(verdicts: Verdicts) -> dict[str, dict[str, Any]]:
     """Accuracy so far after each attack, and the share that it was first to break."""
     rows = {}
@@ -93,6 +108,43 @@ def by_attack(verdicts: Verdicts) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def own_accuracy(verdicts: Verdicts, name: str) -> dict[str, Any]:
-    """Accuracy under one attack, which was tried on all that are naturally right."""
-    return accuracy(f"{name}_accuracy", verdicts.right & ~verdicts.broken[name])
+def l2_distances(
+    verdicts: Verdicts, chosen: np.ndarray, distances: np.ndarray
+) -> dict[str, Any]:
+    """The median l2 distance, in 255ths, to the nearest errors that were found.
+
+    Args:
+      verdicts: on all n images.
+      chosen: int64 [m], positions of the images from which errors were looked for.
+      distances: float [m], in units of images in [-1, 1]; infinite where none was
+        found.
+    """
+    nearest = np.where(verdicts.right, np.inf, 0.0)
+    nearest[chosen] = distances / pixels.from_255ths(1.0)
+    found = median_radius(nearest, np.inf)
+    return {
+        "median_l2_distance": found["median_radius"],
+        "num_without_l2_distance": found["num_censored"],
+    }
+
+
+def to_arrays(
+    verdicts: Verdicts, images: np.ndarray, labels: np.ndarray, predictions: np.ndarray
+) -> dict[str, np.ndarray]:
+    """What became of every image, by published names.
+
+    Args:
+      verdicts: after all attacks.
+      images: natural ones [n, H, W, C].
+      labels: int64 [n].
+      predictions: int64 [n], of the natural images.
+    """
+    return {
+        "natural": images,
+        "adversarial": verdicts.images,
+        "labels": labels,
+        "natural_predictions": predictions,
+        "adversarial_predictions": verdicts.predictions,
+        "attacks": np.array(verdicts.names),
+        "broken_by": verdicts.broken_by,
+    }

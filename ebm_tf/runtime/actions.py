@@ -20,6 +20,7 @@ from ebm_tf.runtime.waiting_files import growing_folder
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.runtime.workspace import Workspace
 
+SECONDS_BETWEEN_LINES = 10.0
 ImagesFn = Callable[[Moment], np.ndarray]
 
 
@@ -71,6 +72,26 @@ def log_metrics(
         one = unit.removesuffix("es" if unit.endswith("ches") else "s")
         place = f"{one} {moment.step}/{total}"
         workspace.log(_line(place, means, pace))
+
+    return log
+
+
+def log_pace(workspace: Workspace, total: int, name: str) -> Action:
+    """Writes pace and time left to the log now and then, and after the last batch.
+
+    Args:
+      workspace: the run's folder.
+      total: batches in all.
+      name: what the batches are of.
+    """
+    clock, shown = Clock(total, "batches"), time.monotonic()
+
+    def log(moment: Moment) -> None:
+        nonlocal shown
+        pace, now = clock.tell(moment.step), time.monotonic()
+        if moment.step == total or now - shown > SECONDS_BETWEEN_LINES:
+            shown = now
+            workspace.log(f"{name}: batch {moment.step}/{total}  {pace}")
 
     return log
 

@@ -114,6 +114,8 @@ class Loop:
       guard: when learning counts as diverged; None for what does not learn.
       save_every: steps between checkpoints.
       seed: of the run.
+      part: of the run, where it has several loops: the folder of its checkpoints,
+        below that of the run's. A signal stops after its last step, too.
     """
 
     task: Task
@@ -121,13 +123,14 @@ class Loop:
     workspace: Workspace
     guard: Guard | None
     save_every: int
-    seed: int
+    seed: int = 0
+    part: str = ""
 
     @functools.cached_property
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this worker."""
-        name = f"worker_{self.workspace.worker}"
-        return Checkpoints(os.path.join(self.workspace.folder, CHECKPOINTS, name))
+        names = (CHECKPOINTS, self.part, f"worker_{self.workspace.worker}")
+        return Checkpoints(os.path.join(self.workspace.folder, *names))
 
     @property
     def num_saved(self) -> int:
@@ -176,7 +179,7 @@ class Loop:
                 if stopping or ended or position.step % self.save_every == 0:
                     self._act(position, metrics, outputs, before_save)
                     self._save(position)
-                if stopping and not ended:
+                if stopping and (self.part or not ended):
                     done = f"{position.step} of {num_steps} {self.task.unit}"
                     raise _stopped(request, done)
         return position

@@ -180,6 +180,11 @@ class LoadedModel:
     sources: Mapping[str, NetworkSource]
     networks: Mapping[str, keras.Model]
 
+    def __or__(self, other: "LoadedModel") -> "LoadedModel":
+        """All networks of both."""
+        networks = {**self.networks, **other.networks}
+        return LoadedModel({**self.sources, **other.sources}, networks)
+
     def files(self, step: int | None = None) -> dict[str, str]:
         """The weight files, the newest or those after some updates, by role.
 

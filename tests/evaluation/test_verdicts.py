@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from ebm_tf.evaluation.robustness import interval
-from ebm_tf.evaluation.verdicts import by_attack, natural_verdicts, own_accuracy
+from ebm_tf.evaluation.verdicts import (
+    accuracies,
+    by_attack,
+    l2_distances,
+    natural_verdicts,
+)
 
 NATURAL = np.zeros([5, 2, 2, 1], np.float32)
 
@@ -22,7 +27,7 @@ def verdicts():
     assert first.right.tolist() == [False, True, True, True, True]
     chosen = np.array([1, 2, 3, 4])
     second = first.after(
-        "one",
+        "pgd",
         chosen,
         images(0.1, 4),
         np.array([True, True, False, False]),
@@ -31,7 +36,7 @@ def verdicts():
     assert second.unbroken.tolist() == [3, 4]
     chosen = np.array([1, 3, 4])
     return second.after(
-        "two",
+        "apgd_ce",
         chosen,
         images(0.2, 3),
         np.array([True, True, False]),
@@ -40,22 +45,34 @@ def verdicts():
 
 
 def test_what_broke_each_image(verdicts):
-    assert verdicts.names == ("natural", "one", "two")
+    assert verdicts.names == ("natural", "pgd", "apgd_ce")
     assert verdicts.broken_by.tolist() == [0, 1, 1, 2, -1]
     # The last one is unbroken: what the first attack made of it stays.
     np.testing.assert_array_equal(
         verdicts.images[:, 0, 0, 0], np.array([0, 0.1, 0.1, 0.2, 0.1], np.float32)
     )
     assert verdicts.predictions.tolist() == [7, 1, 1, 2, 0]
-    assert verdicts.broken["two"].tolist() == [False, True, False, True, False]
+    assert verdicts.broken["apgd_ce"].tolist() == [False, True, False, True, False]
 
 
 def test_accuracies(verdicts):
-    assert by_attack(verdicts) == {
-        "one": {"accuracy": 0.4, "accuracy_interval": interval(2, 5), "broke": 0.4},
-        "two": {"accuracy": 0.2, "accuracy_interval": interval(1, 5), "broke": 0.2},
+    found = accuracies(verdicts)
+    assert found["by_attack"] == {
+        "pgd": {"accuracy": 0.4, "accuracy_interval": interval(2, 5), "broke": 0.4},
+        "apgd_ce": {"accuracy": 0.2, "accuracy_interval": interval(1, 5), "broke": 0.2},
     }
-    assert own_accuracy(verdicts, "two")["two_accuracy"] == 0.4
+    for name, count in [
+        *(("natural", 4), ("pgd", 2), ("apgd_ce", 2), ("robust", 1)),
+    ]:
+        assert found[f"{name}_accuracy"] == count / 5
+        assert found[f"{name}_accuracy_interval"] == interval(count, 5)
+
+
+def test_distances_are_those_of_the_nearest_errors(verdicts):
+    """In 255ths; the first image is wrong as it is, the last has no error near."""
+    distances = np.array([1.0, 0.5, 0.2, np.inf])
+    found = l2_distances(verdicts, np.array([1, 2, 3, 4]), distances)
+    assert found == {"median_l2_distance": 63.75, "num_without_l2_distance": 1}
 
 
 def test_nothing_is_changed_in_place(verdicts):

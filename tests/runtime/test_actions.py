@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
+from ebm_tf.runtime import actions
 from ebm_tf.runtime.actions import log_metrics
 from ebm_tf.runtime.loop import Moment
 from ebm_tf.runtime.workspace import Workspace
@@ -23,3 +24,18 @@ def test_a_disk_that_tensorboard_filled_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(tf.summary, "scalar", fail)
     with pytest.raises(RunError, match="Cannot write .*tensorboard: No space left"):
         log(moment)
+
+
+def test_pace_and_time_left_are_logged_now_and_then(tmp_path, monkeypatch):
+    for between, steps in ((0.0, [1, 2, 3]), (100.0, [3])):
+        monkeypatch.setattr(actions, "SECONDS_BETWEEN_LINES", between)
+        workspace = Workspace(str(tmp_path / str(between)))
+        log = actions.log_pace(workspace, 3, "pgd")
+        for step in (1, 2, 3):
+            log(Moment(step, None, {}, None, collections.deque()))
+        text = (tmp_path / str(between) / "log.txt").read_text()
+        lines = [line.split("  ", 1)[1] for line in text.splitlines()]
+        assert [line.split("  ")[0] for line in lines] == [
+            f"pgd: batch {step}/3" for step in steps
+        ]
+        assert "batches/s" in lines[-1] and lines[-1].endswith(" left")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf import pixels
+from ebm_tf import attack, pixels
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
 from ebm_tf.config.classifier import ClassifierNetwork
@@ -18,11 +18,10 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, WeightsError
-from ebm_tf.evaluation.attack_stages import AttackBatches
+from ebm_tf.evaluation import batch_files, judged_attacks
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import run_folders
-from ebm_tf.runtime.attacks import robustness_run, robustness_session
 from tests.runs import assert_same_arrays
 
 NETWORK = ClassifierNetwork(architecture="small_cnn")
@@ -65,7 +64,7 @@ def measuring(weights: str | None, **settings) -> RobustnessMeasurement:
 
 def measure(config, output) -> tuple[pathlib.Path, dict]:
     run = run_folders.create(str(output), config, 1_700_000_000)
-    return pathlib.Path(run.folder), robustness_run.run(config, run)
+    return pathlib.Path(run.folder), attack.run(config, run)
 
 
 def everything(weights: str) -> RobustnessMeasurement:
@@ -189,15 +188,15 @@ def test_what_breaks_in_a_smaller_ball_is_not_robust(learned, tmp_path, monkeypa
     """PGD that fails in the ball itself, and only there."""
 
     def failing(classifier, settings, ball):
-        attack = pgd_attack(classifier, settings, ball)
+        pgd = pgd_attack(classifier, settings, ball)
 
         def in_small_balls(images, labels, epsilon, seed):
             small = epsilon < pixels.from_255ths(EPSILON) * 0.99
-            return attack(images, labels, tf.where(small, epsilon, 0.0), seed)
+            return pgd(images, labels, tf.where(small, epsilon, 0.0), seed)
 
         return in_small_balls
 
-    monkeypatch.setattr(robustness_session, "pgd_attack", failing)
+    monkeypatch.setattr(judged_attacks, "pgd_attack", failing)
     config = measuring(learned, curve=(20.0,), pgd=Pgd(num_steps=5, step_size=8.0))
     folder, results = measure(config, tmp_path)
     assert results["pgd_accuracy"] == results["natural_accuracy"]
@@ -218,20 +217,19 @@ def test_images_are_drawn_by_the_seed(learned):
     """Or are the first, where that is asked for; the description tells how many."""
 
     def opened(**settings):
-        config = measuring(learned, **settings)
-        return robustness_session.open_robustness_session(config)
+        return attack.open_system(measuring(learned, **settings))
 
     drawn = opened()
-    assert "data: 30 images" in "\n".join(drawn.describe())
+    assert "data: 30 images" in "\n".join(attack.describe(measuring(learned)))
     np.testing.assert_array_equal(drawn.positions, opened().positions)
     assert not np.array_equal(drawn.positions, opened(seed=1).positions)
     first = opened(subset="first")
     np.testing.assert_array_equal(first.positions, np.arange(NUM_IMAGES))
     images, labels = load_images(open_source(DATA), DATA)
-    for session in (drawn, first):
-        some_images, some_labels = session.load_images()
-        np.testing.assert_array_equal(some_images, images[session.positions])
-        np.testing.assert_array_equal(some_labels, labels[session.positions])
+    for system in (drawn, first):
+        found = attack.natural_images(measuring(learned), system)
+        np.testing.assert_array_equal(found[0], images[system.positions])
+        np.testing.assert_array_equal(found[1], labels[system.positions])
     for num_images in (None, 10_000):
         everything = opened(num_images=num_images)
         np.testing.assert_array_equal(everything.positions, np.arange(len(labels)))
@@ -258,20 +256,20 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeyp
     config = measuring(learned, curve=(12.75,), pgd=pgd, batch=12)
     folder, expected = measure(config, tmp_path / "whole")
     run = run_folders.create(str(tmp_path), config, 1_700_000_000)
-    save, saved = AttackBatches._save, []
+    save, saved = batch_files.save_arrays, []
 
-    def killed(*arguments):
-        save(*arguments)
+    def killed(path, **rows):
+        save(path, **rows)
         saved.append(1)
         if len(saved) in (1, 6, 10):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(AttackBatches, "_save", killed)
+    monkeypatch.setattr(batch_files, "save_arrays", killed)
     for _ in range(3):  # while it looks, while it attacks, and at another radius
         with pytest.raises(KeyboardInterrupt):
-            robustness_run.run(config, run)
+            attack.run(config, run)
         assert run.is_begun
-    assert robustness_run.run(config, run) == expected
+    assert attack.run(config, run) == expected
     # Two looks at 30 images and attacks on nearly all of them, by twelve.
     assert len(saved) in (11, 12)
     assert_same_arrays(arrays(pathlib.Path(run.folder)), arrays(folder))
@@ -322,7 +320,7 @@ class Coarse(keras.layers.Layer):
 
 
 def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
-    """Has sessions build the classifier between other layers."""
+    """Has the classifier built between other layers."""
 
     def build(settings, image_size, channels, dtype):
         inner = build_classifier(settings, image_size, channels, dtype)
@@ -331,8 +329,8 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
         inner.load_weights(learned)
         return model
 
-    monkeypatch.setattr(robustness_session, "build_classifier", build)
-    monkeypatch.setattr(robustness_session, "load_weights", lambda *_: None)
+    monkeypatch.setattr(attack, "build_classifier", build)
+    monkeypatch.setattr(attack, "load_weights", lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -414,5 +412,4 @@ def test_labels_that_are_no_classes_are_told(tmp_path):
     ):
         measure(measuring(path, classifier=network), tmp_path)
     with pytest.raises(DataError, match="num_classes=4"):  # a dry run tells it too
-        open_session = robustness_session.open_robustness_session
-        list(open_session(measuring(path, classifier=network)).describe())
+        list(attack.describe(measuring(path, classifier=network)))

@@ -24,9 +24,9 @@ from ebm_tf.config.parts import Data, Langevin, Network
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, EarlyStopError, WeightsError
+from ebm_tf.evaluation.defense_trial import Trial
+from ebm_tf.evaluation.purified_trial import purified_trial
 from ebm_tf.models.catalogue import build_classifier, build_energy
-from ebm_tf.runtime.attacks import defense_run, defense_session
-from ebm_tf.runtime.attacks.defense_session import DefenseSession, open_defense_session
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.workspace import Workspace
 
@@ -74,9 +74,16 @@ def config_of(weights, **changed) -> DefenseMeasurement:
     )
 
 
-@functools.cache
-def opened(config: DefenseMeasurement) -> DefenseSession:
-    return open_defense_session(config)
+opened = functools.cache(attack.open_system)
+natural_images = attack.natural_images
+trials = {}
+
+
+def cached_trial(config, replicas, *networks):
+    key = (config, replicas)
+    if key not in trials:
+        trials[key] = purified_trial(config, replicas, *networks)
+    return trials[key]
 
 
 @pytest.fixture
@@ -85,15 +92,14 @@ def own_labels(monkeypatch):
 
     And what has been compiled for a config is used again.
     """
-    monkeypatch.setattr(defense_run, "open_defense_session", opened)
-    read = DefenseSession.batches
 
-    def batches(self, start):
-        for images, _ in read(self, start):
-            logits = self.classifier_model(images, training=False)
-            yield images, np.argmax(logits, 1)
+    def labelled(config, system, limit=None):
+        images, _ = natural_images(config, system, limit)
+        return images, np.argmax(system.model.classifier(images), 1)
 
-    monkeypatch.setattr(DefenseSession, "batches", batches)
+    monkeypatch.setattr(attack, "open_system", opened)
+    monkeypatch.setattr(attack, "purified_trial", cached_trial)
+    monkeypatch.setattr(attack, "natural_images", labelled)
 
 
 def run(config, folder) -> tuple[dict, dict[str, np.ndarray]]:
@@ -147,7 +153,7 @@ def test_lost_records_are_made_anew(weights, tmp_path):
     _, record = run(config_of(weights), tmp_path)
     assert_same_record(record, expected)
     log = (tmp_path / "log.txt").read_text()
-    assert log.count("It is made anew.") == 2
+    assert log.count("It is made again.") == 1
 
 
 @pytest.mark.slow
@@ -170,9 +176,9 @@ def test_one_replica_makes_the_verdicts_of_two(
     assert make_replicas("auto").count == 2
     _, expected = run(config, tmp_path / "two")
     monkeypatch.setattr(
-        defense_session, "make_replicas", lambda device: Replicas(one_replica, False)
+        attack, "make_replicas", lambda device: Replicas(one_replica, False)
     )
-    monkeypatch.setattr(defense_run, "open_defense_session", open_defense_session)
+    monkeypatch.setattr(attack, "open_system", opened.__wrapped__)
     _, record = run(config, tmp_path / "one")
     assert_same_record(record, expected)
 
@@ -194,22 +200,22 @@ def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch
             raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(defense_run.actions, "show_progress", lambda *_: stop)
+        patched.setattr(attack.actions, "show_progress", lambda *_: stop)
         with pytest.raises(EarlyStopError if how == "signal" else KilledError) as error:
             run(config, tmp_path / "cut")
     if how == "signal":
         told = "Stopped by SIGTERM and saved after 2 of 3 batches."
         assert str(error.value) == told
     begun = []
-    trial = defense_session.Trial.run
+    trial = Trial.run
 
     def counted(self, images, labels, positions):
         begun.append(opened(config).positions.tolist().index(positions[0]))
         return trial(self, images, labels, positions)
 
-    monkeypatch.setattr(defense_session.Trial, "run", counted)
+    monkeypatch.setattr(Trial, "run", counted)
     results, record = run(config, tmp_path / "cut")
-    assert begun == ([8] if how == "signal" else [4, 8])
+    assert begun == [8]
     assert results == whole
     for name, value in record.items():
         np.testing.assert_array_equal(value, expected[name])
@@ -306,12 +312,12 @@ def test_any_energy_purifies(weights, tmp_path):
     for one, other in [(0, 1), (0, 2), (1, 2)]:
         first, second = records[one]["losses"][0], records[other]["losses"][0]
         assert not np.array_equal(first, second, equal_nan=True)
-    session = opened(joint)
+    system = opened(joint)
     image = records[0]["ims_orig"]
-    assert session.models is not None
+    assert system.model.ebm is not None
     np.testing.assert_allclose(
-        session.models.energy(image)[:, 0],
-        -np.log(np.exp(session.classifier(image)).sum(1)),
+        system.model.ebm.energy(image)[:, 0],
+        -np.log(np.exp(system.model.classifier(image)).sum(1)),
         rtol=1e-5,
     )
 

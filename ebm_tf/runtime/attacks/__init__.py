@@ -1,1 +1,0 @@
-"""A run that attacks a classifier, alone or behind an energy."""

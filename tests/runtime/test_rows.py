@@ -1,0 +1,123 @@
+"""Laws of functions over rows: what one call gives, row by row, on any replicas."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ebm_tf.errors import ConfigError
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.rows import over_rows
+
+PARTS = (1, 4, 16)
+
+
+@pytest.fixture(params=["one_replica", "two_replicas"])
+def replicas(request) -> Replicas:
+    return Replicas(request.getfixturevalue(request.param), jit=False)
+
+
+class Pair(NamedTuple):
+    """A nest."""
+
+    values: Any
+    signs: Any
+
+
+def of_nests(pair: Pair, keys: tf.Tensor) -> dict:
+    signed = pair.values * pair.signs[:, None]
+    return {
+        "sums": Pair(tf.reduce_sum(signed, 1) + tf.cast(keys[:, 0], tf.float32), keys),
+        "large": pair.values > 0.5,
+    }
+
+
+def nests(num: int) -> tuple[Pair, np.ndarray]:
+    draw = np.random.default_rng(num)
+    values = draw.uniform(size=[num, 3]).astype(np.float32)
+    signs = draw.choice([-1.0, 1.0], num).astype(np.float32)
+    return Pair(values, signs), draw.integers(0, 9, [num, 2]).astype(np.int32)
+
+
+@pytest.mark.parametrize("num", [1, 2, 31, 32, 33, 75])
+@pytest.mark.parametrize("parts", [(1,), PARTS])
+@pytest.mark.parametrize("together", [True, False])
+def test_any_number_of_rows_is_as_one_call(replicas, num, parts, together):
+    run = over_rows(of_nests, replicas, 32, parts=parts, together=together)
+    pair, keys = nests(num)
+    found, expected = run(pair, tf.constant(keys)), of_nests(Pair(*pair), keys)
+    tf.nest.assert_same_structure(found, expected)
+    for one, other in zip(
+        tf.nest.flatten(found), tf.nest.flatten(expected), strict=True
+    ):
+        assert isinstance(one, np.ndarray)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_padding_is_the_last_row_and_is_never_seen(replicas):
+    seen = []
+
+    def function(values):
+        def note(array):
+            seen.append(array)
+            return array
+
+        return tf.numpy_function(note, [values], tf.int64, stateful=True)
+
+    def known(values):
+        return tf.ensure_shape(function(values), values.shape)
+
+    found = over_rows(known, replicas, 4)(np.arange(6))
+    np.testing.assert_array_equal(found, np.arange(6))
+    given = np.sort(np.concatenate(seen))
+    np.testing.assert_array_equal(given, [0, 1, 2, 3, 4, 5, 5, 5])
+
+
+@pytest.mark.parametrize(("parts", "sizes"), [((1,), {32}), (PARTS, {32, 8, 2})])
+def test_each_size_is_compiled_once(replicas, parts, sizes):
+    traces = []
+
+    def function(values):
+        traces.append(values.shape[0] * replicas.count)
+        return values + 1.0
+
+    run = over_rows(function, replicas, 32, parts=parts)
+    for num in range(1, 70):
+        assert run(np.zeros([num, 2], np.float32)).shape == (num, 2)
+    assert set(traces) == sizes and len(traces) <= len(sizes) * replicas.count
+
+
+def noise(rows: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    return tf.random.stateless_normal([*rows.shape, 2], key)
+
+
+def test_each_replica_has_the_key_of_its_batch(replicas):
+    key, share = tf.constant([3, 4]), 8 // replicas.count
+
+    def keys(index, replica):
+        return tf.random.fold_in(key, index * replicas.count + replica)
+
+    found = over_rows(noise, replicas, 8)(np.arange(21), keys=keys)
+    drawn = [
+        tf.random.stateless_normal([share, 2], tf.random.fold_in(key, number))
+        for number in range(3 * replicas.count)
+    ]
+    np.testing.assert_array_equal(found, np.concatenate(drawn)[:21])
+
+
+def test_two_replicas_are_one_with_half_the_batch(one_replica, two_replicas):
+    found = []
+    for strategy, batch in ((one_replica, 4), (two_replicas, 8)):
+        replicas = Replicas(strategy, jit=False)
+
+        def keys(index, replica, count=replicas.count):
+            return tf.random.fold_in([1, 2], index * count + replica)
+
+        found.append(over_rows(noise, replicas, batch)(np.arange(19), keys=keys))
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_batch_is_spread_evenly(two_replicas):
+    with pytest.raises(ConfigError, match="batch=33 to be divisible by 2"):
+        over_rows(tf.identity, Replicas(two_replicas, jit=False), 33)
