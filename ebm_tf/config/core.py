@@ -239,9 +239,21 @@ def load(path: str) -> Experiment:
     Raises:
       ConfigError: if there is no such file, it fails, or it defines no `config`.
     """
+    config = getattr(run_file(path, "config file"), "config", None)
+    if not isinstance(config, Experiment):
+        raise ConfigError(f"Expected {path} to define `config`, an experiment.")
+    return config
+
+
+def run_file(path: str, kind: str = "file") -> types.ModuleType:
+    """Runs a Python file, from any working directory; `kind` is for the message.
+
+    Raises:
+      ConfigError: if there is no such file, or it fails.
+    """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ConfigError(f"No config file {path}{_near_files(file)}")
+        raise ConfigError(f"No {kind} {path}{_near_files(file)}")
     spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"Expected {path} to be a Python file (*.py).")
@@ -253,10 +265,7 @@ def load(path: str) -> Experiment:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: {type(error).__name__}: {reason}") from error
-    config = getattr(module, "config", None)
-    if not isinstance(config, Experiment):
-        raise ConfigError(f"Expected {path} to define `config`, an experiment.")
-    return config
+    return module
 
 
 def _near_files(file: pathlib.Path) -> str:

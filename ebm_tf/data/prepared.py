@@ -63,7 +63,7 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
     builder = _find(name, directory) or _download(name, directory, probe)
     source = _source(builder, name, split)
     examples = source.in_order().map(source.decode, num_parallel_calls=tf.data.AUTOTUNE)
-    with told_as_data_errors(source):
+    with damage_as_data_errors(source):
         batches = list(examples.batch(1024).as_numpy_iterator())
     images, labels = (
         np.concatenate([batch[part] for batch in batches])
@@ -73,7 +73,7 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
 
 
 @contextmanager
-def told_as_data_errors(source: Source) -> Iterator[None]:
+def damage_as_data_errors(source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors of reading into one line.
 
     Raises:
@@ -103,8 +103,8 @@ def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
     partial = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
     features: Any = partial.extract_features(everything)
 
-    def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
-        example = features.deserialize_example(record)
+    def decode(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        example = features.deserialize_example(encoded["record"])
         label = example.get("label", tf.constant(-1, tf.int64))
         return {"image": example["image"], "label": tf.cast(label, tf.int64)}
 
@@ -113,7 +113,7 @@ def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
         split=split,
         origin=origin,
         num_examples=sum(shards.take),
-        channels=features["image"].shape[-1],
+        shape=None,
         one_size=False,
         in_order=lambda: in_order(shards),
         shuffled=lambda key, skip: shuffled(shards, key, skip),

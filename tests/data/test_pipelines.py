@@ -1,5 +1,6 @@
 """Batches: order, resuming, sharding; on sources in memory and on streamed ones."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -86,7 +87,9 @@ def test_nothing_before_start_is_decoded(streamed):
 
     def shuffled(key, skip):
         records = source.shuffled(key, tf.constant(0, tf.int64)).enumerate()
-        return records.map(lambda i, r: tf.where(i < 16, "damaged", r)).skip(skip)
+        return records.map(
+            lambda i, one: {**one, "record": tf.where(i < 16, "?", one["record"])}
+        ).skip(skip)
 
     damaged = source._replace(shuffled=shuffled)
     expected = draw((source, data), 1, seed=1, start=4)
@@ -103,13 +106,41 @@ def test_an_epoch_has_no_image_twice_and_its_own_order(held):
     assert len({frozenset(epoch) for epoch in epochs}) > 1  # another rest is dropped
 
 
+def test_indices_are_a_permutation_and_match_the_examples(opened):
+    source, data = opened
+    plain = dataclasses.replace(data, random_crop=False)
+    images, labels = pipelines.load_images(source, plain)
+    batches = pipelines.batches(source, plain, batch=11, seed=1, with_index=True)
+    indices = []
+    for batch in itertools.islice(batches, 4):
+        index = batch["index"].numpy()
+        np.testing.assert_allclose(batch["image"], images[index], atol=1e-6)
+        np.testing.assert_array_equal(batch["label"], labels[index])
+        indices.append(index)
+    epochs = np.reshape(indices, [2, NUM_IMAGES])
+    assert indices[0].dtype == np.int64
+    np.testing.assert_array_equal(np.sort(epochs), [range(NUM_IMAGES)] * 2)
+    assert not np.array_equal(*epochs)
+    resumed = pipelines.batches(
+        source, plain, batch=11, seed=1, with_index=True, start=3
+    )
+    np.testing.assert_array_equal(next(resumed)["index"], indices[3])
+
+
+def test_asking_for_indices_changes_nothing_else(opened):
+    source, data = opened
+    asked = pipelines.batches(source, data, batch=BATCH, seed=1, with_index=True)
+    with_index = [batch["image"].numpy() for batch in itertools.islice(asked, 7)]
+    assert equal(with_index, draw(opened, 7, seed=1))
+
+
 def test_a_first_place_is_uniform(held):
     source, _ = held
     firsts = []
     for seed in range(150):
         keys = tf.constant([seed, 1], tf.int64)
         dataset = source.shuffled(keys, tf.constant(0, tf.int64))
-        firsts.append(int(next(iter(dataset))))
+        firsts.append(int(next(iter(dataset))["index"]))
     counts = np.bincount(firsts, minlength=NUM_IMAGES)
     statistic = ((counts - 150 / NUM_IMAGES) ** 2 / (150 / NUM_IMAGES)).sum()
     assert statistic < 46.8  # chi-squared of 21 degrees, 0.1 %
