@@ -23,7 +23,7 @@ def array_source(
     """A source of arrays; its shuffles are exact, and resuming costs nothing.
 
     Args:
-      examples: images, uint8 [N,H,W,C] with C = 1 or 3, or whatever is used as it is,
+      examples: images, uint8 [N,H,W,C] with C = 1 or 3, or what is used as it is,
         float32 [N,..].
       labels: integers [N]; none if None.
       name: of the dataset.
@@ -136,23 +136,20 @@ def _called(function: Callable, name: str, split: str, directory: str | None) ->
 
 
 def _checked(examples: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    if not isinstance(examples, np.ndarray) or not (
-        (examples.dtype == np.float32 and examples.ndim > 1)
-        or (examples.dtype == np.uint8 and examples.ndim == 4)
-        and examples.shape[-1] in (1, 3)
-    ):
+    """The arrays, and labels -1 where there are none; DataError for other ones."""
+    kind = (
+        examples.dtype if isinstance(examples, np.ndarray) and examples.size else None
+    )
+    is_image = kind == np.uint8 and examples.ndim == 4 and examples.shape[-1] in (1, 3)
+    if not is_image and not (kind == np.float32 and examples.ndim > 1):
         raise DataError(
             f"Expected dataset {name} to have examples uint8 [N,H,W,C], C = 1 or 3, or "
             f"float32 [N,..], got {_described(examples)}."
         )
-    if not examples.size:
-        raise DataError(f"Dataset {name} is empty: {_described(examples)}.")
-    labels = np.full(len(examples), -1) if labels is None else labels
-    if not (
-        isinstance(labels, np.ndarray)
-        and np.issubdtype(labels.dtype, np.integer)
-        and labels.shape == (len(examples),)
-    ):
+    if labels is None:
+        labels = np.full(len(examples), -1)
+    is_integer = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+    if not is_integer or labels.shape != examples.shape[:1]:
         raise DataError(
             f"Expected dataset {name} to have labels int [{len(examples)}], got "
             f"{_described(labels)}."

@@ -54,17 +54,8 @@ def batches(
     """
 
     def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        return stream(
-            source,
-            data,
-            batch=batch,
-            seed=seed,
-            start=start,
-            with_index=with_index,
-            num_replicas=context.num_replicas_in_sync,
-            num_shards=context.num_input_pipelines,
-            shard=context.input_pipeline_id,
-        )
+        choices = {"batch": batch, "seed": seed, "start": start}
+        return stream(source, data, context, with_index=with_index, **choices)
 
     present: Any = strategy or tf.distribute.get_strategy()
     iterator = iter(present.distribute_datasets_from_function(dataset))
@@ -77,14 +68,12 @@ def batches(
 def stream(
     source: Source,
     data: Data,
+    context: tf.distribute.InputContext,
     *,
     batch: int,
     seed: int,
     start: int = 0,
     with_index: bool = False,
-    num_replicas: int = 1,
-    num_shards: int = 1,
-    shard: int = 0,
 ) -> tf.data.Dataset:
     """An endless dataset of batches for one of the input pipelines (workers).
 
@@ -95,31 +84,31 @@ def stream(
     Args:
       source: where examples come from.
       data: how images are cropped and, of the training split, augmented.
+      context: the replicas r of all workers, and which worker this is; it takes r /
+        workers elements in a step.
       batch: examples of a step over all replicas and workers.
       seed: not negative; with it, the examples of a step are a pure function of the
         step.
       start: the first step; nothing before it is decoded.
       with_index: whether batches say which examples of the split they hold.
-      num_replicas: of all workers; a step takes num_replicas / num_shards elements.
-      num_shards: input pipelines.
-      shard: which of them.
 
     Returns:
       A dataset of {"image": float32 [b,S,S,C] in [-1, 1], or [b,..] of the source's
-      shape, "label": int64 [b], -1 where there is none}, b = batch / num_replicas;
-      with "index": int64 [b] where asked for.
+      shape, "label": int64 [b], -1 where there is none}, b = batch / r; with "index":
+      int64 [b] where asked for.
 
     Raises:
       ConfigError: if the replicas do not divide the batch.
       DataError: if the split is smaller than a batch.
     """
-    if batch % num_replicas or num_replicas % num_shards:
+    replicas, workers = context.num_replicas_in_sync, context.num_input_pipelines
+    if batch % replicas or replicas % workers:
         raise ConfigError(
-            f"Expected batch={batch} to be divisible by replicas={num_replicas}, "
-            f"and these by workers={num_shards}."
+            f"Expected batch={batch} to be divisible by replicas={replicas}, "
+            f"and these by workers={workers}."
         )
     order = _order(source, batch=batch, seed=seed, start=start)
-    order = order.shard(num_shards, shard)
+    order = order.shard(workers, context.input_pipeline_id)
 
     def prepare(encoded: Any, key: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         example = _decoded(source, data, encoded, key)
@@ -130,7 +119,7 @@ def stream(
             return parts
         return parts | {"image": shifted_and_flipped(parts["image"], data, keys)}
 
-    size = batch // num_replicas
+    size = batch // replicas
     if source.one_size and not crops_at_random(data):
         batched = order.batch(size, drop_remainder=True)
         batched = batched.map(prepare, tf.data.AUTOTUNE)
@@ -149,13 +138,13 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
     first_epoch, first_step = divmod(start, steps)
 
     def examples(epoch: tf.Tensor) -> tf.data.Dataset:
-        keys = epoch_keys(seed, epoch)
+        order_key, images_key = epoch_keys(seed, epoch)
         first = tf.where(epoch == first_epoch, first_step * batch, 0)
         skip = tf.cast(first, tf.int64)
-        encoded = source.shuffled(keys.order, skip).take(steps * batch - skip)
+        encoded = source.shuffled(order_key, skip).take(steps * batch - skip)
 
         def with_key(position: tf.Tensor, example: Any) -> tuple[Any, tf.Tensor]:
-            key = tf.random.experimental.stateless_fold_in(keys.images, position)
+            key = tf.random.experimental.stateless_fold_in(images_key, position)
             return example, key
 
         return encoded.enumerate(skip).map(with_key)

@@ -46,19 +46,15 @@ class Source(NamedTuple):
     decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 
-class EpochKeys(NamedTuple):
-    """Keys [2] for stateless random numbers; each is used for one thing."""
+def epoch_keys(seed: int, epoch: tf.Tensor) -> list[tf.Tensor]:
+    """Two keys [2] of an epoch, int64 []: of its order and of its augmentation.
 
-    order: tf.Tensor
-    images: tf.Tensor
-
-
-def epoch_keys(seed: int, epoch: tf.Tensor) -> EpochKeys:
-    """The keys that belong to (seed, epoch); seed is not negative, epoch int64 []."""
+    The seed is not negative.
+    """
     # Hashed, so that no other consumer of the same seed meets these keys.
     words = np.random.SeedSequence([seed, 0xDA7A]).generate_state(2, np.uint64)
     key = tf.random.experimental.stateless_fold_in(words.view(np.int64), epoch)
-    return EpochKeys(*tf.unstack(tf.random.experimental.stateless_split(key, 2)))
+    return tf.unstack(tf.random.experimental.stateless_split(key, 2))
 
 
 def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:

@@ -167,7 +167,7 @@ def test_the_origin_tells_other_examples_apart(here):
         ),
         (
             data("forgets"),
-            "forgets failed on split 'train': TypeError: .*takes 0 positional arguments",
+            "forgets failed on split 'train': TypeError: .*takes 0 pos",
         ),
         (data("images", split="train[:9%]"), "no split 'train\\[:9%\\]'"),
         (data("images", split="train[50:]"), "has no examples"),
@@ -178,7 +178,7 @@ def test_the_origin_tells_other_examples_apart(here):
         (data("wrong", split="planes"), r"got uint8 \[22,8,8\]"),
         (data("wrong", split="two_channels"), r"got uint8 \[5,8,8,2\]"),
         (data("wrong", split="numbers"), r"got float32 \[22\]"),
-        (data("wrong", split="nothing"), r"is empty: float32 \[0,3\]"),
+        (data("wrong", split="nothing"), r"examples uint8 .*, got float32 \[0,3\]"),
         (data("wrong", split="few_labels"), r"int \[22\], got int64 \[21\]"),
         (data("wrong", split="float_labels"), r"int \[22\], got float64 \[22\]"),
         (data("wrong", split="list_of_labels"), r"int \[22\], got list"),

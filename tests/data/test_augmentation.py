@@ -143,15 +143,8 @@ def test_workers_together_see_what_one_process_sees(source):
     settings = data(padding=2, flip=True)
     pieces = []
     for shard in range(2):
-        stream = pipelines.stream(
-            source,
-            settings,
-            batch=BATCH,
-            seed=1,
-            num_replicas=2,
-            num_shards=2,
-            shard=shard,
-        )
+        context = tf.distribute.InputContext(2, shard, 2)
+        stream = pipelines.stream(source, settings, context, batch=BATCH, seed=1)
         pieces.append([part["image"].numpy() for part in stream.take(6)])
     for first, second, whole in zip(*pieces, draw(source, settings, 6), strict=True):
         np.testing.assert_array_equal(

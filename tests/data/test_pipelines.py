@@ -17,6 +17,7 @@ from ebm_tf.errors import ConfigError, DataError
 from tests.data.raw_files import encoded, picture, write_zip
 
 NUM_IMAGES, BATCH = 22, 4
+ALONE = tf.distribute.InputContext()
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def equal(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
 
 def test_batches_are_what_the_contract_says(opened):
     source, data = opened
-    spec = pipelines.stream(source, data, batch=BATCH, seed=1).element_spec
+    spec = pipelines.stream(source, data, ALONE, batch=BATCH, seed=1).element_spec
     assert spec == {
         "image": tf.TensorSpec([BATCH, 8, 8, data.channels], tf.float32),
         "label": tf.TensorSpec([BATCH], tf.int64),
@@ -153,16 +154,8 @@ def test_workers_together_use_the_single_process_examples(opened, shards, replic
     per_step = replicas // shards
     pieces = []
     for shard in range(shards):
-        dataset = pipelines.stream(
-            source,
-            data,
-            batch=BATCH,
-            seed=1,
-            start=3,
-            num_replicas=replicas,
-            num_shards=shards,
-            shard=shard,
-        )
+        context = tf.distribute.InputContext(shards, shard, replicas)
+        dataset = pipelines.stream(source, data, context, batch=BATCH, seed=1, start=3)
         images = [part["image"].numpy() for part in dataset.take(6 * per_step)]
         assert images[0].shape[0] == BATCH // replicas
         pieces.append(np.concatenate(images).reshape([6, -1, *images[0].shape[1:]]))
@@ -197,16 +190,15 @@ def test_fewer_examples_than_a_batch_is_told(held):
 @pytest.mark.parametrize(("replicas", "shards"), [(3, 1), (2, 4)])
 def test_indivisible_batches_are_told(held, replicas, shards):
     with pytest.raises(ConfigError, match=f"batch=4 .* replicas={replicas}"):
-        pipelines.stream(
-            *held, batch=4, seed=1, num_replicas=replicas, num_shards=shards
-        )
+        context = tf.distribute.InputContext(shards, 0, replicas)
+        pipelines.stream(held[0], held[1], context, batch=4, seed=1)
 
 
 def test_a_damaged_image_is_told_in_one_line(tmp_path, monkeypatch):
     damaged = encoded(picture(20, 30, seed=0))[:-200]
     path = write_zip(tmp_path / "faces.zip", {"1.jpg": damaged, "2.jpg": damaged})
-    monkeypatch.setattr("ebm_tf.data.plans.check_image", lambda *_: (30, 20))
-    monkeypatch.setattr("ebm_tf.data.plans.shrink", lambda content, _: content)
+    monkeypatch.setattr(raw_images, "checked_image", lambda content, _: content)
+    monkeypatch.setattr(raw_images, "shrink", lambda content, _: content)
     prepare("celeb_a", str(path), str(tmp_path / "out"))
     data = Data(name="celeb_a", image_size=8, directory=str(tmp_path / "out"))
     source = open_source(data)

@@ -36,8 +36,8 @@ def read(dataset: tf.data.Dataset) -> list[int]:
 
 
 def epoch(shards: records.Shards, seed: int, number: int, skip: int = 0) -> list[int]:
-    keys = epoch_keys(seed, tf.constant(number, tf.int64))
-    return read(records.shuffled(shards, keys.order, tf.constant(skip, tf.int64)))
+    key, _ = epoch_keys(seed, tf.constant(number, tf.int64))
+    return read(records.shuffled(shards, key, tf.constant(skip, tf.int64)))
 
 
 def everything() -> list[int]:
