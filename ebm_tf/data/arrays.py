@@ -72,9 +72,9 @@ def source_of(
     """The split of a dataset that is a function.
 
     Args:
-      function: (split, directory) -> a Source, or examples, or (examples, labels), as
-        `array_source` takes them. One that returns arrays is asked for whole splits,
-        and slices of them are taken here, as train[:1000] of "train".
+      function: (split, directory) -> examples, or (examples, labels), as for
+        `array_source`, or a Source. It is asked for a whole split, of whose arrays a
+        slice such as train[:1000] is taken here; a Source it is asked for the slice.
       name: the dataset's name.
       split: the part that is read.
       directory: where datasets lie, which the function may heed.
@@ -127,12 +127,10 @@ def _called(function: Callable, name: str, split: str, directory: str | None) ->
         return function(split, directory)
     except UserError:
         raise
-    # It is the guest's own: whatever it fails with is his.
+    # A guest's code may fail with anything.
     except Exception as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(
-            f"Dataset {name} failed on split {split!r}: {reason}"
-        ) from error
+        reason = f"Dataset {name} failed on split {split!r}: {type(error).__name__}: "
+        raise DataError(reason + " ".join(str(error).split())) from error
 
 
 def _checked(examples: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -164,12 +162,12 @@ def _described(value: Any) -> str:
 
 
 def _slice(split: str, name: str, num_examples: int) -> slice:
-    """Reads "NAME" or "NAME[a:b]", the part of TFDS's notation that is used here."""
-    match = re.fullmatch(r"[^\[]*(?:\[(-?\d+)?:(-?\d+)?\])?", split)
+    """Reads "NAME" or "NAME[a:b]"; DataError for others, such as sums and percents."""
+    match = re.fullmatch(r"[\w-]*(?:\[(-?\d+)?:(-?\d+)?\])?", split)
     if match is None:
         raise DataError(
-            f"Dataset {name} has no split {split!r}: expected a slice such as "
-            "train[:1000]."
+            f"Dataset {name} has no split {split!r}: expected a name or a slice such "
+            "as train[:1000]."
         )
     part = slice(*(None if text is None else int(text) for text in match.groups()))
     if not range(num_examples)[part]:

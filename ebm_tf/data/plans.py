@@ -80,7 +80,8 @@ def mnist(raw: pathlib.Path) -> Plan:
 
 def celeb_a(raw: pathlib.Path) -> Plan:
     """Faces from a folder or zip, in CelebA's splits where its list is there."""
-    images, partition = raw_images.find_images(raw), _partition(raw)
+    names, read = raw_images.find_images(raw)
+    partition = _partition(raw)
 
     def split_of(name: str) -> str:
         file_name = pathlib.PurePosixPath(name).name
@@ -89,7 +90,7 @@ def celeb_a(raw: pathlib.Path) -> Plan:
         return partition[file_name] if partition else "train"
 
     def example(name: str) -> dict[str, Any]:
-        content = raw_images.shrink(images.read(name), _PORTRAIT_SIDE)
+        content = raw_images.shrink(read(name), _PORTRAIT_SIDE)
         return {"image": io.BytesIO(content)}
 
     notes = ["Attributes, landmarks and identities are not filled in (all zero)."]
@@ -100,7 +101,7 @@ def celeb_a(raw: pathlib.Path) -> Plan:
         "others are kept byte by byte. With other sizes than 218x178, TFDS itself "
         "reads them by version only, as celeb_a:2.1.0."
     )
-    return _of_images(images.names, split_of, example, notes)
+    return _of_images(names, split_of, example, notes)
 
 
 def imagenet2012(raw: pathlib.Path) -> Plan:
@@ -114,7 +115,7 @@ def imagenet2012(raw: pathlib.Path) -> Plan:
     if tars:
         splits = {s: functools.partial(_of_tar, s, path) for s, path in tars.items()}
         return Plan(splits, counts={}, notes=[])
-    images = raw_images.find_images(raw)
+    names, read = raw_images.find_images(raw)
 
     def split_of(name: str) -> str:
         raw_images.wordnet_id_of(name, raw)  # raises where there is none
@@ -122,10 +123,9 @@ def imagenet2012(raw: pathlib.Path) -> Plan:
         return "validation" if {"val", "validation"} & set(folders) else "train"
 
     def example(name: str) -> dict[str, Any]:
-        wordnet_id = raw_images.wordnet_id_of(name, raw)
-        return _photograph(name, images.read(name), wordnet_id)
+        return _photograph(name, read(name), raw_images.wordnet_id_of(name, raw))
 
-    return _of_images(images.names, split_of, example, notes=[])
+    return _of_images(names, split_of, example, notes=[])
 
 
 PLANS: dict[str, Callable[[pathlib.Path], Plan]] = {

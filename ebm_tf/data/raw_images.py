@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 import tensorflow_datasets as tfds
 from PIL import Image, UnidentifiedImageError
@@ -24,20 +24,12 @@ _WORDNET_ID = re.compile(r"n\d{8}")
 _VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 
 
-class Images(NamedTuple):
-    """Image files that are read when asked for.
-
-    Attributes:
-      names: paths relative to the folder or within the zip, sorted.
-      read: name -> the file's bytes; DataError if it is no whole JPEG or PNG image.
-    """
-
-    names: list[str]
-    read: Callable[[str], bytes]
-
-
-def find_images(raw: pathlib.Path) -> Images:
+def find_images(raw: pathlib.Path) -> tuple[list[str], Callable[[str], bytes]]:
     """Lists the JPEG and PNG files of a folder or of a zip, at any depth.
+
+    Returns:
+      Their sorted paths, relative to the folder or within the zip; and what reads the
+      bytes at a path, and raises DataError if they are no whole image.
 
     Raises:
       DataError: if there are none, or raw is neither.
@@ -52,7 +44,7 @@ def find_images(raw: pathlib.Path) -> Images:
         raise DataError(f"{raw} is neither a folder nor a whole zip file.")
     if not (wanted := sorted(filter(_is_image, names))):
         raise DataError(f"{raw} has no .jpg, .jpeg or .png files.")
-    return Images(wanted, lambda name: checked_image(read(name), f"{raw}: {name}"))
+    return wanted, lambda name: checked_image(read(name), f"{raw}: {name}")
 
 
 def checked_image(content: bytes, origin: str) -> bytes:

@@ -170,6 +170,7 @@ def test_the_origin_tells_other_examples_apart(here):
             "forgets failed on split 'train': TypeError: .*takes 0 pos",
         ),
         (data("images", split="train[:9%]"), "no split 'train\\[:9%\\]'"),
+        (data("images", split="train+test"), r"no split 'train\+test'"),
         (data("images", split="train[50:]"), "has no examples"),
         (data("points"), r"images, .* shape \(8, 8, 1\), got those of \(3,\)"),
         (data("wrong", split="list"), "examples uint8 .*, got list"),

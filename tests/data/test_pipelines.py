@@ -202,7 +202,7 @@ def test_a_damaged_image_is_told_in_one_line(tmp_path, monkeypatch):
     prepare("celeb_a", str(path), str(tmp_path / "out"))
     data = Data(name="celeb_a", image_size=8, directory=str(tmp_path / "out"))
     source = open_source(data)
-    assert raw_images.find_images(path).names == ["1.jpg", "2.jpg"]
+    assert raw_images.find_images(path)[0] == ["1.jpg", "2.jpg"]
     for read in [
         lambda: pipelines.load_images(source, data),
         lambda: next(pipelines.batches(source, data, batch=2, seed=0)),
