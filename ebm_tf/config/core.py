@@ -235,21 +235,21 @@ def load(path: str) -> Experiment:
     Raises:
       ConfigError: if there is no such file, it fails, or it defines no `config`.
     """
-    config = getattr(load_module(path), "config", None)
+    config = getattr(run_file(path, "config file"), "config", None)
     if not isinstance(config, Experiment):
         raise ConfigError(f"Expected {path} to define `config`, an experiment.")
     return config
 
 
-def load_module(path: str) -> types.ModuleType:
-    """Runs a file of Python, from any working directory.
+def run_file(path: str, kind: str = "file") -> types.ModuleType:
+    """Runs a Python file, from any working directory; `kind` is for the message.
 
     Raises:
       ConfigError: if there is no such file, or it fails.
     """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ConfigError(f"No config file {path}{_near_files(file)}")
+        raise ConfigError(f"No {kind} {path}{_near_files(file)}")
     name = f"config_{file.stem}_{zlib.crc32(str(file.resolve()).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -3,44 +3,63 @@
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 from types import ModuleType
 
 import ebm_tf.config
-from ebm_tf.config.core import Experiment, load_module, to_mapping
+from ebm_tf.config.core import Experiment, run_file, to_mapping
+from ebm_tf.config.guests import guest_files
 from ebm_tf.errors import ConfigError
 
-# The user's own file with the class of an experiment, as a run keeps it.
-OWN_FILE = "experiment.py"
+# The folder in which a run keeps the files of its user.
+OWN = "own"
 _PACKAGE = "ebm_tf.config."
 
 
+def to_json(config: Experiment) -> str:
+    """An experiment as indented JSON text, by which its class is found again."""
+    mapping = to_mapping(config) | {"type": name_of(type(config))}
+    return json.dumps(mapping, indent=2) + "\n"
+
+
 def name_of(kind: type) -> str:
-    """The name by which `kind_named` finds a class of experiments again."""
-    if kind.__module__.startswith(_PACKAGE):
-        return f"{kind.__module__}.{kind.__qualname__}"
-    return f"{OWN_FILE}:{kind.__qualname__}"
-
-
-def own_file(config: Experiment) -> str | None:
-    """The user's file that defines the class of an experiment; None if it is ours.
+    """The name by which `kind_named` finds a class of experiments again.
 
     Raises:
-      ConfigError: if its source is not a file.
+      ConfigError: if it is neither below `ebm_tf.config` nor in a file.
     """
-    kind = type(config)
     if kind.__module__.startswith(_PACKAGE):
-        return None
+        return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{OWN}/{os.path.basename(_file_of(kind))}:{kind.__qualname__}"
+
+
+def _file_of(kind: type) -> str:
     try:
         return inspect.getfile(kind)
     except (TypeError, OSError) as error:
         raise ConfigError(
-            f"Expected the class {kind.__qualname__} of {config.name} to be defined "
-            "in its config file, which is kept with the run."
+            f"Expected the class {kind.__qualname__} to be defined in a config file."
         ) from error
 
 
-def kind_named(name: str, file: str) -> type[Experiment]:
+def own_files(config: Experiment) -> list[str]:
+    """The user's Python files that an experiment needs, each with a name of its own.
+
+    Raises:
+      ConfigError: if two have one name.
+    """
+    files, kind = guest_files(config), type(config)
+    if not kind.__module__.startswith(_PACKAGE):
+        files.append(_file_of(kind))
+    by_name: dict[str, str] = {}
+    for path in map(os.path.abspath, files):
+        if by_name.setdefault(os.path.basename(path), path) != path:
+            raise ConfigError(f"Expected files of different names, got two of {path}.")
+    return list(by_name.values())
+
+
+def kind_named(name: str, file: str = "") -> type[Experiment]:
     """The class of experiments that `name_of` gave the name.
 
     Args:
@@ -50,10 +69,9 @@ def kind_named(name: str, file: str) -> type[Experiment]:
     Raises:
       ConfigError: if there is no such class.
     """
-    own, _, attribute = name.rpartition(":")
     module, _, kind = name.rpartition(".")
-    if own == OWN_FILE:
-        found = getattr(load_module(file), attribute, None)
+    if name.startswith(f"{OWN}/"):
+        found = getattr(run_file(file), name.rpartition(":")[2], None)
     elif name.startswith(_PACKAGE):
         found = getattr(_module(module), kind, None)
     else:
@@ -75,9 +93,3 @@ def _modules() -> list[ModuleType]:
     """All modules of settings."""
     found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
     return [importlib.import_module(module.name) for module in found]
-
-
-def to_json(config: Experiment) -> str:
-    """An experiment as indented JSON text, from which its class can be found."""
-    mapping = to_mapping(config) | {"type": name_of(type(config))}
-    return json.dumps(mapping, indent=2) + "\n"

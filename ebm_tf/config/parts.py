@@ -15,7 +15,8 @@ class Data(Settings):
     """Which images, and at what size they are used.
 
     Attributes:
-      name: a dataset, or "generator" for images that the generator makes.
+      name: a dataset, FILE.py:function for one of your own (`data.arrays.source_of`),
+        or "generator" for images that the generator makes.
       image_size: height and width in pixels.
       channels: 1 or 3.
       split: the part of the dataset that is read.
