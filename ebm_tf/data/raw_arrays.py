@@ -51,21 +51,21 @@ def read_mnist(folder: pathlib.Path) -> Splits:
     """Reads "train" and perhaps "test" from IDX files, compressed or not."""
     splits = {}
     for split, prefix in [("train", "train"), ("test", "t10k")]:
-        kinds = (f"{prefix}-images", "idx3"), (f"{prefix}-labels", "idx1")
-        paths = [_idx_path(folder, *kind) for kind in kinds]
-        if split == "test" and paths == [None, None]:
+        if split == "test" and not any(folder.glob(f"{prefix}-*idx?-ubyte*")):
             continue
-        for path, kind in zip(paths, kinds, strict=True):
-            if path is None:
-                raise DataError(f"{folder} has no {'-'.join(kind)}-ubyte(.gz).")
-        images, labels = (_read_idx(path) for path in paths if path is not None)
-        splits[split] = _checked(images[..., None], labels, paths[0], (28, 28, 1), 10)
+        path = _idx_path(folder, f"{prefix}-images-idx3-ubyte")
+        images = _read_idx(path)[..., None]
+        labels = _read_idx(_idx_path(folder, f"{prefix}-labels-idx1-ubyte"))
+        splits[split] = _checked(images, labels, path, (28, 28, 1), 10)
     return splits
 
 
-def _idx_path(folder: pathlib.Path, stem: str, kind: str) -> pathlib.Path | None:
-    names = [f"{stem}{dash}{kind}-ubyte{end}" for dash in "-." for end in ["", ".gz"]]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _idx_path(folder: pathlib.Path, name: str) -> pathlib.Path:
+    dotted = name.replace("-idx", ".idx")
+    for file_name in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / file_name).is_file():
+            return folder / file_name
+    raise DataError(f"{folder} has no {name}(.gz).")
 
 
 def _read_idx(path: pathlib.Path) -> np.ndarray:
