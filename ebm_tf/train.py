@@ -22,7 +22,7 @@ from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.data.pipelines import describe_data, first_images, open_for_learning
 from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.plots import plot_diagnosis
-from ebm_tf.evaluation.quality import measure_samples
+from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, learned
@@ -30,7 +30,7 @@ from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.ebm import EbmModels, generator_parts, image_shape
 from ebm_tf.protocols import Chains
-from ebm_tf.runtime import actions, learner, plots, seeds
+from ebm_tf.runtime import actions, learner, seeds
 from ebm_tf.runtime.distribution import Replicas, local, make_replicas, replicated
 from ebm_tf.runtime.learner import NUM_PICTURED, Learner
 from ebm_tf.runtime.loop import Action, Moment, Task, every
@@ -257,17 +257,11 @@ def _measure(
     averages: dict[str, Average],
     workspace: Workspace,
 ) -> dict[str, Any]:
-    """Draws fresh samples with the averaged weights, shows and measures them."""
-    settings = config.samples
-    workspace.log(f"Sampling {settings.num_samples} fresh chains.")
+    """Measures fresh chains of the averaged weights."""
     means = {role: average() for role, average in averages.items()}
     models = chains.models._replace(**means)
     fresh = chains_of(config, chains.replicas, chains.source, models)
-    samples, frames = fresh.fresh_samples(settings), fresh.frames(settings.num_steps)
-    if not workspace.is_chief:
-        return {}
-    plots.save_animation(workspace.path("images", "chains.gif"), frames)
-    return measure_samples(samples, chains.source, config.data, workspace)
+    return measure_chains(fresh, config.samples, workspace)
 
 
 def _notes(

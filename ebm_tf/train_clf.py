@@ -20,7 +20,12 @@ import tensorflow as tf
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.core import to_mapping
 from ebm_tf.data.datasets import open_source
-from ebm_tf.data.pipelines import batches, load_images, num_batches, open_for_learning
+from ebm_tf.data.pipelines import (
+    learning_stream,
+    load_images,
+    num_batches,
+    open_for_learning,
+)
 from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
 from ebm_tf.evaluation.classifier_validation import (
     ImagesByPart,
@@ -215,15 +220,7 @@ def _task(
 def _batches(
     config: ClassifierTraining, replicas: Replicas, source: Source, start: int
 ) -> Iterator[ClassifierBatch]:
-    stream = batches(
-        source,
-        config.data,
-        batch=config.batch,
-        seed=seeds.integer(config.seed, Purpose.DATA),
-        start=start,
-        strategy=replicas.strategy,
-    )
-    for element in stream:
+    for element in learning_stream(config, source, replicas, start):
         yield ClassifierBatch(element["image"], element["label"])
 
 

@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.data.pipelines import (
-    batches,
     describe_data,
     first_images,
+    learning_stream,
     load_images,
     open_for_learning,
 )
@@ -176,14 +176,7 @@ def _batches(
 ) -> Iterator[tuple[RealBatch, ...]]:
     """For every step one batch for each update of the discriminator."""
     count = config.discriminator_updates
-    stream = batches(
-        source,
-        config.data,
-        batch=config.batch,
-        seed=seeds.integer(config.seed, Purpose.DATA),
-        start=start * count,
-        strategy=replicas.strategy,
-    )
+    stream = learning_stream(config, source, replicas, start, per_step=count)
     while True:
         elements = itertools.islice(stream, count)
         yield tuple(RealBatch(e["image"], e["label"]) for e in elements)

@@ -17,6 +17,9 @@ from ebm_tf.data.images import (
 from ebm_tf.data.prepared import damage_as_data_errors
 from ebm_tf.data.sources import Source, epoch_keys
 from ebm_tf.errors import ConfigError, DataError
+from ebm_tf.runtime import seeds
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.seeds import Purpose
 
 _MEASURED_BATCH = 256
 
@@ -216,6 +219,28 @@ def open_for_learning(data: Data, batch: int) -> Source:
     source = open_source(data)
     num_batches(source, batch)
     return source
+
+
+def learning_stream(
+    config: Any, source: Source, replicas: Replicas, start: int, *, per_step: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Distributed batches of an experiment's data from an update on.
+
+    Args:
+      config: has `data`, `batch` and `seed`.
+      source: of the data.
+      replicas: the devices.
+      start: the update, counted from 0.
+      per_step: batches that an update takes.
+    """
+    return batches(
+        source,
+        config.data,
+        batch=config.batch,
+        seed=seeds.integer(config.seed, Purpose.DATA),
+        start=start * per_step,
+        strategy=replicas.strategy,
+    )
 
 
 def first_images(source: Source, data: Data, num: int = 100) -> np.ndarray:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ebm_tf.config.parts import Data
+from ebm_tf.config.parts import Data, Samples
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge, moments
 from ebm_tf.evaluation.neighbours import class_shares
 from ebm_tf.runtime import plots
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
 
 CHUNK = 5000
 MOST_DIMENSIONS = 3072
@@ -72,6 +73,22 @@ def measure_pixels(
         few = slice(MOST_CLASS_IMAGES)
         figures["class_shares"] = class_shares(samples, images[few], labels[few])
     return figures
+
+
+def measure_chains(
+    chains: EbmSampling, settings: Samples, workspace: Workspace
+) -> dict[str, Any]:
+    """Draws fresh chains, shows them on their way, and measures where they end.
+
+    Returns:
+      The metrics, on the first worker.
+    """
+    workspace.log(f"Sampling {settings.num_samples} fresh chains.")
+    samples, frames = chains.fresh_samples(settings), chains.frames(settings.num_steps)
+    if not workspace.is_chief:
+        return {}
+    plots.save_animation(workspace.path("images", "chains.gif"), frames)
+    return measure_samples(samples, chains.source, chains.config.data, workspace)
 
 
 def measure_samples(
