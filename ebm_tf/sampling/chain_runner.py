@@ -128,7 +128,7 @@ class EbmSampling:
         """
         state, _ = self.kernel().init(chains.images)
         if self.num_classes is not None:
-            places = tf.range(chains.images.shape[0]) + first
+            places = tf.range(chains.images.shape[0]) + first % self.num_classes
             chains = chains._replace(labels=places % self.num_classes)
         return chains._replace(carry=state.carry)
 
