@@ -22,7 +22,7 @@ from ebm_tf.runtime.distribution import (
 )
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.snapshots import beginning, from_arrays, to_arrays
-from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.chain_runner import EbmSampling, class_order
 from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
@@ -143,6 +143,12 @@ def test_new_chains_of_learning_have_all_classes(one_replica):
     labels = [initialize(3, SEED + n).labels.numpy() for n in range(60)]
     assert all(len(set(some)) == 3 for some in labels)
     assert min(np.bincount(np.ravel(labels))) > 10
+
+
+def test_pictures_show_class_after_class():
+    labels = np.array([2, 0, 1, 0, 2])
+    assert class_order(labels).tolist() == [1, 3, 2, 0, 4]
+    np.testing.assert_array_equal(labels[class_order(())], labels)
 
 
 def test_the_energy_of_chains_is_that_of_their_class(one_replica):
