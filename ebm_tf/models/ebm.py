@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import require
 from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import (
     build_classifier,
     build_energy,
@@ -47,17 +47,29 @@ class Builders(NamedTuple):
     prior: Callable[[], keras.Model] | None
 
 
+def num_classes(config: EbmExperiment) -> int | None:
+    """Classes of the chains of an experiment; None where chains have none.
+
+    Raises:
+      ConfigError: if they have, but the energy is no classifier.
+    """
+    if not config.conditional:
+        return None
+    if not isinstance(config.energy, ClassifierNetwork):
+        raise ConfigError(
+            "Expected an energy that is a classifier, whose logits are -E(x, y), where "
+            "conditional=True."
+        )
+    return config.energy.num_classes
+
+
 def builders(config: EbmExperiment) -> Builders:
     """What builds the networks of an experiment.
 
     Raises:
-      ConfigError: if chains have classes, but the energy is no classifier.
+      ConfigError: if the energy cannot be what chains sample.
     """
-    require(
-        not config.conditional or isinstance(config.energy, ClassifierNetwork),
-        "Expected an energy that is a classifier, whose logits are E(x, y), where "
-        "conditional=True.",
-    )
+    num_classes(config)  # raises where they cannot be
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     generator, prior = config.generator, config.prior
 

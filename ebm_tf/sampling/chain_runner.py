@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.chains import Start
-from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.parts import Samples
 from ebm_tf.data.pipelines import batches
@@ -20,6 +19,7 @@ from ebm_tf.models.ebm import (
     class_energy,
     generator_parts,
     image_shape,
+    num_classes,
 )
 from ebm_tf.protocols import Chains, InitializeFn, SampleFn
 from ebm_tf.runtime import seeds
@@ -91,14 +91,6 @@ class EbmSampling:
         """Chains at once on the replicas of this process."""
         return self.replica_batch * self.replicas.num_local
 
-    @property
-    def num_classes(self) -> int | None:
-        """Classes of the chains; None where they have none."""
-        energy = self.config.energy
-        if self.config.conditional and isinstance(energy, ClassifierNetwork):
-            return energy.num_classes
-        return None
-
     @functools.cached_property
     def initializer(self) -> Callable[[tf.Tensor], InitializeFn]:
         """Where chains start, given images for those that start from data.
@@ -127,9 +119,9 @@ class EbmSampling:
         more or less.
         """
         state, _ = self.kernel().init(chains.images)
-        if self.num_classes is not None:
-            places = tf.range(chains.images.shape[0]) + first % self.num_classes
-            chains = chains._replace(labels=places % self.num_classes)
+        if count := num_classes(self.config):
+            places = tf.range(chains.images.shape[0]) + first % count
+            chains = chains._replace(labels=places % count)
         return chains._replace(carry=state.carry)
 
     @property
@@ -159,7 +151,7 @@ class EbmSampling:
     def kernel(self, labels: Any = (), *, denoising: bool = False) -> Kernel:
         """The step of chains that have these classes int32 [n], or () for none."""
         network = self.models.energy
-        if self.num_classes is not None:
+        if self.config.conditional:
             network = self._class_energy(labels)
         energy = potential(
             self.config,
