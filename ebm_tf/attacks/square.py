@@ -1,4 +1,11 @@
-"""The windows of the Square attack, and the patterns that it fills them with."""
+"""Square: random search by windows of an image, which takes no gradient.
+
+Every query changes one window of each image, which shrinks by and by, and what raises
+the margin is kept. In an l-infinity ball the window gets one colour at its surface; in
+an l2 ball it gets a pattern whose length is taken from another window.
+
+Source: Andriushchenko et al. (2020), "Square Attack".
+"""
 
 import math
 from collections.abc import Callable
@@ -8,132 +15,92 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, merged, natural
+from ebm_tf.attacks.outcomes import Outcome, attacked, errs, merged, natural
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
 
+FIRST_SHARE = 0.8  # p, of the pixels in the first window
 # The share of pixels that a window covers, as a factor of the first one, by the index
-# of the query from which it holds (Andriushchenko et al., 2020, section 4.1, for
-# 10,000 queries; AutoAttack keeps it for 5,000).
+# of the query from which it holds (section 4.1, for 10,000 queries; AutoAttack keeps
+# it for 5,000).
 FIRST_QUERIES = (0, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 
 
-def share(index: int, first: float) -> float:
-    """The share of pixels in the window of a query, counted from 0."""
-    halvings = sum(index >= query for query in FIRST_QUERIES) - 1
-    return first / 2**halvings
+def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
+    """Random search by squares, which takes no gradient; each image stops when broken.
 
-
-def linf_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
-    """The sides of the square windows of all queries."""
-    areas = (share(index, first) * height * width for index in range(num_queries))
-    most = min(height, width)
-    return [min(max(round(math.sqrt(area)), 1), most) for area in areas]
-
-
-def l2_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
-    """The same for l2, where sides are odd, and 3 at least where images allow."""
-    most = min(height, width)
-    most -= 1 - most % 2
-    sides = linf_sides(num_queries, first, height, width)
-    return [min(max(side + 1 - side % 2, 3), most) for side in sides]
-
-
-def bump(height: int, width: int) -> np.ndarray:
-    """A pyramid [height, width] that falls off from the middle.
-
-    At a pixel which is k steps from the middle, along the farther axis, it is the sum
-    of 1 / (j + 1)^2 for j from k to half of the longer side.
-
-    Source: Andriushchenko et al. (2020), eq. 2.
-    """
-    rows = np.abs(np.arange(height) - height // 2)[:, None]
-    columns = np.abs(np.arange(width) - width // 2)[None, :]
-    steps = np.maximum(rows, columns)
-    terms = 1.0 / np.arange(1, max(height, width) // 2 + 2) ** 2
-    tails = np.cumsum(terms[::-1])[::-1]
-    return tails[steps]
-
-
-def dipole(side: int) -> np.ndarray:
-    """A bump over a negative bump, float32 [side, side] of Euclidean norm 1."""
-    pattern = np.zeros([side, side])
-    upper = side // 2
-    for rows, sign in ((slice(0, upper), 1.0), (slice(upper, side), -1.0)):
-        half = bump(rows.stop - rows.start, side) if rows.stop > rows.start else 0.0
-        pattern[rows] = sign * half / max(np.linalg.norm(half), 1e-12)
-    return (pattern / np.linalg.norm(pattern)).astype(np.float32)
-
-
-def dipoles(sides: list[int], height: int, width: int) -> np.ndarray:
-    """Dipoles of sides, and each turned, at the upper left of [s, 2, height, width]."""
-    table = np.zeros([len(sides), 2, height, width], np.float32)
-    for entry, side in enumerate(sides):
-        table[entry, 0, :side, :side] = dipole(side)
-        table[entry, 1, :side, :side] = dipole(side).T
-    return table
-
-
-def tiles(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A grid of dipoles over the whole image, five by five where it is large enough.
-
-    Returns:
-      The grid and the same with every dipole turned, float32 [2, height, width]; and
-      for each pixel the number of its tile, int32 [height, width], 0 where the grid
-      does not reach and the pattern is 0.
-    """
-    side = max(min(height, width) // 5, 1)
-    rows, columns = min(5, height // side), min(5, width // side)
-    top, left = (height - rows * side) // 2, (width - columns * side) // 2
-    inside = np.s_[top : top + rows * side, left : left + columns * side]
-    grid = np.zeros([2, height, width], np.float32)
-    for entry, pattern in enumerate((dipole(side), dipole(side).T)):
-        grid[entry][inside] = np.tile(pattern, (rows, columns))
-    numbers = np.zeros([height, width], np.int32)
-    order = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
-    numbers[inside] = np.kron(order, np.ones([side, side], np.int32))
-    return grid, numbers
-
-
-def window(corner: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """1 in squares of images and 0 elsewhere, float32 [n, height, width, 1].
+    It has no steps that a loss could still rise in and no gradients: both diagnostics
+    are 0.
 
     Args:
-      corner: int32 [n, 2], row and column of the upper left pixel.
-      side: int32 scalar.
-      height: of the images.
-      width: of the images.
+      classifier: what is attacked.
+      ball: whose norm is meant; radii come with the images.
+      num_queries: forward evaluations, but for that of the natural image.
     """
-    inside = []
-    for axis, length in enumerate((height, width)):
-        offset = tf.range(length)[None, :] - corner[:, axis, None]
-        inside.append((offset >= 0) & (offset < side))
-    both = inside[0][:, :, None] & inside[1][:, None, :]
-    return tf.cast(both, tf.float32)[..., None]
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        start = natural(images, classifier(images), labels)
+        if ball.norm == "linf":
+            around = balls.LinfBall(epsilon)
+            proposals = linf_proposals(around, images, num_queries)
+        else:
+            proposals = l2_proposals(balls.L2Ball(epsilon), images, num_queries)
+        kernel = square_search(classifier, labels, proposals)
+        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
+        (found, _), _ = iterate(
+            kernel,
+            *kernel.init((start, first_seed)),
+            num_queries - 1,
+            seed,
+            until=lambda state: tf.reduce_all(state[0].broken),
+        )
+        return attacked(found)
+
+    return attack
 
 
-def placed(patterns: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
-    """Patterns [n, height, width] moved down and right, with 0 where they left.
+def square_search(
+    classifier: Classifier, labels: tf.Tensor, proposals: "Proposals"
+) -> Kernel:
+    """The kernel of Square: a proposal is kept where it raises the margin.
 
     Args:
-      patterns: float32, at the upper left.
-      corner: int32 [n, 2], where their upper left pixel goes.
+      classifier: what is attacked, asked for logits only.
+      labels: integers [n].
+      proposals: what is tried.
 
     Returns:
-      float32 [n, height, width, 1].
+      A kernel; its position is (what is known of natural images, seed of the first
+      proposals), its state is (best images so far, ranked by their margins, and
+      queries after the first).
     """
-    moved = patterns
-    for axis in (0, 1):
-        offset = tf.range(patterns.shape[1 + axis])[None, :] - corner[:, axis, None]
-        source = tf.maximum(offset, 0)
-        moved = tf.gather(moved, source, axis=1 + axis, batch_dims=1)
-        shown = tf.cast(offset >= 0, tf.float32)
-        moved *= shown[:, :, None] if axis == 0 else shown[:, None, :]
-    return moved[..., None]
 
+    def after(best: Outcome, tried: tf.Tensor) -> Outcome:
+        logits, nothing = classifier(tried), tf.zeros_like(best.score)
+        found = Outcome(
+            images=tried,
+            broken=errs(logits, labels),
+            score=losses.margin(logits, labels),
+            last_rise=nothing,
+            num_gradients=nothing,
+            num_zero_gradients=nothing,
+            num_queries=tf.cast(~best.broken, tf.float32),
+        )
+        return merged(best, found)
 
-FIRST_SHARE = 0.8  # p, of the pixels in the first window
+    def init(position: tuple[Outcome, tf.Tensor]) -> tuple[tuple, tuple]:
+        start, seed = position
+        return (after(start, proposals.first(seed)), tf.constant(0)), ()
+
+    def step(state: tuple[Outcome, tf.Tensor], seed: tf.Tensor) -> tuple[tuple, tuple]:
+        best, index = state
+        tried = proposals.next(best.images, index, seed)
+        return (after(best, tried), index + 1), ()
+
+    return Kernel(init, step)
 
 
 class Proposals(NamedTuple):
@@ -153,7 +120,7 @@ def linf_proposals(
 ) -> Proposals:
     """Vertical stripes at first, then squares of one colour, all at +-epsilon.
 
-    Source: Andriushchenko et al. (2020), algorithm 2 and section 4.1.
+    Source: algorithm 2 and section 4.1.
     """
     num_images, height, width, channels = centers.shape
     epsilon = balls.per_image(ball.epsilon)
@@ -178,7 +145,7 @@ def linf_proposals(
 def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
     """A grid of dipoles at first; then one window's length goes to a dipole elsewhere.
 
-    Source: Andriushchenko et al. (2020), algorithm 3 and section 4.2.
+    Source: algorithm 3 and section 4.2.
     """
     num_images, height, width, channels = centers.shape
     grid, numbers = tiles(height, width)
@@ -271,110 +238,106 @@ def _turns(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_uniform(images.shape[:1], seed, 0, 2, tf.int32)
 
 
-class SquareSearch(NamedTuple):
-    """The state of Square.
+def share(index: int, first: float) -> float:
+    """The share of pixels in the window of a query, counted from 0."""
+    halvings = sum(index >= query for query in FIRST_QUERIES) - 1
+    return first / 2**halvings
 
-    Attributes:
-      images: float32 [n, H, W, C], the best so far.
-      margin: float32 [n], theirs: the largest other logit less that of the label.
-      broken: bool [n], whether the classifier errs at them; they are final then.
-      num_queries: float32 [n], until then.
-      index: int32 scalar, queries until now, after the first.
+
+def linf_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
+    """The sides of the square windows of all queries."""
+    areas = (share(index, first) * height * width for index in range(num_queries))
+    most = min(height, width)
+    return [min(max(round(math.sqrt(area)), 1), most) for area in areas]
+
+
+def l2_sides(num_queries: int, first: float, height: int, width: int) -> list[int]:
+    """The same for l2, where sides are odd, and 3 at least where images allow."""
+    most = min(height, width)
+    most -= 1 - most % 2
+    sides = linf_sides(num_queries, first, height, width)
+    return [min(max(side + 1 - side % 2, 3), most) for side in sides]
+
+
+def bump(height: int, width: int) -> np.ndarray:
+    """A pyramid [height, width] that falls off from the middle.
+
+    At a pixel which is k steps from the middle, along the farther axis, it is the sum
+    of 1 / (j + 1)^2 for j from k to half of the longer side.
+
+    Source: eq. 2.
     """
+    rows = np.abs(np.arange(height) - height // 2)[:, None]
+    columns = np.abs(np.arange(width) - width // 2)[None, :]
+    steps = np.maximum(rows, columns)
+    terms = 1.0 / np.arange(1, max(height, width) // 2 + 2) ** 2
+    tails = np.cumsum(terms[::-1])[::-1]
+    return tails[steps]
 
-    images: tf.Tensor
-    margin: tf.Tensor
-    broken: tf.Tensor
-    num_queries: tf.Tensor
-    index: tf.Tensor
+
+def dipole(side: int) -> np.ndarray:
+    """A bump over a negative bump, float32 [side, side] of Euclidean norm 1."""
+    pattern = np.zeros([side, side])
+    upper = side // 2
+    for rows, sign in ((slice(0, upper), 1.0), (slice(upper, side), -1.0)):
+        half = bump(rows.stop - rows.start, side) if rows.stop > rows.start else 0.0
+        pattern[rows] = sign * half / max(np.linalg.norm(half), 1e-12)
+    return (pattern / np.linalg.norm(pattern)).astype(np.float32)
 
 
-def square_search(
-    classifier: Classifier, labels: tf.Tensor, proposals: Proposals
-) -> Kernel:
-    """The kernel of Square: a proposal is kept where it raises the margin.
+def dipoles(sides: list[int], height: int, width: int) -> np.ndarray:
+    """Dipoles of sides, and each turned, at the upper left of [s, 2, height, width]."""
+    table = np.zeros([len(sides), 2, height, width], np.float32)
+    for entry, side in enumerate(sides):
+        table[entry, 0, :side, :side] = dipole(side)
+        table[entry, 1, :side, :side] = dipole(side).T
+    return table
 
-    Args:
-      classifier: what is attacked, asked for logits only.
-      labels: integers [n].
-      proposals: what is tried.
+
+def tiles(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A grid of dipoles over the whole image, five by five where it is large enough.
 
     Returns:
-      A kernel; its position is (natural images, broken, seed), its state a
-      `SquareSearch`.
+      The grid and the same with every dipole turned, float32 [2, height, width]; and
+      for each pixel the number of its tile, int32 [height, width], 0 where the grid
+      does not reach and the pattern is 0.
     """
-
-    def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = classifier(images)
-        return losses.margin(logits, labels), errs(logits, labels)
-
-    def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
-        images, broken, seed = position
-        tried = proposals.first(seed)
-        margin, wrong = look(tried)
-        return SquareSearch(
-            images=chosen(broken, images, tried),
-            margin=margin,
-            broken=broken | wrong,
-            num_queries=tf.cast(~broken, tf.float32),
-            index=tf.constant(0),
-        ), ()
-
-    def step(state: SquareSearch, seed: tf.Tensor) -> tuple[SquareSearch, tuple]:
-        tried = proposals.next(state.images, state.index, seed)
-        margin, wrong = look(tried)
-        better = ~state.broken & (wrong | (margin > state.margin))
-        return SquareSearch(
-            images=chosen(better, tried, state.images),
-            margin=tf.where(better, margin, state.margin),
-            broken=state.broken | wrong,
-            num_queries=state.num_queries + tf.cast(~state.broken, tf.float32),
-            index=state.index + 1,
-        ), ()
-
-    return Kernel(init, step)
+    side = max(min(height, width) // 5, 1)
+    rows, columns = min(5, height // side), min(5, width // side)
+    top, left = (height - rows * side) // 2, (width - columns * side) // 2
+    inside = np.s_[top : top + rows * side, left : left + columns * side]
+    grid = np.zeros([2, height, width], np.float32)
+    for entry, pattern in enumerate((dipole(side), dipole(side).T)):
+        grid[entry][inside] = np.tile(pattern, (rows, columns))
+    numbers = np.zeros([height, width], np.int32)
+    order = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    numbers[inside] = np.kron(order, np.ones([side, side], np.int32))
+    return grid, numbers
 
 
-def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
-    """Random search by squares, which takes no gradient; each image stops when broken.
+def window(corner: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
+    """1 in squares of images and 0 elsewhere, float32 [n, height, width, 1].
 
-    It has no steps that a loss could still rise in and no gradients: both diagnostics
-    are 0.
-
-    Args:
-      classifier: what is attacked.
-      ball: whose norm is meant; radii come with the images.
-      num_queries: forward evaluations, but for that of the natural image.
+    A corner, int32 [n, 2], is row and column of the upper left pixel.
     """
+    inside = []
+    for axis, length in enumerate((height, width)):
+        offset = tf.range(length)[None, :] - corner[:, axis, None]
+        inside.append((offset >= 0) & (offset < side))
+    both = inside[0][:, :, None] & inside[1][:, None, :]
+    return tf.cast(both, tf.float32)[..., None]
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        start = natural(images, classifier(images), labels)
-        if ball.norm == "linf":
-            around = balls.LinfBall(epsilon)
-            proposals = linf_proposals(around, images, num_queries)
-        else:
-            proposals = l2_proposals(balls.L2Ball(epsilon), images, num_queries)
-        kernel = square_search(classifier, labels, proposals)
-        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
-        state, _ = iterate(
-            kernel,
-            *kernel.init((images, start.broken, first_seed)),
-            num_queries - 1,
-            seed,
-            until=lambda state: tf.reduce_all(state.broken),
-        )
-        nothing = tf.zeros_like(state.margin)
-        found = Outcome(
-            images=state.images,
-            broken=state.broken,
-            score=state.margin,
-            last_rise=nothing,
-            num_gradients=nothing,
-            num_zero_gradients=nothing,
-            num_queries=state.num_queries,
-        )
-        return attacked(merged(start, found))
 
-    return attack
+def placed(patterns: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+    """Patterns [n, height, width] moved down and right, with 0 where they left.
+
+    Their upper left pixel goes to the corner, int32 [n, 2]; they get an axis [.., 1].
+    """
+    moved = patterns
+    for axis in (0, 1):
+        offset = tf.range(patterns.shape[1 + axis])[None, :] - corner[:, axis, None]
+        source = tf.maximum(offset, 0)
+        moved = tf.gather(moved, source, axis=1 + axis, batch_dims=1)
+        shown = tf.cast(offset >= 0, tf.float32)
+        moved *= shown[:, :, None] if axis == 0 else shown[:, None, :]
+    return moved[..., None]
