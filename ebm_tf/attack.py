@@ -114,7 +114,7 @@ def describe(config: Config) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     system = open_system(config)
     natural_images(config, system, FIRST_FEW)  # which looks at their labels
-    models = {**(system.purifier.by_role if system.purifier else {})}
+    models = system.purifier.by_role if system.purifier else {}
     for role, model in (models | {"classifier": system.model}).items():
         yield summary(role, model)
         yield f"weights of the {role}: {system.weights[role]}"
@@ -195,7 +195,8 @@ def _attack_alone(
     results = verdicts.accuracies(found) | curves
     if "carlini_wagner" in tried:
         chosen, outcome = tried["carlini_wagner"]
-        results |= verdicts.l2_distances(found, chosen, outcome["info_distance"])
+        distances = outcome.get("info_distance", np.zeros(0))  # of no image, if none
+        results |= verdicts.l2_distances(found, chosen, distances)
     evidence = reliability.gathered(tried, len(images), is_random=is_random(config))
     evidence = reliability.with_logits(evidence, natural["logits"], again["logits"])
     settings = ("ball", "pgd", "auto_attack", "carlini_wagner")
