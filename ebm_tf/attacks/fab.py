@@ -66,11 +66,10 @@ def fab_targeted(
 ) -> AttackFn:
     """FAB for the likeliest wrong classes in turn, each from the natural image.
 
-    The info also has "distance", float32 [n]: that of the nearest error that was
-    found, infinite where there was none. Where an image broke it is the distance of
-    that error and no least one; at epsilon = 0 it is the least that FAB can find. Of
-    an image that does not break, the projection of the nearest error into the ball is
-    returned.
+    The info also has "distance", float32 [n]: that of the nearest error that was found,
+    infinite where there was none. Where an image broke it is the distance of that error
+    and no least one; at epsilon = 0 it is the least that FAB can find. Of an image that
+    does not break, the nearest error is returned, projected into the ball.
 
     Args:
       classifier: what is attacked.

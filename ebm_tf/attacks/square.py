@@ -28,10 +28,9 @@ FIRST_QUERIES = (0, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 
 
 def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
-    """Random search by squares, which takes no gradient; each image stops when broken.
+    """Random search by squares; each image stops when it is broken.
 
-    It has no steps that a loss could still rise in and no gradients: both diagnostics
-    are 0.
+    Without gradients and steps of ascent, the diagnostics of both are 0.
 
     Args:
       classifier: what is attacked.
@@ -43,11 +42,11 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         start = natural(images, classifier(images), labels)
-        if ball.norm == "linf":
-            around = balls.LinfBall(epsilon)
+        around = balls.ball(ball.norm, epsilon)
+        if isinstance(around, balls.LinfBall):
             proposals = linf_proposals(around, images, num_queries)
         else:
-            proposals = l2_proposals(balls.L2Ball(epsilon), images, num_queries)
+            proposals = l2_proposals(around, images, num_queries)
         kernel = square_search(classifier, labels, proposals)
         first_seed, seed = tf.unstack(tf.random.split(seed, 2))
         (found, _), _ = iterate(
@@ -62,8 +61,20 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
     return attack
 
 
+class Proposals(NamedTuple):
+    """What Square tries.
+
+    Attributes:
+      first: seed -> images to begin at.
+      next: (images, index, seed) -> images that differ from the best in a window.
+    """
+
+    first: Callable[[tf.Tensor], tf.Tensor]
+    next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
 def square_search(
-    classifier: Classifier, labels: tf.Tensor, proposals: "Proposals"
+    classifier: Classifier, labels: tf.Tensor, proposals: Proposals
 ) -> Kernel:
     """The kernel of Square: a proposal is kept where it raises the margin.
 
@@ -73,9 +84,8 @@ def square_search(
       proposals: what is tried.
 
     Returns:
-      A kernel; its position is (what is known of natural images, seed of the first
-      proposals), its state is (best images so far, ranked by their margins, and
-      queries after the first).
+      A kernel; its position is (natural images, seed of the first proposals), its
+      state (best images so far, by their margins, and queries after the first).
     """
 
     def after(best: Outcome, tried: tf.Tensor) -> Outcome:
@@ -101,18 +111,6 @@ def square_search(
         return (after(best, tried), index + 1), ()
 
     return Kernel(init, step)
-
-
-class Proposals(NamedTuple):
-    """What Square tries.
-
-    Attributes:
-      first: seed -> images to begin at.
-      next: (images, index, seed) -> images that differ from the best in a window.
-    """
-
-    first: Callable[[tf.Tensor], tf.Tensor]
-    next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def linf_proposals(
@@ -155,8 +153,7 @@ def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Pr
     entries = tf.constant(np.searchsorted(distinct, sides), tf.int32)
 
     def on_sphere(deltas: tf.Tensor) -> tf.Tensor:
-        aimed = ball.ascend(centers, deltas, ball.epsilon)
-        return ball.project(aimed, centers)
+        return ball.project(ball.ascend(centers, deltas, ball.epsilon), centers)
 
     def first(seed: tf.Tensor) -> tf.Tensor:
         sign_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
@@ -200,7 +197,7 @@ def _moved_length(
       deltas: float32 [n, H, W, C], images less natural ones.
       added: patterns of norm 1 in each channel, 0 outside of the window.
       filled: 1 in the window that they fill, 0 elsewhere, [n, H, W, 1].
-      emptied: the same of the window that is emptied, but for what they share.
+      emptied: the same of the window that is emptied, but for what both share.
       epsilon: float32 [n].
     """
     channels = deltas.shape[-1]
