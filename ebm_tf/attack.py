@@ -191,7 +191,8 @@ def _attack_alone(
     results = verdicts.accuracies(found) | curves
     if "carlini_wagner" in tried:
         chosen, outcome = tried["carlini_wagner"]
-        results |= verdicts.l2_distances(found, chosen, outcome["info_distance"])
+        distances = outcome.get("info_distance", np.zeros(0))  # of no image, if none
+        results |= verdicts.l2_distances(found, chosen, distances)
     evidence = reliability.gathered(tried, len(images), is_random=is_random(config))
     evidence = reliability.with_logits(evidence, natural["logits"], again["logits"])
     settings = ("ball", "pgd", "auto_attack", "carlini_wagner")

@@ -275,6 +275,23 @@ def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeyp
     assert_same_arrays(arrays(pathlib.Path(run.folder)), arrays(folder))
 
 
+def test_a_classifier_that_is_always_wrong_is_not_attacked(
+    learned, tmp_path, monkeypatch
+):
+    natural_images = attack.natural_images
+
+    def mislabelled(config, system, limit=None):
+        images, _ = natural_images(config, system, limit)
+        return images, (np.argmax(system.classifier(images), 1) + 1) % 10
+
+    monkeypatch.setattr(attack, "natural_images", mislabelled)
+    config = dataclasses.replace(everything(learned), auto_attack=None)
+    folder, results = measure(config, tmp_path)
+    assert results["natural_accuracy"] == results["robust_accuracy"] == 0
+    assert results["median_radius"] == results["median_l2_distance"] == 0
+    assert not (arrays(folder)["broken_at_radii"] >= 0).any()
+
+
 @pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
     """From the natural image nothing is drawn."""

@@ -1,4 +1,8 @@
-"""Estimators of the gradient that an attack follows."""
+"""The gradients that attacks follow, and what in them is no number.
+
+A classifier that draws numbers is seen through the mean over several draws (EOT);
+`purified_gradients` does the same for a defence in front of a classifier.
+"""
 
 from typing import Any, Protocol
 
@@ -8,6 +12,14 @@ from ebm_tf.attacks.balls import PIXEL_AXES
 from ebm_tf.attacks.losses import Loss
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Classifier
+
+
+class RandomClassifier(Protocol):
+    """Images [n, H, W, C] in [-1, 1], and a key of what is drawn -> logits [n, k]."""
+
+    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Returns the logits of one draw."""
+        ...
 
 
 def plain(classifier: Classifier, loss: Loss) -> AscentFn:
@@ -34,31 +46,6 @@ def plain(classifier: Classifier, loss: Loss) -> AscentFn:
     return ascent
 
 
-def finite(seen: Ascent) -> Ascent:
-    """With 0 for what is no number in a gradient, and the lowest loss for such a one.
-
-    So an image never leaves its ball by way of a NaN, nor has a NaN the highest loss.
-    """
-    numbers = tf.math.is_finite(seen.gradient)
-    return seen._replace(
-        gradient=tf.where(numbers, seen.gradient, 0.0),
-        loss=tf.where(tf.math.is_nan(seen.loss), -float("inf"), seen.loss),
-    )
-
-
-def is_zero(gradient: tf.Tensor) -> tf.Tensor:
-    """1 where a gradient [n, H, W, C] is exactly 0 and 0 elsewhere, float32 [n]."""
-    return tf.cast(tf.reduce_all(gradient == 0.0, PIXEL_AXES), tf.float32)
-
-
-class RandomClassifier(Protocol):
-    """Images [n, H, W, C] in [-1, 1], and a key of what is drawn -> logits [n, k]."""
-
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the logits of one draw."""
-        ...
-
-
 def random_gradient(classifier: RandomClassifier, loss: Loss) -> AscentFn:
     """The exact gradient at one draw of a classifier, the draw of the seed."""
 
@@ -81,3 +68,20 @@ def averaged(ascent: AscentFn, num_samples: int) -> AscentFn:
         return tf.nest.map_structure(lambda value: value / num_samples, total)
 
     return mean
+
+
+def finite(seen: Ascent) -> Ascent:
+    """With 0 for what is no number in a gradient, and the lowest loss for such a one.
+
+    So an image never leaves its ball by way of a NaN, nor has a NaN the highest loss.
+    """
+    numbers = tf.math.is_finite(seen.gradient)
+    return seen._replace(
+        gradient=tf.where(numbers, seen.gradient, 0.0),
+        loss=tf.where(tf.math.is_nan(seen.loss), -float("inf"), seen.loss),
+    )
+
+
+def is_zero(gradient: tf.Tensor) -> tf.Tensor:
+    """1 where a gradient [n, H, W, C] is exactly 0 and 0 elsewhere, float32 [n]."""
+    return tf.cast(tf.reduce_all(gradient == 0.0, PIXEL_AXES), tf.float32)

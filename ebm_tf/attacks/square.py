@@ -1,4 +1,11 @@
-"""The windows of the Square attack, and the patterns that it fills them with."""
+"""Square: random search by windows of an image, which takes no gradient.
+
+Every query changes one window of each image, which shrinks by and by, and what raises
+the margin is kept. In an l-infinity ball the window gets one colour at its surface; in
+an l2 ball it gets a pattern whose length is taken from another window.
+
+Source: Andriushchenko et al. (2020), "Square Attack".
+"""
 
 import math
 from collections.abc import Callable
@@ -8,15 +15,224 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, merged, natural
+from ebm_tf.attacks.outcomes import Outcome, attacked, errs, merged, natural
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
 
+FIRST_SHARE = 0.8  # p, of the pixels in the first window
 # The share of pixels that a window covers, as a factor of the first one, by the index
-# of the query from which it holds (Andriushchenko et al., 2020, section 4.1, for
-# 10,000 queries; AutoAttack keeps it for 5,000).
+# of the query from which it holds (section 4.1, for 10,000 queries; AutoAttack keeps
+# it for 5,000).
 FIRST_QUERIES = (0, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+
+
+def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
+    """Random search by squares; each image stops when it is broken.
+
+    Without gradients and steps of ascent, the diagnostics of both are 0.
+
+    Args:
+      classifier: what is attacked.
+      ball: whose norm is meant; radii come with the images.
+      num_queries: forward evaluations, but for that of the natural image.
+    """
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        start = natural(images, classifier(images), labels)
+        around = balls.ball(ball.norm, epsilon)
+        if isinstance(around, balls.LinfBall):
+            proposals = linf_proposals(around, images, num_queries)
+        else:
+            proposals = l2_proposals(around, images, num_queries)
+        kernel = square_search(classifier, labels, proposals)
+        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
+        (found, _), _ = iterate(
+            kernel,
+            *kernel.init((start, first_seed)),
+            num_queries - 1,
+            seed,
+            until=lambda state: tf.reduce_all(state[0].broken),
+        )
+        return attacked(found)
+
+    return attack
+
+
+class Proposals(NamedTuple):
+    """What Square tries.
+
+    Attributes:
+      first: seed -> images to begin at.
+      next: (images, index, seed) -> images that differ from the best in a window.
+    """
+
+    first: Callable[[tf.Tensor], tf.Tensor]
+    next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def square_search(
+    classifier: Classifier, labels: tf.Tensor, proposals: Proposals
+) -> Kernel:
+    """The kernel of Square: a proposal is kept where it raises the margin.
+
+    Args:
+      classifier: what is attacked, asked for logits only.
+      labels: integers [n].
+      proposals: what is tried.
+
+    Returns:
+      A kernel; its position is (natural images, seed of the first proposals), its
+      state (best images so far, by their margins, and queries after the first).
+    """
+
+    def after(best: Outcome, tried: tf.Tensor) -> Outcome:
+        logits, nothing = classifier(tried), tf.zeros_like(best.score)
+        found = Outcome(
+            images=tried,
+            broken=errs(logits, labels),
+            score=losses.margin(logits, labels),
+            last_rise=nothing,
+            num_gradients=nothing,
+            num_zero_gradients=nothing,
+            num_queries=tf.cast(~best.broken, tf.float32),
+        )
+        return merged(best, found)
+
+    def init(position: tuple[Outcome, tf.Tensor]) -> tuple[tuple, tuple]:
+        start, seed = position
+        return (after(start, proposals.first(seed)), tf.constant(0)), ()
+
+    def step(state: tuple[Outcome, tf.Tensor], seed: tf.Tensor) -> tuple[tuple, tuple]:
+        best, index = state
+        tried = proposals.next(best.images, index, seed)
+        return (after(best, tried), index + 1), ()
+
+    return Kernel(init, step)
+
+
+def linf_proposals(
+    ball: balls.LinfBall, centers: tf.Tensor, num_queries: int
+) -> Proposals:
+    """Vertical stripes at first, then squares of one colour, all at +-epsilon.
+
+    Source: algorithm 2 and section 4.1.
+    """
+    num_images, height, width, channels = centers.shape
+    epsilon = balls.per_image(ball.epsilon)
+    sides = tf.constant(linf_sides(num_queries, FIRST_SHARE, height, width), tf.int32)
+
+    def first(seed: tf.Tensor) -> tf.Tensor:
+        signs = _signs([num_images, 1, width, channels], seed)
+        return ball.project(centers + epsilon * signs, centers)
+
+    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        corner_seed, sign_seed = tf.unstack(tf.random.split(seed, 2))
+        side = tf.gather(sides, index)
+        corner = _corners(centers, side, corner_seed)
+        signs = _signs([num_images, 1, 1, channels], sign_seed)
+        inside = window(corner, side, height, width) > 0.0
+        moved = tf.where(inside, centers + epsilon * signs, images)
+        return ball.project(moved, centers)
+
+    return Proposals(first, following)
+
+
+def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
+    """A grid of dipoles at first; then one window's length goes to a dipole elsewhere.
+
+    Source: algorithm 3 and section 4.2.
+    """
+    num_images, height, width, channels = centers.shape
+    grid, numbers = tiles(height, width)
+    sides = l2_sides(num_queries, FIRST_SHARE, height, width)
+    distinct = sorted(set(sides))
+    table = tf.constant(dipoles(distinct, height, width))
+    entries = tf.constant(np.searchsorted(distinct, sides), tf.int32)
+
+    def on_sphere(deltas: tf.Tensor) -> tf.Tensor:
+        return ball.project(ball.ascend(centers, deltas, ball.epsilon), centers)
+
+    def first(seed: tf.Tensor) -> tf.Tensor:
+        sign_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
+        num_tiles = int(numbers.max()) + 1
+        signs = _signs([num_images, num_tiles, channels], sign_seed)
+        patterns = tf.gather(tf.constant(grid), _turns(centers, turn_seed))
+        return on_sphere(patterns[..., None] * tf.gather(signs, numbers, axis=1))
+
+    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        seeds = tf.unstack(tf.random.split(seed, 4))
+        entry = tf.gather(entries, index)
+        side = tf.gather(tf.constant(distinct, tf.int32), entry)
+        corner = _corners(centers, side, seeds[0])
+        filled = window(corner, side, height, width)
+        emptied = window(_corners(centers, side, seeds[1]), side, height, width)
+        patterns = tf.gather(tf.gather(table, entry), _turns(centers, seeds[2]))
+        added = placed(patterns, corner) * _signs(
+            [num_images, 1, 1, channels], seeds[3]
+        )
+        return on_sphere(
+            _moved_length(images - centers, added, filled, emptied, ball.epsilon)
+        )
+
+    return Proposals(first, following)
+
+
+def _moved_length(
+    deltas: tf.Tensor,
+    added: tf.Tensor,
+    filled: tf.Tensor,
+    emptied: tf.Tensor,
+    epsilon: tf.Tensor,
+) -> tf.Tensor:
+    """Deltas with the length of one window given to a pattern in another.
+
+    In each channel the window is filled by the sum of the pattern and of what was
+    there, both of norm 1, scaled to the norm of both windows before and the channel's
+    part of what the whole fell short of epsilon.
+
+    Args:
+      deltas: float32 [n, H, W, C], images less natural ones.
+      added: patterns of norm 1 in each channel, 0 outside of the window.
+      filled: 1 in the window that they fill, 0 elsewhere, [n, H, W, 1].
+      emptied: the same of the window that is emptied, but for what both share.
+      epsilon: float32 [n].
+    """
+    channels = deltas.shape[-1]
+    spare = tf.reduce_sum(tf.square(deltas), balls.PIXEL_AXES, keepdims=True)
+    spare = tf.maximum(balls.per_image(epsilon) ** 2 - spare, 0.0) / channels
+    both = tf.square(_channel_norms(deltas * tf.maximum(filled, emptied)))
+    old = deltas * filled
+    filling = added + old / (_channel_norms(old) + 1e-12)
+    filling *= tf.sqrt(spare + both) / (_channel_norms(filling) + 1e-12)
+    kept = deltas * (1.0 - tf.maximum(filled, emptied))
+    return kept + filling
+
+
+def _channel_norms(deltas: tf.Tensor) -> tf.Tensor:
+    return tf.sqrt(tf.reduce_sum(tf.square(deltas), [1, 2], keepdims=True))
+
+
+def _corners(images: tf.Tensor, side: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """The upper left pixel of a window in each image, drawn evenly, int32 [n, 2]."""
+    num_images, height, width, _ = images.shape
+    last = tf.stack([height - side, width - side])
+    draws = tf.random.stateless_uniform([num_images, 2], seed)
+    corners = tf.cast(draws * tf.cast(last + 1, tf.float32), tf.int32)
+    return tf.minimum(corners, last)
+
+
+def _signs(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
+    """+1 or -1, float32."""
+    draws = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
+    return tf.cast(2 * draws - 1, tf.float32)
+
+
+def _turns(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """For each image whether its patterns are turned: 0 or 1, int32 [n]."""
+    return tf.random.stateless_uniform(images.shape[:1], seed, 0, 2, tf.int32)
 
 
 def share(index: int, first: float) -> float:
@@ -46,7 +262,7 @@ def bump(height: int, width: int) -> np.ndarray:
     At a pixel which is k steps from the middle, along the farther axis, it is the sum
     of 1 / (j + 1)^2 for j from k to half of the longer side.
 
-    Source: Andriushchenko et al. (2020), eq. 2.
+    Source: eq. 2.
     """
     rows = np.abs(np.arange(height) - height // 2)[:, None]
     columns = np.abs(np.arange(width) - width // 2)[None, :]
@@ -99,11 +315,7 @@ def tiles(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 def window(corner: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """1 in squares of images and 0 elsewhere, float32 [n, height, width, 1].
 
-    Args:
-      corner: int32 [n, 2], row and column of the upper left pixel.
-      side: int32 scalar.
-      height: of the images.
-      width: of the images.
+    A corner, int32 [n, 2], is row and column of the upper left pixel.
     """
     inside = []
     for axis, length in enumerate((height, width)):
@@ -116,12 +328,7 @@ def window(corner: tf.Tensor, side: tf.Tensor, height: int, width: int) -> tf.Te
 def placed(patterns: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
     """Patterns [n, height, width] moved down and right, with 0 where they left.
 
-    Args:
-      patterns: float32, at the upper left.
-      corner: int32 [n, 2], where their upper left pixel goes.
-
-    Returns:
-      float32 [n, height, width, 1].
+    Their upper left pixel goes to the corner, int32 [n, 2]; they get an axis [.., 1].
     """
     moved = patterns
     for axis in (0, 1):
@@ -131,250 +338,3 @@ def placed(patterns: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
         shown = tf.cast(offset >= 0, tf.float32)
         moved *= shown[:, :, None] if axis == 0 else shown[:, None, :]
     return moved[..., None]
-
-
-FIRST_SHARE = 0.8  # p, of the pixels in the first window
-
-
-class Proposals(NamedTuple):
-    """What Square tries.
-
-    Attributes:
-      first: seed -> images to begin at.
-      next: (images, index, seed) -> images that differ from the best in a window.
-    """
-
-    first: Callable[[tf.Tensor], tf.Tensor]
-    next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-
-
-def linf_proposals(
-    ball: balls.LinfBall, centers: tf.Tensor, num_queries: int
-) -> Proposals:
-    """Vertical stripes at first, then squares of one colour, all at +-epsilon.
-
-    Source: Andriushchenko et al. (2020), algorithm 2 and section 4.1.
-    """
-    num_images, height, width, channels = centers.shape
-    epsilon = balls.per_image(ball.epsilon)
-    sides = tf.constant(linf_sides(num_queries, FIRST_SHARE, height, width), tf.int32)
-
-    def first(seed: tf.Tensor) -> tf.Tensor:
-        signs = _signs([num_images, 1, width, channels], seed)
-        return ball.project(centers + epsilon * signs, centers)
-
-    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        corner_seed, sign_seed = tf.unstack(tf.random.split(seed, 2))
-        side = tf.gather(sides, index)
-        corner = _corners(centers, side, corner_seed)
-        signs = _signs([num_images, 1, 1, channels], sign_seed)
-        inside = window(corner, side, height, width) > 0.0
-        moved = tf.where(inside, centers + epsilon * signs, images)
-        return ball.project(moved, centers)
-
-    return Proposals(first, following)
-
-
-def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
-    """A grid of dipoles at first; then one window's length goes to a dipole elsewhere.
-
-    Source: Andriushchenko et al. (2020), algorithm 3 and section 4.2.
-    """
-    num_images, height, width, channels = centers.shape
-    grid, numbers = tiles(height, width)
-    sides = l2_sides(num_queries, FIRST_SHARE, height, width)
-    distinct = sorted(set(sides))
-    table = tf.constant(dipoles(distinct, height, width))
-    entries = tf.constant(np.searchsorted(distinct, sides), tf.int32)
-
-    def on_sphere(deltas: tf.Tensor) -> tf.Tensor:
-        aimed = ball.ascend(centers, deltas, ball.epsilon)
-        return ball.project(aimed, centers)
-
-    def first(seed: tf.Tensor) -> tf.Tensor:
-        sign_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
-        num_tiles = int(numbers.max()) + 1
-        signs = _signs([num_images, num_tiles, channels], sign_seed)
-        patterns = tf.gather(tf.constant(grid), _turns(centers, turn_seed))
-        return on_sphere(patterns[..., None] * tf.gather(signs, numbers, axis=1))
-
-    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        seeds = tf.unstack(tf.random.split(seed, 4))
-        entry = tf.gather(entries, index)
-        side = tf.gather(tf.constant(distinct, tf.int32), entry)
-        corner = _corners(centers, side, seeds[0])
-        filled = window(corner, side, height, width)
-        emptied = window(_corners(centers, side, seeds[1]), side, height, width)
-        patterns = tf.gather(tf.gather(table, entry), _turns(centers, seeds[2]))
-        added = placed(patterns, corner) * _signs(
-            [num_images, 1, 1, channels], seeds[3]
-        )
-        return on_sphere(
-            _moved_length(images - centers, added, filled, emptied, ball.epsilon)
-        )
-
-    return Proposals(first, following)
-
-
-def _moved_length(
-    deltas: tf.Tensor,
-    added: tf.Tensor,
-    filled: tf.Tensor,
-    emptied: tf.Tensor,
-    epsilon: tf.Tensor,
-) -> tf.Tensor:
-    """Deltas with the length of one window given to a pattern in another.
-
-    In each channel the window is filled by the sum of the pattern and of what was
-    there, both of norm 1, scaled to the norm of both windows before and the channel's
-    part of what the whole fell short of epsilon.
-
-    Args:
-      deltas: float32 [n, H, W, C], images less natural ones.
-      added: patterns of norm 1 in each channel, 0 outside of the window.
-      filled: 1 in the window that they fill, 0 elsewhere, [n, H, W, 1].
-      emptied: the same of the window that is emptied, but for what they share.
-      epsilon: float32 [n].
-    """
-    channels = deltas.shape[-1]
-    spare = tf.reduce_sum(tf.square(deltas), balls.PIXEL_AXES, keepdims=True)
-    spare = tf.maximum(balls.per_image(epsilon) ** 2 - spare, 0.0) / channels
-    both = tf.square(_channel_norms(deltas * tf.maximum(filled, emptied)))
-    old = deltas * filled
-    filling = added + old / (_channel_norms(old) + 1e-12)
-    filling *= tf.sqrt(spare + both) / (_channel_norms(filling) + 1e-12)
-    kept = deltas * (1.0 - tf.maximum(filled, emptied))
-    return kept + filling
-
-
-def _channel_norms(deltas: tf.Tensor) -> tf.Tensor:
-    return tf.sqrt(tf.reduce_sum(tf.square(deltas), [1, 2], keepdims=True))
-
-
-def _corners(images: tf.Tensor, side: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """The upper left pixel of a window in each image, drawn evenly, int32 [n, 2]."""
-    num_images, height, width, _ = images.shape
-    last = tf.stack([height - side, width - side])
-    draws = tf.random.stateless_uniform([num_images, 2], seed)
-    corners = tf.cast(draws * tf.cast(last + 1, tf.float32), tf.int32)
-    return tf.minimum(corners, last)
-
-
-def _signs(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
-    """+1 or -1, float32."""
-    draws = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
-    return tf.cast(2 * draws - 1, tf.float32)
-
-
-def _turns(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """For each image whether its patterns are turned: 0 or 1, int32 [n]."""
-    return tf.random.stateless_uniform(images.shape[:1], seed, 0, 2, tf.int32)
-
-
-class SquareSearch(NamedTuple):
-    """The state of Square.
-
-    Attributes:
-      images: float32 [n, H, W, C], the best so far.
-      margin: float32 [n], theirs: the largest other logit less that of the label.
-      broken: bool [n], whether the classifier errs at them; they are final then.
-      num_queries: float32 [n], until then.
-      index: int32 scalar, queries until now, after the first.
-    """
-
-    images: tf.Tensor
-    margin: tf.Tensor
-    broken: tf.Tensor
-    num_queries: tf.Tensor
-    index: tf.Tensor
-
-
-def square_search(
-    classifier: Classifier, labels: tf.Tensor, proposals: Proposals
-) -> Kernel:
-    """The kernel of Square: a proposal is kept where it raises the margin.
-
-    Args:
-      classifier: what is attacked, asked for logits only.
-      labels: integers [n].
-      proposals: what is tried.
-
-    Returns:
-      A kernel; its position is (natural images, broken, seed), its state a
-      `SquareSearch`.
-    """
-
-    def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        logits = classifier(images)
-        return losses.margin(logits, labels), errs(logits, labels)
-
-    def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
-        images, broken, seed = position
-        tried = proposals.first(seed)
-        margin, wrong = look(tried)
-        return SquareSearch(
-            images=chosen(broken, images, tried),
-            margin=margin,
-            broken=broken | wrong,
-            num_queries=tf.cast(~broken, tf.float32),
-            index=tf.constant(0),
-        ), ()
-
-    def step(state: SquareSearch, seed: tf.Tensor) -> tuple[SquareSearch, tuple]:
-        tried = proposals.next(state.images, state.index, seed)
-        margin, wrong = look(tried)
-        better = ~state.broken & (wrong | (margin > state.margin))
-        return SquareSearch(
-            images=chosen(better, tried, state.images),
-            margin=tf.where(better, margin, state.margin),
-            broken=state.broken | wrong,
-            num_queries=state.num_queries + tf.cast(~state.broken, tf.float32),
-            index=state.index + 1,
-        ), ()
-
-    return Kernel(init, step)
-
-
-def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
-    """Random search by squares, which takes no gradient; each image stops when broken.
-
-    It has no steps that a loss could still rise in and no gradients: both diagnostics
-    are 0.
-
-    Args:
-      classifier: what is attacked.
-      ball: whose norm is meant; radii come with the images.
-      num_queries: forward evaluations, but for that of the natural image.
-    """
-
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        start = natural(images, classifier(images), labels)
-        if ball.norm == "linf":
-            around = balls.LinfBall(epsilon)
-            proposals = linf_proposals(around, images, num_queries)
-        else:
-            proposals = l2_proposals(balls.L2Ball(epsilon), images, num_queries)
-        kernel = square_search(classifier, labels, proposals)
-        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
-        state, _ = iterate(
-            kernel,
-            *kernel.init((images, start.broken, first_seed)),
-            num_queries - 1,
-            seed,
-            until=lambda state: tf.reduce_all(state.broken),
-        )
-        nothing = tf.zeros_like(state.margin)
-        found = Outcome(
-            images=state.images,
-            broken=state.broken,
-            score=state.margin,
-            last_rise=nothing,
-            num_gradients=nothing,
-            num_zero_gradients=nothing,
-            num_queries=state.num_queries,
-        )
-        return attacked(merged(start, found))
-
-    return attack

@@ -109,13 +109,8 @@ class Phases:
     def _done(self, phase: Phase) -> Arrays:
         """The outcomes of the chosen images, in their order."""
         if not len(phase.chosen):
-            images, labels, nothing = (
-                self.images[:0],
-                self.labels[:0],
-                np.zeros(0, bool),
-            )
-            names = ("images", "prediction", "broken", "claimed")
-            return dict(zip(names, (images, labels, nothing, nothing), strict=True))
+            nothing = {"broken": np.zeros(0, bool), "claimed": np.zeros(0, bool)}
+            return nothing | {"images": self.images[:0], "prediction": self.labels[:0]}
         num_batches = -(-len(phase.chosen) // self.config.batch)
         work = BatchWork(
             make=functools.partial(self._batch, phase),

@@ -1,4 +1,4 @@
-"""The judge of attacks on purified classifiers, and the noise that it looks through.
+"""Attacks on purified classifiers, their judge, and the noise that it looks through.
 
 The noise of an image is a function of (seed, position of the image in the data, use,
 step, replicate), so that images which leave a batch change nothing for the others.
@@ -72,11 +72,12 @@ class Course(NamedTuple):
     zero_gradient: np.ndarray
 
 
-# (images [n, H, W, C], labels [n], keys [n, 2], whether each is right [n]) -> Course.
-CourseFn = Callable[[np.ndarray, np.ndarray, tf.Tensor, np.ndarray], Course]
-
 # Where the key of noise that is no image's stands among those of positions.
 NOWHERE = -1
+
+
+def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
+    return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,29 +93,6 @@ class Judge:
     config: DefenseMeasurement
     scores: ScoresFn
     key: tf.Tensor
-
-    def record(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        positions: np.ndarray,
-        attack: CourseFn,
-    ) -> Record:
-        """Looks at natural images, has them attacked and looks at what is left.
-
-        Args:
-          images: float32 [n, H, W, C] in [-1, 1].
-          labels: int64 [n].
-          positions: integers [n], of the images in the data.
-          attack: what attacks the images that are right.
-        """
-        keys = keyed_noise.fold_in(self.key, tf.constant(positions))
-        natural = self._verdicts(images, self.noise(keys, Use.NATURAL))
-        course = attack(images, labels, keys, natural == labels)
-        final = self._predictions(
-            course.images, _fresh(keys, Use.FINAL), self.config.num_final_replicates
-        )
-        return Record(*course, natural, final)
 
     def noise(self, keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
         """Seeds [n, 2] of chains; fixed noise is the same for whatever comes."""
@@ -156,10 +134,16 @@ class Judge:
         if not len(rows):
             return rows
         noise = self.noise(tf.gather(keys, rows), Use.VERIFICATION, step)
-        return rows[self._verdicts(points[rows], noise) != labels[rows]]
+        return rows[self.verdicts(points[rows], noise) != labels[rows]]
 
-    def _verdicts(self, images: np.ndarray, noise: tf.Tensor) -> np.ndarray:
+    def verdicts(self, images: np.ndarray, noise: tf.Tensor) -> np.ndarray:
+        """The classes [n] of images; -1 where the scores are not finite."""
         return self._predictions(images, noise, self.config.defense.num_replicates)
+
+    def final_predictions(self, images: np.ndarray, keys: tf.Tensor) -> np.ndarray:
+        """The same once more, on fresh noise and by more replicates."""
+        num_replicates = self.config.num_final_replicates
+        return self._predictions(images, _fresh(keys, Use.FINAL), num_replicates)
 
     def _predictions(
         self, images: np.ndarray, noise: tf.Tensor, num_replicates: int
@@ -181,18 +165,24 @@ class Trial(abc.ABC):
     def run(
         self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
     ) -> Record:
-        """Attacks images [n, H, W, C] of labels [n] at positions [n] in the data."""
-        return self.judge.record(images, labels, positions, self._attacked)
+        """Looks at natural images, attacks those that are right, and looks again.
+
+        Args:
+          images: float32 [n, H, W, C] in [-1, 1].
+          labels: int64 [n].
+          positions: integers [n], of the images in the data.
+        """
+        keys = keyed_noise.fold_in(self.judge.key, tf.constant(positions))
+        natural = self.judge.verdicts(images, self.judge.noise(keys, Use.NATURAL))
+        course = self._attacked(images, labels, keys, natural == labels)
+        final = self.judge.final_predictions(course.images, keys)
+        return Record(*course, natural, final)
 
     @abc.abstractmethod
     def _attacked(
         self, images: np.ndarray, labels: np.ndarray, keys: tf.Tensor, right: np.ndarray
     ) -> Course:
-        """Attacks the images that are right."""
-
-
-def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
-    return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
+        """Attacks the images that are right, bool [n]."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -15,7 +15,6 @@ from ebm_tf.evaluation.verdicts import Verdicts
 # (name, positions [m], radii [m] in 255ths) -> bool [m], whether each image breaks.
 BreaksFn = Callable[[str, np.ndarray, np.ndarray], np.ndarray]
 
-
 UNTRIED = -1
 
 
@@ -98,6 +97,7 @@ def bisected(
 
 # PGD in balls inside that of the config, as an attack like others.
 SMALLER = "pgd_smaller_radii"
+KEPT = ("broken", "images", "prediction")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -110,15 +110,15 @@ class ByRadius:
       smallest: float64 [n], the smallest radius that broke each image, in 255ths,
         after the search for it, where there was one.
       inside: what it made of those images that it broke at smaller radii than that of
-        the config: their positions, and their outcomes.
+        the config: their positions [m], and their outcomes, at each of these radii.
     """
 
     radii: list[float]
     breaking: Breaking
     smallest: np.ndarray
-    inside: tuple[np.ndarray, Arrays]
+    inside: list[tuple[np.ndarray, Arrays]]
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> Arrays:
         """What the record keeps of it."""
         return {
             "radii": np.array(self.radii),
@@ -139,43 +139,35 @@ def by_radius(phases: Phases, verdicts: Verdicts) -> ByRadius:
     radii = sorted({*config.curve, epsilon} - {0.0})
 
     def breaks(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:
-        kept = ("broken", "images", "prediction")
-        if not np.all(balls < epsilon):
-            return phases.in_balls("pgd", name, chosen, balls, "broken")["broken"]
-        outcome = phases.in_balls("pgd", name, chosen, balls, *kept)
-        broken = outcome["broken"]
-        inside.append((chosen[broken], {name: outcome[name][broken] for name in kept}))
-        return broken
-
-    def breaks_between(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:
         return phases.in_balls("pgd", name, chosen, balls, "broken")["broken"]
 
+    def breaks_inside(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:
+        if not np.all(balls < epsilon):
+            return breaks(name, chosen, balls)
+        outcome = phases.in_balls("pgd", name, chosen, balls, *KEPT)
+        broken = outcome["broken"]
+        rows = {name: outcome[name][broken] for name in KEPT}
+        inside.append((chosen[broken], rows))
+        return broken
+
     known = {epsilon: verdicts.broken["pgd"]}
-    breaking = radii_of_breaking(breaks, verdicts.right, radii, known)
+    breaking = radii_of_breaking(breaks_inside, verdicts.right, radii, known)
     smallest = breaking.smallest
     if config.median:
-        smallest = bisected(breaks_between, smallest, radii, config.num_bisections)
-    return ByRadius(radii, breaking, smallest, _joined(inside))
-
-
-def _joined(parts: list[tuple[np.ndarray, Arrays]]) -> tuple[np.ndarray, Arrays]:
-    """Images leave once they are broken, so no two parts share one."""
-    if not parts:
-        return np.zeros(0, np.int64), {}
-    outcomes = [outcome for _, outcome in parts]
-    return np.concatenate([chosen for chosen, _ in parts]), {
-        name: np.concatenate([outcome[name] for outcome in outcomes])
-        for name in outcomes[0]
-    }
+        smallest = bisected(breaks, smallest, radii, config.num_bisections)
+    return ByRadius(radii, breaking, smallest, inside)
 
 
 def after_smaller_radii(verdicts: Verdicts, found: ByRadius) -> Verdicts:
     """The verdicts with what smaller balls have shown, which the large one holds."""
-    chosen, outcome = found.inside
-    if not outcome:
+    if not found.inside:
         return verdicts
-    broken, predictions = outcome["broken"], outcome["prediction"]
-    return verdicts.after(SMALLER, chosen, outcome["images"], broken, predictions)
+    # Images leave once they are broken, so that no two radii share one.
+    chosen = np.concatenate([chosen for chosen, _ in found.inside])
+    broken, images, predictions = (
+        np.concatenate([rows[name] for _, rows in found.inside]) for name in KEPT
+    )
+    return verdicts.after(SMALLER, chosen, images, broken, predictions)
 
 
 def figures_by_radius(

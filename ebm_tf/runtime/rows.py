@@ -88,10 +88,14 @@ def _gathering(replicas: Replicas) -> Callable:
     if replicas.count == replicas.num_local:
         return _joining(replicas)
 
-    def gathered(leaf: Any) -> np.ndarray:
+    def of_all(leaf: Any) -> tf.Tensor:
         dtype = replicas.strategy.experimental_local_results(leaf)[0].dtype
         if dtype == tf.bool:  # which collectives cannot move
             leaf = replicas.strategy.run(tf.cast, args=(leaf, tf.int32))
-        return replicas.strategy.gather(leaf, axis=0).numpy().astype(dtype.name)
+        return tf.cast(replicas.strategy.gather(leaf, axis=0), dtype)
 
-    return lambda value: tf.nest.map_structure(gathered, value)
+    # Compiled: outside a function each gathering would be traced anew.
+    gathered = tf.function(
+        lambda value: tf.nest.map_structure(of_all, value), autograph=False
+    )
+    return lambda value: tf.nest.map_structure(np.asarray, gathered(value))

@@ -135,6 +135,21 @@ def test_two_workers_measure_samples_of_their_own(whole, tmp_path):
 
 
 @pytest.mark.slow
+def test_two_workers_attack_as_two_replicas_of_one(tmp_path):
+    words = ["num_images=25", "batch=10", "pgd.num_steps=3", "auto_attack=None"]
+    words += ["carlini_wagner=None", "curve=(9.0,)", "median=False"]
+    settings = [word for text in words for word in ("--set", text)]
+    arguments = (runs.ROOT / "configs_attack" / "digits_classifier.py", *settings)
+    program = runs.ROOT / "ebm_tf" / "attack.py"
+    started = start_workers(*arguments, "--output", tmp_path, program=program)
+    chief, other = finish_workers(started)
+    assert [(done.code, done.err) for done in (chief, other)] == [(0, "")] * 2
+    alone = runs.run_here(*arguments, "--output", tmp_path, executable="attack")
+    records = [np.load(done.folder / "record.npz") for done in (chief, alone)]
+    runs.assert_same_arrays(*map(dict, records))
+
+
+@pytest.mark.slow
 def test_a_signal_to_one_worker_stops_and_saves_all(tmp_path):
     settings = runs.assignments(**(SHORT | {"num_updates": 4000}))
     processes = start_workers(runs.DIGITS, "--output", tmp_path, *settings)
