@@ -21,6 +21,8 @@ tf.config.set_logical_device_configuration(
 
 from ebm_tf.runtime.distribution import make_replicas  # noqa: E402
 
+gc.freeze()  # what was imported stays: no collection looks at it again
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _same_networks_in_a_file() -> None:

@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import signal
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -50,11 +51,19 @@ def replicas(two_replicas) -> Replicas:
     return Replicas(two_replicas, jit=False)
 
 
+@functools.cache  # what is the same is compiled once
 def session_of(config: SampleMeasurement, replicas: Replicas) -> FidSession:
     with replicas.strategy.scope():
         networks = models(config.start)
     source = open_source(config.data)
     return FidSession(config, replicas, networks, source, pixel_features(8, 1))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_kept() -> Iterator[None]:
+    yield
+    session_of.cache_clear()
+    models.cache_clear()
 
 
 def run(config: SampleMeasurement, replicas: Replicas, folder) -> pathlib.Path:
