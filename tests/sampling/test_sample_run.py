@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import signal
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -63,10 +64,18 @@ def replicas(two_replicas) -> Replicas:
     return Replicas(two_replicas, jit=False)
 
 
+@functools.cache  # what is the same is compiled once
 def chains_of(config: SampleMeasurement, replicas: Replicas) -> EbmSampling:
     with replicas.strategy.scope():
         networks = models(config.start, config.energy)
     return measured_chains(config, replicas, networks, open_source(config.data))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_kept() -> Iterator[None]:
+    yield
+    chains_of.cache_clear()
+    models.cache_clear()
 
 
 def run(config: SampleMeasurement, replicas: Replicas, folder) -> pathlib.Path:
