@@ -16,7 +16,7 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
 from ebm_tf.store.releases.installed import SHELF, read_index
-from ebm_tf.store.sources import load_weights
+from ebm_tf.store.sources import find
 from tests import runs
 
 ENTRIES = list(read_index(SHELF).values())
@@ -45,7 +45,7 @@ def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
     config = core.load(str(runs.ROOT / "configs" / "digits_clean.py"))
     assert isinstance(config, ClassifierTraining)
     model = build_classifier(config.classifier, 8, 1, "float32")
-    load_weights(model, "release:digits_clean", "classifier")
+    find("release:digits_clean").load(model, "classifier")
     data = dataclasses.replace(config.data, split=config.test_split)
     images, labels = load_images(open_source(data), data)
     right = np.argmax(model(images, training=False), 1) == labels
