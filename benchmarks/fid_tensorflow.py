@@ -16,8 +16,8 @@ from ebm_tf.evaluation.summaries import NUM_PARTS, Summary, compare, summarize
 from ebm_tf.models.ebm import build_models, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
-from ebm_tf.runtime.measuring.session import FidSession
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
 from ebm_tf.sampling.pieces import load_samples, run_chains, save_samples
 
 
@@ -44,17 +44,17 @@ def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:
         samples = summarized(images, config.num_samples, num_parts=NUM_PARTS)
         compare(samples, kept[0], config.seed)
 
-    sessions: list[FidSession] = []
+    made: list[EbmSampling] = []
 
     def sampled() -> None:
         # What fid.py says on the way would stand between the figures.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-            run_chains(config, sessions[0].chains, workspace)
+            run_chains(config, made[0], workspace)
 
     return {
         "prepare_measured": prepare_measured,
         "measured": lambda: milliseconds(measured),
-        "prepare_sampled": lambda: sessions.append(_session(config)),
+        "prepare_sampled": lambda: made.append(_chains(config)),
         "sampled": lambda: milliseconds(sampled),
         "peak_bytes": peak_bytes,
     }
@@ -83,10 +83,9 @@ def _summarizer(config: SampleMeasurement) -> Callable[..., Summary]:
     return summarized
 
 
-def _session(config: SampleMeasurement) -> FidSession:
-    """As `open_fid_session` makes it, with random weights."""
+def _chains(config: SampleMeasurement) -> EbmSampling:
+    """As fid.py makes them, with random weights."""
     replicas = make_replicas(config.device)
     with replicas.strategy.scope():
         models = build_models(config)
-    extractor = features.pixels(config.data.image_size, config.data.channels)
-    return FidSession(config, replicas, models, open_source(config.data), extractor)
+    return measured_chains(config, replicas, models, open_source(config.data))

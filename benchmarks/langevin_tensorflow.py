@@ -17,6 +17,7 @@ from ebm_tf.config.parts import Network
 from ebm_tf.models.blocks import ConvMeanPool
 from ebm_tf.models.catalogue import build_energy
 from ebm_tf.models.sngan import ENERGY_LAYOUTS
+from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
 
 TEMPERATURE, NOISE, CHANNELS = 1e-4, 1e-2, 3
@@ -61,9 +62,10 @@ def project_loop(model: keras.Model, steps: int) -> Loop:
     """The steps as the learning step of this project makes them."""
     energy = energies.tempered(energies.network(model), TEMPERATURE)
     kernel = langevin(energy, drift=NOISE**2 / 2, noise=NOISE)
-    sample = sampler(kernel, jit=bool(tf.config.list_physical_devices("GPU")))
+    jit = bool(tf.config.list_physical_devices("GPU"))
+    sample = sampler(lambda _: kernel, jit=jit)
     seed = tf.constant([1, 2])
-    return lambda images: sample(images, steps, seed)[0]
+    return lambda images: sample(started(images), steps, seed)[0].images
 
 
 def plain_loop(model: keras.Model, steps: int) -> Loop:

@@ -8,14 +8,16 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.workers import Measurements, milliseconds, peak_bytes
+from ebm_tf import train
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.data.arrays import array_source
-from ebm_tf.learning import ebm_networks
-from ebm_tf.models.ebm import image_shape
+from ebm_tf.data.sources import Source
+from ebm_tf.models.ebm import EbmModels, image_shape
 from ebm_tf.protocols import Chains
-from ebm_tf.runtime.distribution import local, make_replicas, on_each
-from ebm_tf.runtime.ebms.session import EbmSession
-from ebm_tf.sampling.langevin import sampler
+from ebm_tf.runtime.distribution import local, on_each
+from ebm_tf.runtime.learner import Learner
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.chains import bank_sizes
 
 NUM_IMAGES = 10_000
 
@@ -25,40 +27,34 @@ def measurements(config: EbmTraining) -> Measurements:
 
     Both times are taken also with chains of one Langevin step ("short").
     """
-    session = _session(config)
+    source = _noise(config)
     chains = dataclasses.replace(config.chains, num_steps=1)
-    short = dataclasses.replace(
-        session, config=dataclasses.replace(config, chains=chains)
-    )
-    updates, short_updates = _updates(session), _updates(short)
-    langevin, short_langevin = _langevin(session), _langevin(short)
+    whole = train.build(config, source)
+    short = train.build(dataclasses.replace(config, chains=chains), source)
+    updates, short_updates = _updates(whole), _updates(short)
+    langevin, short_langevin = _langevin(whole), _langevin(short)
     chains = next(updates)
-    num_chains = session.bank_sizes.bank
     return {
         "step_ms": lambda: milliseconds(lambda: next(updates)),
         "langevin_ms": lambda: milliseconds(lambda: langevin(chains)),
         "short_step_ms": lambda: milliseconds(lambda: next(short_updates)),
         "short_langevin_ms": lambda: milliseconds(lambda: short_langevin(chains)),
-        "bank_bytes": lambda: session.bank_bytes(num_chains),
+        "bank_bytes": lambda: _bank_bytes(whole),
         "peak_bytes": peak_bytes,
     }
 
 
-def _session(config: EbmTraining) -> EbmSession:
-    """As for training, with images of noise."""
-    replicas = make_replicas(config.device)
-    with replicas.strategy.scope():
-        networks = ebm_networks.build_networks(config)
+def _noise(config: EbmTraining) -> Source:
+    """Images to learn from."""
     shape = (max(NUM_IMAGES, config.batch), *image_shape(config))
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     labels = np.zeros(len(images), np.int64)
-    source = array_source(images, labels, name="noise", split="train", origin="memory")
-    return EbmSession(config, replicas, networks, source)
+    return array_source(images, labels, name="noise", split="train", origin="memory")
 
 
-def _updates(session: EbmSession) -> Iterator[Chains]:
+def _updates(learner: Learner) -> Iterator[Chains]:
     """Makes updates as the loop of training does; yields the chains of each."""
-    task = session.task()
+    task = learner.task
     state, batches = task.initial_state(), task.batches(0)
     seed = tf.constant([0, 0])
     for step in range(sys.maxsize):
@@ -68,14 +64,27 @@ def _updates(session: EbmSession) -> Iterator[Chains]:
         yield chains
 
 
-def _langevin(session: EbmSession) -> Callable[[Chains], None]:
+def _chains(learner: Learner) -> EbmSampling:
+    """What moves the chains of a learner."""
+    roles = EbmModels._fields
+    models = EbmModels(*(learner.networks.get(role) for role in roles))
+    return train.chains_of(learner.config, learner.replicas, None, models)
+
+
+def _bank_bytes(learner: Learner) -> int:
+    chains = _chains(learner)
+    count, batch = learner.replicas.count, chains.replica_batch
+    return bank_sizes(learner.config.chains, count, batch).bank * chains.chain_bytes
+
+
+def _langevin(learner: Learner) -> Callable[[Chains], None]:
     """The Langevin steps of an update, without the rest of it."""
-    config, replicas = session.config, session.replicas
-    sample = sampler(session.learning_chains.kernel(), jit=replicas.jit)
+    config, replicas = learner.config, learner.replicas
+    sample = _chains(learner).sample
 
     def move(chains: Chains, seed: tf.Tensor) -> tf.Tensor:
-        images, _ = sample(chains.images, config.chains.num_steps, seed)
-        return images
+        chains, _ = sample(chains, config.chains.num_steps, seed)
+        return chains.images
 
     run, seed = on_each(replicas, move), tf.constant([0, 1])
 

@@ -13,14 +13,10 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from ebm_tf.config.classifier import PretrainedClassifier
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
-from ebm_tf.config.parts import Data
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
@@ -31,7 +27,6 @@ from ebm_tf.data.sources import (
     require_classes,
     subset,
 )
-from ebm_tf.errors import UnnamedWeightsError, WeightsError
 from ebm_tf.evaluation import defense_record, plots, reliability, verdicts
 from ebm_tf.evaluation.attack_phases import Phases, attacked_in_turn
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
@@ -39,25 +34,14 @@ from ebm_tf.evaluation.judged_attacks import is_random, named_attacks
 from ebm_tf.evaluation.purified_trial import description, purified_trial
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, figures_by_radius
 from ebm_tf.evaluation.robustness import UNITS
-from ebm_tf.learning.adversary import in_inference
-from ebm_tf.models import pretrained
-from ebm_tf.models.catalogue import build_classifier, summary
-from ebm_tf.models.ebm import EbmModels, build_models
-from ebm_tf.protocols import Classifier
+from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.runtime.files import fetched, save_arrays
+from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.learned import (
-    Remarks,
-    differences,
-    learned_network,
-    remarks,
-    seen_before,
-    weight_files,
-)
-from ebm_tf.store.sources import SUFFIX, find_weights, load_weights, weights_of_run
+from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_model
+from ebm_tf.store.provenance import Provenance, provenance
 
 Config = RobustnessMeasurement | DefenseMeasurement
 
@@ -69,24 +53,17 @@ class System(NamedTuple):
       replicas: the devices.
       source: natural images, in file order.
       positions: int64 [n], theirs in the split, in rising order.
-      model: the classifier.
-      purifier: the networks that purify images for it; None where nothing does.
+      model: the classifier, and the networks that purify images for it.
       weights: the files that the networks are from, by role.
-      remarks: what there is to say of the runs that learned them.
+      provenance: what there is to say of the runs that learned them.
     """
 
     replicas: Replicas
     source: Source
     positions: np.ndarray
-    model: keras.Model
-    purifier: EbmModels | None
+    model: LoadedModel
     weights: dict[str, str]
-    remarks: Remarks
-
-    @property
-    def classifier(self) -> Classifier:
-        """The classifier as attacks see it."""
-        return in_inference(self.model)
+    provenance: Provenance
 
 
 def run(config: Config, workspace: Workspace) -> dict[str, Any]:
@@ -99,12 +76,12 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
     system = open_system(config)
     for role, path in system.weights.items():
         workspace.log(f"Weights of the {role}: {path}")
-    system.remarks.log_notes(workspace)
+    system.provenance.log_notes(workspace)
     if isinstance(config, DefenseMeasurement):
         results = _attack_purified(config, system, workspace)
     else:
         results = _attack_alone(config, system, workspace)
-    results["warnings"] += system.remarks.warnings
+    results["warnings"] += system.provenance.warnings
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
     return results if workspace.is_chief else {}
@@ -114,17 +91,16 @@ def describe(config: Config) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     system = open_system(config)
     natural_images(config, system, FIRST_FEW)  # which looks at their labels
-    models = system.purifier.by_role if system.purifier else {}
-    for role, model in (models | {"classifier": system.model}).items():
+    for role, model in system.model.networks.items():
         yield summary(role, model)
         yield f"weights of the {role}: {system.weights[role]}"
     if isinstance(config, DefenseMeasurement):
         yield from description(config)
     else:
-        yield f"attacks: {', '.join(named_attacks(config, system.classifier))}"
+        yield f"attacks: {', '.join(named_attacks(config, system.model.classifier))}"
     count, source = len(system.positions), system.source
     yield f"data: {count:,} images of {source.name}, {source.origin}"
-    yield from system.remarks.lines()
+    yield from system.provenance.lines()
 
 
 def open_system(config: Config) -> System:
@@ -142,11 +118,31 @@ def open_system(config: Config) -> System:
     if config.subset == "random":
         seed = seeds.integer(config.seed, Purpose.SUBSET)
         positions = positions_at_random(source.num_examples, num, seed)
-    models, weights, found = _purifier(config, replicas)
-    model, path, more = _classifier(config, replicas)
-    weights = weights | {"classifier": path}
-    images = subset(source, positions)
-    return System(replicas, images, positions, model, models, weights, found + more)
+    model = _model(config, replicas)
+    return System(
+        replicas,
+        subset(source, positions),
+        positions,
+        model,
+        model.load(),
+        provenance(config, model.sources),
+    )
+
+
+def _model(config: Config, replicas: Replicas) -> LoadedModel:
+    """The classifier, and the networks that purify images for it, where any do."""
+    with replicas.strategy.scope():
+        if isinstance(config, RobustnessMeasurement):
+            return open_model(
+                config, [CLASSIFIER], shared=config.weights, kind=config.weights_kind
+            )
+        roles = (ENERGY, PRIOR) if config.defense.num_steps else ()
+        roles = [role for role in roles if getattr(config, role) is not None]
+        classifier = open_model(config, [CLASSIFIER])
+        purifier = open_model(
+            config, roles, shared=config.weights, kind=config.weights_kind
+        )
+        return purifier | classifier
 
 
 def natural_images(
@@ -158,7 +154,7 @@ def natural_images(
       DataError: if a label is none of the classes.
     """
     images, labels = load_images(system.source, config.data, limit=limit)
-    num_classes = system.model.output_shape[-1]
+    num_classes = system.model.networks[CLASSIFIER].output_shape[-1]
     told = "the classifier's num_classes"
     require_classes(labels, num_classes, system.source, told=told)
     return images, labels
@@ -171,7 +167,7 @@ def _attack_alone(
     config: RobustnessMeasurement, system: System, workspace: Workspace
 ) -> dict[str, Any]:
     images, labels = natural_images(config, system)
-    classifier = system.classifier
+    classifier = system.model.classifier
     attacks = named_attacks(config, classifier)
     phases = Phases(
         config, system.replicas, workspace, images, labels, classifier, attacks
@@ -204,7 +200,7 @@ def _attack_alone(
         **results,
         **reliability.reliability(evidence),
         **_facts(config, *settings),
-        "weights": system.weights["classifier"],
+        "weights": system.weights[CLASSIFIER],
     }
 
 
@@ -231,8 +227,10 @@ def _attack_purified(
     config: DefenseMeasurement, system: System, workspace: Workspace
 ) -> dict[str, Any]:
     images, labels = natural_images(config, system)
-    classifier = system.classifier
-    trial, purify = purified_trial(config, system.replicas, classifier, system.purifier)
+    classifier = system.model.classifier
+    trial, purify = purified_trial(
+        config, system.replicas, classifier, system.model.ebm
+    )
 
     def rows(batch: int) -> slice:
         return slice(batch * config.batch, (batch + 1) * config.batch)
@@ -268,60 +266,3 @@ def _attack_purified(
         **_facts(config, *settings, "temperature", "weights_kind"),
         "weights": system.weights,
     }
-
-
-# Where the networks come from.
-
-
-def _purifier(
-    config: Config, replicas: Replicas
-) -> tuple[EbmModels | None, dict[str, str], Remarks]:
-    """The networks that purify, their weight files and remarks on them."""
-    if not isinstance(config, DefenseMeasurement) or not config.defense.num_steps:
-        return None, {}, Remarks()
-    with replicas.strategy.scope():
-        models = build_models(config)
-    weights = weight_files(config, models.by_role)
-    for role, path in weights.items():
-        load_weights(models.by_role[role], path, role)
-    notes = [f"{name} differs from how it was learned" for name in differences(config)]
-    return models, weights, Remarks(notes, seen_before(config))
-
-
-def _classifier(config: Config, replicas: Replicas) -> tuple[keras.Model, str, Remarks]:
-    """The classifier, its weight file and remarks on it."""
-    settings, data = config.classifier, config.data
-    if isinstance(settings, PretrainedClassifier):
-        with replicas.strategy.scope():
-            return _pretrained(settings, data), settings.weights, Remarks()
-    alone = isinstance(config, RobustnessMeasurement)
-    named = settings.weights or (alone and config.weights)
-    if not named:
-        option = "weights" if alone else "classifier.weights"
-        raise UnnamedWeightsError(
-            f"The classifier of {config.name} needs weights: --set {option}=RUN, the "
-            f"folder of the run that learned it, or a file *{SUFFIX}."
-        )
-    if alone and not settings.weights and not named.endswith(SUFFIX):
-        path = weights_of_run(named, "classifier", kind=config.weights_kind)
-    else:
-        path = find_weights(named, "classifier")
-    network = learned_network(named, data) or settings
-    with replicas.strategy.scope():
-        model = build_classifier(
-            network, data.image_size, data.channels, config.compute_dtype
-        )
-    load_weights(model, path, "classifier")
-    return model, path, remarks(settings, named, data)
-
-
-def _pretrained(settings: PretrainedClassifier, data: Data) -> keras.Model:
-    """A classifier of Keras, whose reader of weights takes local files only."""
-    try:
-        with fetched(settings.weights) as local:
-            settings = dataclasses.replace(settings, weights=local)
-            return pretrained.classifier(settings, data.image_size, data.channels)
-    except tf.errors.OpError as error:
-        raise WeightsError(
-            f"Cannot read {settings.weights}: {error.message}"
-        ) from error

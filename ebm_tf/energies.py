@@ -1,10 +1,24 @@
-"""The energy algebra: every potential that is sampled is composed of these."""
+"""The energy algebra: every potential that is sampled is composed of these.
+
+A classifier f has two energies, E(x) = -logsumexp f(x) and E(x, y) = -f(x)[y]
+(Grathwohl et al., 2020).
+"""
 
 from collections.abc import Callable
 
 import tensorflow as tf
 
 from ebm_tf.protocols import Energy
+
+
+def marginal_energy(logits: tf.Tensor) -> tf.Tensor:
+    """E(x), float32 [n], of logits [n, k]."""
+    return -tf.reduce_logsumexp(logits, axis=-1)
+
+
+def joint_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """E(x, y), float32 [n], of logits [n, k] and labels, integers [n]."""
+    return -tf.gather(logits, labels, axis=-1, batch_dims=1)
 
 
 def network(model: Callable[..., tf.Tensor]) -> Energy:

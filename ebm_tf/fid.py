@@ -9,18 +9,56 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("fid"))
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ebm_tf.config.fid import SampleMeasurement
+import keras
+import numpy as np
+
+from ebm_tf.config.fid import SampleMeasurement, Sweep
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import describe_data, num_batches
+from ebm_tf.data.sources import Source
+from ebm_tf.errors import ConfigError, WeightsError
+from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
+from ebm_tf.evaluation.frechet import save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
-from ebm_tf.evaluation.summaries import Summary
+from ebm_tf.evaluation.summaries import Summary, compare, summarize
 from ebm_tf.models.catalogue import summary
-from ebm_tf.runtime import figures
-from ebm_tf.runtime.measuring.session import FidSession, open_fid_session
+from ebm_tf.runtime import plots, seeds
+from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
+from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.pieces import plan
-from ebm_tf.store.learned import differences
+from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
+from ebm_tf.sampling.pieces import load_samples, plan, run_chains
+from ebm_tf.store.models import ENERGY, GENERATOR, PRIOR, LoadedModel, open_model
+from ebm_tf.store.provenance import provenance
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What a measurement is made of.
+
+    Attributes:
+      config: the experiment.
+      replicas: its devices.
+      model: the networks that are needed, all where chains move.
+      chains: that are run.
+      source: the images that samples are compared with; None where nothing needs
+        a dataset.
+      extractor: of their features.
+      steps: the saved weights that are measured, by their number of updates; None
+        among them are the newest.
+    """
+
+    config: SampleMeasurement
+    replicas: Replicas
+    model: LoadedModel
+    chains: EbmSampling
+    source: Source | None
+    extractor: Extractor
+    steps: Sequence[int | None]
 
 
 def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
@@ -30,79 +68,254 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
     each part of a sweep. Another measurement compares its samples with them by
     ``--set reference=FOLDER/moments/00000100.npz``.
     """
-    session = open_fid_session(config)
-    for difference in differences(config) if config.moves else []:
-        workspace.log(f"Note: {difference} differs from how it was learned.")
-    reference = summary_of_reference(
-        config, session.source, session.extractor, session.replicas, workspace
-    )
+    parts = build(config)
+    if config.moves:
+        provenance(config, parts.model.sources).log_notes(workspace)
+    reference = reference_of(parts, workspace)
     if config.sweep is not None:
-        return _sweep(session, reference, workspace)
-    results = session.measure(None, reference, workspace)
+        return _sweep(parts, reference, workspace)
+    results = measure(parts, None, reference, workspace)
     rows = results.get("by_num_steps", [])  # of the first worker
-    rows = [row for row in rows if row["fid"] is not None]
-    if rows:
-        curve = [row["num_steps"] for row in rows], [row["fid"] for row in rows]
-        figures.save_curves(
-            workspace.path("plots", "fid_by_num_steps.png"),
-            {config.name: curve},
-            labels=("Langevin steps", f"Fréchet distance ({session.extractor.name})"),
-            logarithmic=True,
-        )
+    plot_by_num_steps({config.name: rows}, parts.extractor.name, workspace)
     return results
 
 
 def describe(config: SampleMeasurement) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
-    session = open_fid_session(config)
-    for role, model in session.needed.items():
-        yield summary(role, model)
-    for step in session.swept_steps(config.sweep) if config.sweep else [None]:
-        for role, path in session.weight_files(step).items():
+    parts = build(config)
+    for role, network in parts.model.networks.items():
+        yield summary(role, network)
+    for step in parts.steps:
+        for role, path in parts.model.files(step).items():
             yield f"weights of the {role}: {path}"
     course = plan(config)
     yield (
         f"chains: {course.num_rounds} rounds of {config.batch}, each in "
         f"{len(course.ends)} pieces; measured after {list(course.measured)} steps"
     )
-    yield f"features: {session.extractor.name}, {session.extractor.weights}"
+    yield f"features: {parts.extractor.name}, {parts.extractor.weights}"
     if config.reference is not None:
         yield f"reference: {config.reference}"
-    if (source := session.source) is not None:
-        yield f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
+    if parts.source is not None:
+        yield describe_data(parts.source)
+
+
+def build(config: SampleMeasurement) -> Parts:
+    """Composes networks with their weights, chains, data and features.
+
+    Raises:
+      UserError: if a device, a dataset or a weight file is missing.
+    """
+    replicas = make_replicas(config.device)
+    replicas.batch_of_each(config.batch)
+    source = _source(config)
+    extractor = open_extractor(config, replicas)
+    keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
+    roles = (ENERGY, GENERATOR, PRIOR) if config.moves else (GENERATOR,)
+    roles = [role for role in roles if getattr(config, role) is not None]
+    with replicas.strategy.scope():
+        model = open_model(
+            config, roles, shared=config.weights, kind=config.weights_kind
+        )
+    steps = _swept(config, config.sweep, model) if config.sweep else [None]
+    for step in steps:  # what is missing or does not fit is an error at once
+        model.files(step)
+    model.load(steps[0])
+    chains = measured_chains(config, replicas, model.ebm, source)
+    return Parts(config, replicas, model, chains, source, extractor, steps)
+
+
+def _source(config: SampleMeasurement) -> Source | None:
+    """The data; published moments stand for it, if no chain begins from it."""
+    if config.data.name == "generator":
+        raise ConfigError("Expected data.name to be a dataset to compare with.")
+    if config.reference is not None and config.start != "data":
+        return None
+    source = open_source(config.data)
+    if config.start == "data":
+        num_batches(source, config.batch)  # raises where there is none
+        if not config.moves and config.num_samples > source.num_examples:
+            raise ConfigError(
+                f"Expected num_samples={config.num_samples} to be at most "
+                f"{source.num_examples}, the images of the data, where chains begin "
+                "from them and do not move."
+            )
+    return source
+
+
+def _swept(config: SampleMeasurement, sweep: Sweep, model: LoadedModel) -> list[int]:
+    """The saved weights that a sweep measures, by their number of updates.
+
+    Raises:
+      WeightsError: if there are none.
+    """
+    role, kind = ENERGY if config.moves else GENERATOR, config.weights_kind
+    found = model.sources[role]
+    saved = found.source.steps(found.role_there, kind) if found.source else []
+    if not saved:
+        raise WeightsError(
+            f"The run {config.weights} has no {kind} weights of its {role}."
+        )
+    chosen = [
+        step
+        for step in saved
+        if sweep.first <= step <= (sweep.last or step) and step % sweep.every == 0
+    ]
+    if not chosen:
+        raise WeightsError(
+            f"None of the weights of {config.weights} are to be swept: they are "
+            f"those after {', '.join(map(str, saved))} updates."
+        )
+    return chosen
+
+
+def reference_of(parts: Parts, workspace: Workspace) -> tuple[Summary, str]:
+    """What samples are compared with, and what it is, for people to read."""
+    return summary_of_reference(
+        parts.config, parts.source, parts.extractor, parts.replicas, workspace
+    )
+
+
+def measure(
+    parts: Parts,
+    step: int | None,
+    reference: tuple[Summary, str],
+    workspace: Workspace,
+) -> dict[str, Any]:
+    """Runs the chains of one set of weights, and measures their images.
+
+    Args:
+      parts: of the measurement.
+      step: updates that the weights had made; the newest if None.
+      reference: what samples are compared with.
+      workspace: the run's folder, or that of a part.
+
+    Returns:
+      On the first worker, the metrics after the most Langevin steps, and of several
+      measured numbers of them, under `by_num_steps`, those after each.
+    """
+    files = parts.model.load(step)
+    for role, path in files.items():
+        workspace.log(f"Weights of the {role}: {path}")
+    run_chains(parts.config, parts.chains, workspace)
+    gather(parts.replicas, 0)  # the files of all workers are there
+    if not workspace.is_chief:
+        return {}
+    rows = []
+    for num_steps in parts.config.measured_steps:
+        metrics = _metrics(parts, num_steps, reference[0], workspace)
+        rows.append({"num_steps": num_steps, **metrics})
+        workspace.log(f"{num_steps} Langevin steps: fid {rows[-1]['fid']}")
+    several = {"by_num_steps": rows} if len(rows) > 1 else {}
+    return {**rows[-1], **_conditions(parts, files, reference[1]), **several}
+
+
+def _metrics(
+    parts: Parts, num_steps: int, reference: Summary, workspace: Workspace
+) -> dict[str, Any]:
+    """Those of the samples after a number of Langevin steps, whose moments it keeps."""
+    rounds = list(_counts(workspace.folder, num_steps))
+    finite, broken = (sum(column) for column in zip(*rounds, strict=True))
+    if broken:
+        return {"fid": None, "num_samples": finite, "num_not_finite": broken}
+    total = min(finite, parts.config.num_samples)
+    images = (part for part, _ in load_samples(workspace.folder, num_steps))
+    vectors = extracted(_first(images, total), parts.extractor, parts.replicas)
+    samples = summarize(vectors, total)
+    save_moments(workspace.path("moments", f"{num_steps:08d}.npz"), samples.whole)
+    return compare(samples, reference, parts.config.seed)
+
+
+def _counts(folder: str, num_steps: int) -> Iterator[tuple[int, int]]:
+    """Finite and other images of every round."""
+    for images, num_not_finite in load_samples(folder, num_steps):
+        yield len(images), num_not_finite
+
+
+def _first(arrays: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
+    """The first rows of arrays, `total` in all."""
+    for array in arrays:
+        if total <= 0:
+            return
+        yield array[:total]
+        total -= len(array)
+
+
+def _conditions(parts: Parts, files: dict[str, str], reference: str) -> dict[str, Any]:
+    """What the metrics were made with."""
+    config, extractor = parts.config, parts.extractor
+    return {
+        "features": extractor.name,
+        "feature_weights": extractor.weights,
+        "resize": extractor.resize,
+        "reference": reference,
+        "weights": files,
+        "weights_kind": config.weights_kind,
+        "start": config.start,
+        "denoising_steps": config.denoising_steps,
+        "joint_temperature": config.joint_temperature,
+        "seed": config.seed,
+    }
 
 
 def _sweep(
-    session: FidSession, reference: tuple[Summary, str], workspace: Workspace
+    parts: Parts, reference: tuple[Summary, str], workspace: Workspace
 ) -> dict[str, Any]:
     """Measures saved weights, each in a folder of its own; the best one counts."""
-    sweep = session.config.sweep
     results: dict[int, dict[str, Any]] = {}
-    for step in session.swept_steps(sweep) if sweep else []:
+    for step in filter(None, parts.steps):
         part = workspace.part(f"update_{step:08d}")
         kept = part.results()
         if kept is None or kept["reference"] != reference[1]:
-            kept = session.measure(step, reference, part)
+            kept = measure(parts, step, reference, part)
             part.write_results(kept)
         results[step] = kept
         if workspace.is_chief:
-            _plot(session, results, workspace)
+            _plot_sweep(parts, results, workspace)
     if not workspace.is_chief:
         return {}
     measured = {s: r for s, r in results.items() if r["fid"] is not None}
-    best = min(measured, key=lambda step: measured[step]["fid"], default=step)
+    best = min(measured, key=lambda s: measured[s]["fid"], default=max(results))
     by_update = [{"update": s, "fid": r["fid"]} for s, r in results.items()]
     return {**results[best], "update": best, "by_update": by_update}
 
 
-def _plot(
-    session: FidSession, results: dict[int, dict[str, Any]], workspace: Workspace
+def _plot_sweep(
+    parts: Parts, results: dict[int, dict[str, Any]], workspace: Workspace
 ) -> None:
     measured = {s: r["fid"] for s, r in results.items() if r["fid"] is not None}
     if measured:
-        figures.save_curves(
+        plots.save_curves(
             workspace.path("plots", "fid_by_update.png"),
-            {session.config.name: (list(measured), list(measured.values()))},
-            labels=("updates", f"Fréchet distance ({session.extractor.name})"),
+            {parts.config.name: (list(measured), list(measured.values()))},
+            labels=("updates", f"Fréchet distance ({parts.extractor.name})"),
             mark_lowest=True,
+        )
+
+
+def plot_by_num_steps(
+    rows: dict[str, list[dict[str, Any]]], features: str, workspace: Workspace
+) -> None:
+    """Plots the distances of several models over the Langevin steps of their chains.
+
+    Args:
+      rows: metrics after each number of steps, by the name of the model.
+      features: by which images are compared.
+      workspace: the run's folder.
+    """
+    finite = {
+        name: [row for row in of_one if row["fid"] is not None]
+        for name, of_one in rows.items()
+    }
+    curves = {
+        name: ([row["num_steps"] for row in of_one], [row["fid"] for row in of_one])
+        for name, of_one in finite.items()
+        if of_one
+    }
+    if curves:
+        plots.save_curves(
+            workspace.path("plots", "fid_by_num_steps.png"),
+            curves,
+            labels=("Langevin steps", f"Fréchet distance ({features})"),
+            logarithmic=True,
         )

@@ -105,31 +105,36 @@ def trace(
     return state, info, tf.nest.map_structure(lambda array: array.stack(), records)
 
 
-def pull_back(
-    kernel: Kernel, states: tf.Tensor, gradient: tf.Tensor, seed: tf.Tensor
-) -> tf.Tensor:
+def pull_back(kernel: Kernel, states: Any, gradient: Any, seed: tf.Tensor) -> Any:
     """Carries a gradient from the end of a chain back to its beginning.
 
     Each step is computed again and differentiated alone, so that besides the states
     of the chain one step is in memory, however many there are.
 
     Args:
-      kernel: what was run; its state is one tensor.
-      states: [num_steps, ...], the state before each step.
-      gradient: of some number, with respect to the state after the last step.
+      kernel: what was run; the leaves of its state are real numbers.
+      states: the state before each step, each leaf [num_steps, ...].
+      gradient: of some number, with respect to the state after the last step, a nest
+        like it.
       seed: int32 [2], that the chain was run with.
 
     Returns:
       The gradient of the number with respect to the first state.
     """
 
-    def back(index: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        state = states[index]
+    def back(index: tf.Tensor, gradient: Any) -> tuple[tf.Tensor, Any]:
+        state = tf.nest.map_structure(lambda leaf: leaf[index], states)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state)
             moved, _ = kernel.step(state, tf.random.fold_in(seed, index))
-        return index - 1, tape.gradient(moved, state, output_gradients=gradient)
+        gradient = tape.gradient(
+            moved,
+            state,
+            output_gradients=gradient,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return index - 1, gradient
 
-    last = tf.shape(states)[0] - 1
+    last = tf.shape(tf.nest.flatten(states)[0])[0] - 1
     _, gradient = tf.while_loop(lambda index, _: index >= 0, back, (last, gradient))
     return gradient

@@ -13,11 +13,29 @@ class Chains(NamedTuple):
       latents: float32 [n, z], the latents that chains started from; z is 0 where
         there is no generator.
       ages: int32 [n], visits since the chain was begun.
+      labels: int32 [n], the classes of class-conditional chains; () where there are
+        none. Like every (), it is no leaf of a nest.
+      carry: what a kernel takes along from step to step besides the images, such as
+        velocities: a nest of tensors [n, ...], or ().
     """
 
     images: tf.Tensor
     latents: tf.Tensor
     ages: tf.Tensor
+    labels: Any = ()
+    carry: Any = ()
+
+
+class SamplingState(NamedTuple):
+    """The state of every kernel that samples images.
+
+    Attributes:
+      images: float32 [n, H, W, C].
+      carry: what the next step needs besides, as in `Chains`.
+    """
+
+    images: tf.Tensor
+    carry: Any = ()
 
 
 class Advance(NamedTuple):
@@ -134,12 +152,21 @@ class InitializeFn(Protocol):
 
 
 class SampleFn(Protocol):
-    """(images, num_steps, seed) -> (images, info of the last step)."""
+    """(chains, num_steps, seed) -> (chains, info of the last step).
+
+    The key of a step is that of its absolute index, so that a chain which is cut into
+    pieces is the same chain.
+    """
 
     def __call__(
-        self, images: tf.Tensor, num_steps: int | tf.Tensor, seed: tf.Tensor
-    ) -> tuple[tf.Tensor, Any]:
-        """Moves the images by a number of steps."""
+        self,
+        chains: Chains,
+        num_steps: int | tf.Tensor,
+        seed: tf.Tensor,
+        *,
+        start: int | tf.Tensor = 0,
+    ) -> tuple[Chains, Any]:
+        """Moves images and carry by steps of which the first has the index `start`."""
         ...
 
 

@@ -1,7 +1,7 @@
 """What a classifier minimises: losses of logits, one value per image.
 
-Logits are float32 [n, k] and labels int64 [n]. The energies of a classifier are
-E(x) = -logsumexp f(x) and E(x, y) = -f(x)[y] (Grathwohl et al., 2020).
+Logits are float32 [n, k] and labels int64 [n]; E(x) and E(x, y) are the energies of a
+classifier in `energies`.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from ebm_tf.config.objectives import (
     WeatAdv,
     WeatNat,
 )
+from ebm_tf.energies import marginal_energy
 
 MeanFn = Callable[[tf.Tensor], tf.Tensor]
 
@@ -28,16 +29,6 @@ class Predictions(NamedTuple):
 
     natural: Any
     attacked: Any
-
-
-def marginal_energy(logits: tf.Tensor) -> tf.Tensor:
-    """E(x), float32 [n]."""
-    return -tf.reduce_logsumexp(logits, axis=-1)
-
-
-def joint_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """E(x, y), float32 [n]."""
-    return -tf.gather(logits, labels, axis=-1, batch_dims=1)
 
 
 def cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

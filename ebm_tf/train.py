@@ -9,20 +9,269 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train"))
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ebm_tf.config.ebm import EbmTraining
-from ebm_tf.runtime.ebms import run as ebm_run
-from ebm_tf.runtime.ebms.session import open_session
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ebm_tf.config.chains import BurnIn
+from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.data.pipelines import describe_data, first_images, open_for_learning
+from ebm_tf.data.sources import Source
+from ebm_tf.evaluation.plots import plot_diagnosis
+from ebm_tf.evaluation.quality import measure_chains
+from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
+from ebm_tf.learning.generator_average import renewed_average
+from ebm_tf.learning.optimization import Learned, averaged, learned
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.catalogue import latent_prior
+from ebm_tf.models.ebm import EbmModels, generator_parts, image_shape
+from ebm_tf.protocols import Chains
+from ebm_tf.runtime import actions, learner, seeds
+from ebm_tf.runtime.distribution import Replicas, local, make_replicas, replicated
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner
+from ebm_tf.runtime.loop import Action, Moment, Task, every
+from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.chains import bank_sizes, chain_source
+from ebm_tf.store.models import load_initial
+
+Average = Callable[[], keras.Model]
 
 
-def run(config: EbmTraining, workspace: Workspace) -> dict[str, Any]:
+def run(config: EbmLearning, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, then measures fresh samples."""
-    return ebm_run.learn(open_session(config), workspace)
+    return learner.learn(build(config), workspace)
 
 
-def describe(config: EbmTraining) -> Iterator[str]:
+def describe(config: EbmLearning) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
-    return ebm_run.describe(open_session(config))
+    return learner.describe(build(config))
+
+
+def build(config: EbmLearning, source: Source | None = None) -> Learner:
+    """Composes data, networks, chains and the learning step.
+
+    Args:
+      config: the experiment.
+      source: images to learn from in place of those that the config names.
+
+    Raises:
+      UserError: if a device or a dataset is missing.
+    """
+    replicas = make_replicas(config.device)
+    if source is None and config.data.name != "generator":
+        source = open_for_learning(config.data, config.batch)
+    learning, models = _networks(config, replicas)
+    frozen = {role: m for role, m in models.by_role.items() if role not in learning}
+    chains = chains_of(config, replicas, source, models)
+    averages = _averages(config, learning)
+    return Learner(
+        config=config,
+        replicas=replicas,
+        task=_task(config, chains, learning),
+        networks=models.by_role,
+        initial_weights=lambda: load_initial(config, models.by_role, frozen),
+        save_every=config.save_every,
+        examples=source and functools.partial(first_images, source, config.data),
+        weights={role: lambda n=network: n.model for role, network in learning.items()}
+        | {f"{role}_average": average for role, average in averages.items()},
+        frozen=frozen,
+        actions=lambda workspace: _actions(config, chains, learning, workspace),
+        measure=functools.partial(_measure, config, chains, averages),
+        notes=lambda: _notes(config, chains, source),
+    )
+
+
+def _networks(
+    config: EbmLearning, replicas: Replicas
+) -> tuple[dict[str, Learned], EbmModels]:
+    """The networks that learn, by role, and all, with the weights of now."""
+    settings = {
+        "energy": config.energy,
+        "generator": config.generator,
+        "prior": config.prior,
+    }
+    optimizers = {
+        "energy": config.energy_optimizer,
+        "generator": config.generator_optimizer,
+    }
+    data, dtype = config.data, config.compute_dtype
+    learning: dict[str, Learned] = {}
+    models: dict[str, keras.Model | None] = {}
+    keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
+    with replicas.strategy.scope():
+        for role, network in settings.items():
+            make = functools.partial(
+                build_network, network, data.image_size, data.channels, dtype
+            )
+            if network is None:
+                models[role] = None
+            elif optimizer := optimizers.get(role):
+                learning[role] = learned(optimizer, make)
+                models[role] = learning[role].model
+            else:
+                models[role] = make()
+    return learning, EbmModels(**models)
+
+
+def chains_of(
+    config: EbmLearning,
+    replicas: Replicas,
+    source: Source | None,
+    models: EbmModels,
+) -> EbmSampling:
+    """What begins and moves the chains of some networks."""
+    return EbmSampling(
+        config=config,
+        replicas=replicas,
+        models=models,
+        source=source,
+        start=config.chains.start,
+        noise_scale=config.chains.noise_scale,
+        batch=config.batch,
+        keep_latents=not isinstance(config.chains, BurnIn),
+    )
+
+
+def _task(
+    config: EbmLearning, chains: EbmSampling, learning: dict[str, Learned]
+) -> Task:
+    """The learning step as the loop sees it."""
+    replicas = chains.replicas
+    step = make_step(
+        learning["energy"],
+        chain_source(config.chains),
+        chains.sample,
+        initializer=chains.initializer,
+        positives=_positives(config, chains),
+        temperature=config.temperature,
+        data_epsilon=config.data_epsilon,
+        update_generator=_generator_update(config, learning),
+    )
+    sizes = bank_sizes(config.chains, replicas.count, chains.replica_batch)
+    optimizers = {f"{role}_optimizer": n.optimizer for role, n in learning.items()}
+    return Task(
+        step=replicated(replicas, step),
+        initial_state=lambda: chains.banks(sizes),
+        state_structure=chains.state_structure,
+        batches=lambda start: _batches(chains, start),
+        # Frozen networks too: their files may change while a run is stopped.
+        modules=chains.models.by_role | optimizers,
+        rates=[network.rate for network in learning.values()],
+        num_dimensions=int(np.prod(image_shape(config))),
+    )
+
+
+def _positives(
+    config: EbmLearning, chains: EbmSampling
+) -> Callable[[EbmBatch, tf.Tensor], tf.Tensor]:
+    """The data of a step: images of the batch, or of the generator."""
+    if chains.source is not None:
+        return lambda batch, _: batch.images
+    generate, draw_latents = generator_parts(config, chains.models.generator)
+    return lambda _, seed: generate(draw_latents(chains.replica_batch, seed))
+
+
+def _generator_update(
+    config: EbmLearning, learning: dict[str, Learned]
+) -> Callable[[Chains], dict[str, tf.Tensor]] | None:
+    """How the generator learns from chains; None where it does not."""
+    if "generator" not in learning or config.generator is None:
+        return None
+    training = config.generator.batch_norm_training
+    return lambda chains: cooperative_update(
+        learning["generator"], chains, training=training
+    )
+
+
+def _batches(chains: EbmSampling, start: int) -> Iterator[EbmBatch]:
+    """Joins data and starts of chains, where there are such, from an update on."""
+    images = chains.source and chains.stream(Purpose.DATA, start)
+    starts = chains.starts(Purpose.STARTS, start)
+    nothing = tf.zeros([0])
+    while True:
+        yield EbmBatch(
+            next(images)["image"] if images else nothing,
+            next(starts)["image"] if starts else nothing,
+        )
+
+
+def _averages(config: EbmLearning, learning: dict[str, Learned]) -> dict[str, Average]:
+    """What gives the averaged weights of now, for each network that learns, by role.
+
+    Moving statistics go with them as they are, but for those of a generator that
+    learns by the statistics of its batches: they are computed anew.
+    """
+    means: dict[str, Average] = {
+        role: functools.partial(averaged, network) for role, network in learning.items()
+    }
+    settings = config.generator
+    if "generator" in means and settings and settings.batch_norm_training:
+        means["generator"] = renewed_average(
+            learning["generator"],
+            latent_prior(settings),
+            batch=config.batch,
+            key=seeds.key(config.seed, Purpose.STATISTICS),
+        )
+    return means
+
+
+def _actions(
+    config: EbmLearning,
+    chains: EbmSampling,
+    learning: dict[str, Learned],
+    workspace: Workspace,
+) -> list[Action]:
+    """Pictures of chains, banks and generator, and the diagnosis plot."""
+
+    def first(images: Any) -> np.ndarray:
+        return local(chains.replicas, images)[0][:NUM_PICTURED].numpy()
+
+    def generated(moment: Moment) -> np.ndarray:
+        latents = local(chains.replicas, moment.outputs.latents)[0]
+        return learning["generator"].model(latents, training=False).numpy()
+
+    pictures: dict[str, actions.ImagesFn] = {
+        "samples": lambda moment: first(moment.outputs.images)
+    }
+    if hasattr(config.chains, "bank_size"):
+        pictures["bank"] = lambda moment: first(moment.state.bank.images)
+    if isinstance(config.chains, BurnIn):
+        pictures["burn_in"] = lambda moment: first(moment.state.burn_in.images)
+    if "generator" in learning:
+        pictures["generator"] = generated
+    return [
+        every(config.log_every, plot_diagnosis(workspace)),
+        every(config.picture_every, actions.save_pictures(workspace, pictures), 1),
+    ]
+
+
+def _measure(
+    config: EbmLearning,
+    chains: EbmSampling,
+    averages: dict[str, Average],
+    workspace: Workspace,
+) -> dict[str, Any]:
+    """Measures fresh chains of the averaged weights."""
+    means = {role: average() for role, average in averages.items()}
+    models = chains.models._replace(**means)
+    fresh = chains_of(config, chains.replicas, chains.source, models)
+    return measure_chains(fresh, config.samples, workspace)
+
+
+def _notes(
+    config: EbmLearning, chains: EbmSampling, source: Source | None
+) -> Iterable[str]:
+    """Banks and data, for a dry run."""
+    sizes = bank_sizes(config.chains, chains.replicas.count, chains.replica_batch)
+    for name, size in sizes._asdict().items():
+        if name == "bank" or size:
+            count = size * chains.replicas.count
+            yield f"{name}: {count:,} chains, {count * chains.chain_bytes:,} bytes"
+    if source is not None:
+        yield describe_data(source)

@@ -9,20 +9,270 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train_clf"))
 
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 from ebm_tf.config.classification import ClassifierTraining
-from ebm_tf.runtime.classifiers import run as classifier_run
-from ebm_tf.runtime.classifiers.session import open_session
-from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.config.core import to_mapping
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import (
+    learning_stream,
+    load_images,
+    num_batches,
+    open_for_learning,
+)
+from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
+from ebm_tf.evaluation.classifier_validation import (
+    ImagesByPart,
+    Measurement,
+    save_selected,
+    selection,
+    validate,
+)
+from ebm_tf.evaluation.energy_statistics import Judged
+from ebm_tf.evaluation.robustness import UNITS, accuracy
+from ebm_tf.learning.adversary import adversary
+from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
+from ebm_tf.learning.optimization import Learned, averaged, learned
+from ebm_tf.models.catalogue import build_classifier, in_inference
+from ebm_tf.runtime import actions, learner, plots, seeds
+from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner
+from ebm_tf.runtime.loop import Action, Task, every
+from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.weight_files import FOLDER, weights_name
+from ebm_tf.runtime.workspace import VALIDATION, Workspace
+from ebm_tf.store.models import CLASSIFIER, load_initial
+
+SELECTED = f"{FOLDER}/{weights_name(CLASSIFIER, kind='selected')}"
+
+
+class Sources(NamedTuple):
+    """Images to learn from, to select weights by, and to measure once at the end."""
+
+    data: Source
+    validation: Source
+    test: Source
 
 
 def run(config: ClassifierTraining, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, then measures the selected weights once."""
-    return classifier_run.learn(open_session(config), workspace)
+    return learner.learn(build(config), workspace)
 
 
 def describe(config: ClassifierTraining) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
-    return classifier_run.describe(open_session(config))
+    return learner.describe(build(config, num_checked=FIRST_FEW))
+
+
+def build(config: ClassifierTraining, num_checked: int | None = None) -> Learner:
+    """Composes data, network, attack, learning step and selection.
+
+    Args:
+      config: the experiment.
+      num_checked: so many images are read beforehand and their labels checked, in
+        place of those that are measured while learning.
+
+    Raises:
+      UserError: if a device or a dataset is missing, or labels are no classes.
+    """
+    replicas = make_replicas(config.device)
+    for batch in (config.batch, config.evaluation_batch):
+        replicas.batch_of_each(batch)
+    sources = _sources(config)
+    images = _measured_images(config, sources, num_checked)
+    network, selected = _networks(config, replicas)
+    epoch = num_batches(sources.data, config.batch)
+    validate_every = config.validate_every or epoch
+    measurement = Measurement(config, replicas, network.average)
+    average = functools.partial(averaged, network)
+
+    def validating(workspace: Workspace) -> list[Action]:
+        action = validate(
+            measurement,
+            images,
+            workspace,
+            average=average,
+            selected=selected,
+            epoch=epoch,
+        )
+        return [every(validate_every, action, config.num_updates)]
+
+    def saving(workspace: Workspace) -> list[Action]:
+        models = {CLASSIFIER: lambda: network.model, f"{CLASSIFIER}_average": average}
+        at_end = [actions.save_network(workspace, *item) for item in models.items()]
+        best = save_selected(config, selected, SELECTED, workspace)
+        return [best, *(every(config.num_updates, action) for action in at_end)]
+
+    def notes() -> Iterable[str]:
+        yield (
+            f"epoch: {epoch} updates, of {config.num_updates}; measured every "
+            f"{validate_every}, saved every {config.save_every or validate_every}"
+        )
+        yield from _describe(config, sources)
+
+    return Learner(
+        config=config,
+        replicas=replicas,
+        task=_task(config, replicas, network, selected, sources.data),
+        networks={CLASSIFIER: network.model},
+        initial_weights=lambda: load_initial(config, {CLASSIFIER: network.model}),
+        save_every=config.save_every or validate_every,
+        actions=validating,
+        before_save=saving,
+        measure=functools.partial(_measure, measurement, selected, sources.test),
+        notes=notes,
+    )
+
+
+def _sources(config: ClassifierTraining) -> Sources:
+    """Opens the three parts of the data, of which only the first is augmented."""
+    return Sources(
+        open_for_learning(config.data, config.batch),
+        *(
+            open_source(unaugmented(config.data, split))
+            for split in (config.validation_split, config.test_split)
+        ),
+    )
+
+
+def _measured_images(
+    config: ClassifierTraining, sources: Sources, num_checked: int | None
+) -> ImagesByPart:
+    """What is measured while learning: images of learning and of validation.
+
+    Of the images of learning the first are taken, as many as there are others, in
+    file order and not augmented.
+    """
+    limit = config.num_validation if num_checked is None else num_checked
+    of_validation = _load(config, sources.validation, limit)
+    of_learning = _load(config, sources.data, len(of_validation[1]))
+    return {"train": of_learning, "validation": of_validation}
+
+
+def _load(
+    config: ClassifierTraining, source: Source, limit: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
+    images, labels = load_images(source, unaugmented(config.data), limit=limit)
+    classes = config.classifier.num_classes
+    require_classes(labels, classes, source, told="classifier.num_classes")
+    return images, labels
+
+
+def _networks(
+    config: ClassifierTraining, replicas: Replicas
+) -> tuple[Learned, keras.Model]:
+    """The network that learns, and one on the host with the best weights so far."""
+    data = config.data
+
+    def make() -> keras.Model:
+        return build_classifier(
+            config.classifier, data.image_size, data.channels, config.compute_dtype
+        )
+
+    keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
+    with replicas.strategy.scope():
+        network = learned(config.optimizer, make)
+    with tf.device("CPU"):
+        return network, make()
+
+
+def _task(
+    config: ClassifierTraining,
+    replicas: Replicas,
+    network: Learned,
+    selected: keras.Model,
+    source: Source,
+) -> Task:
+    """The learning step as the loop sees it."""
+    model = network.model
+    attack = config.attack and adversary(
+        in_inference(model), config.attack, config.ball, jit=replicas.jit
+    )
+    step = make_step(
+        network,
+        config.objective,
+        attack=attack,
+        weight_perturbation=config.weight_perturbation,
+    )
+    state = ClassifierState(tf.constant(0, tf.int64))
+    return Task(
+        step=replicated(replicas, step),
+        initial_state=lambda: distributed(replicas, [state] * replicas.num_local),
+        state_structure=ClassifierState(0),
+        batches=functools.partial(_batches, config, replicas, source),
+        modules={
+            CLASSIFIER: model,
+            f"{CLASSIFIER}_optimizer": network.optimizer,
+            f"{CLASSIFIER}_selected": selected,
+        },
+        rates=[network.rate],
+        rate_setting="optimizer.learning_rate",
+    )
+
+
+def _batches(
+    config: ClassifierTraining, replicas: Replicas, source: Source, start: int
+) -> Iterator[ClassifierBatch]:
+    for element in learning_stream(config, source, replicas, start):
+        yield ClassifierBatch(element["image"], element["label"])
+
+
+def _measure(
+    measurement: Measurement,
+    selected: keras.Model,
+    source: Source,
+    workspace: Workspace,
+) -> dict[str, Any]:
+    """Measures the selected weights on the test split, and shows attacked images."""
+    config = measurement.config
+    if not workspace.is_chief:
+        return {}
+    best = selection(config, workspace.read_metrics(name=VALIDATION))
+    if best is None:
+        raise ValueError("The last update is measured, and may be selected.")
+    measurement.model.set_weights(selected.get_weights())
+    images, labels = _load(config, source, config.num_test)
+    workspace.log(
+        f"Measuring the weights of update {best['step']} on {len(labels)} test images."
+    )
+    judged, attacked = measurement.judged(images, labels, Purpose.TEST)
+    for name, shown in (("natural", images), ("attacked", attacked)):
+        path = workspace.path("images", f"test_{name}.png")
+        plots.save_grid(path, shown[:NUM_PICTURED])
+    pgd = f"pgd{config.evaluation_attack.num_steps}_accuracy"
+    return _accuracies(judged, pgd) | {
+        "evaluation_attack": to_mapping(config.evaluation_attack),
+        "ball": to_mapping(config.ball),
+        "selected_update": best["step"],
+        "weights": SELECTED,
+        "validation_accuracy": 1.0 - best["validation_natural_error"],
+        f"validation_{pgd}": 1.0 - best["validation_robust_error"],
+        "units": UNITS,
+    }
+
+
+def _accuracies(judged: Judged, pgd: str) -> dict[str, Any]:
+    """Accuracies on natural images and under PGD, with their 95 % intervals."""
+    return {
+        **accuracy("test_accuracy", ~judged.natural_errors),
+        **accuracy(pgd, ~judged.robust_errors),
+        "num_images": len(judged.labels),
+    }
+
+
+def _describe(config: ClassifierTraining, sources: Sources) -> Iterator[str]:
+    """The three parts of the data, a line each."""
+    limits = (None, config.num_validation, config.num_test)
+    for role, source, limit in zip(Sources._fields, sources, limits, strict=True):
+        number = min(source.num_examples, limit or source.num_examples)
+        yield (
+            f"{role}: {number:,} images of {source.name}, {source.split}, "
+            f"{source.origin}"
+        )

@@ -1,4 +1,8 @@
-"""Learns a density by old chains: python3 ebm_tf/train_longrun.py CONFIG."""
+"""Learns a density by old chains: python3 ebm_tf/train_longrun.py CONFIG.
+
+It is what `train.py` composes, with a prior beside the energy and a burn-in bank beside
+the replay buffer, both of which the config says, and a plot of the ages of chains.
+"""
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
     import pathlib
@@ -9,41 +13,52 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train_longrun"))
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from ebm_tf import train
 from ebm_tf.config.ebm import LongRunTraining
-from ebm_tf.runtime import figures
+from ebm_tf.evaluation.plots import save_ages
+from ebm_tf.runtime import learner
 from ebm_tf.runtime.distribution import local
-from ebm_tf.runtime.ebms import run as ebm_run
-from ebm_tf.runtime.ebms.session import EbmSession, open_session
+from ebm_tf.runtime.learner import Learner
 from ebm_tf.runtime.loop import Action, Moment, every
 from ebm_tf.runtime.workspace import Workspace
 
 
 def run(config: LongRunTraining, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, then measures fresh samples."""
-    session = open_session(config)
-    histogram = every(config.picture_every, _ages(session, workspace), 1)
-    return ebm_run.learn(session, workspace, [histogram])
+    return learner.learn(build(config), workspace)
 
 
 def describe(config: LongRunTraining) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
-    return ebm_run.describe(open_session(config))
+    return learner.describe(build(config))
 
 
-def _ages(session: EbmSession, workspace: Workspace) -> Action:
+def build(config: LongRunTraining) -> Learner:
+    """Adds the plot to what `train.py` composes."""
+    learning = train.build(config)
+
+    def actions(workspace: Workspace) -> list[Action]:
+        ages = every(config.picture_every, _plot_ages(learning, workspace), 1)
+        return [*learning.actions(workspace), ages]
+
+    return dataclasses.replace(learning, actions=actions)
+
+
+def _plot_ages(learning: Learner, workspace: Workspace) -> Action:
     """Plots the ages of the young chains and of those that learning uses."""
 
-    def save(moment: Moment) -> None:
+    def plot(moment: Moment) -> None:
         banks = {"burn-in": moment.state.burn_in, "learning": moment.state.bank}
         ages = {
-            name: np.concatenate(local(session.replicas, bank.ages))
+            name: np.concatenate(local(learning.replicas, bank.ages))
             for name, bank in banks.items()
         }
-        figures.save_ages(workspace.path("plots", "burn_in.png"), ages)
+        save_ages(workspace.path("plots", "burn_in.png"), ages)
 
-    return save
+    return plot

@@ -10,7 +10,7 @@ import pytest
 from ebm_tf.config import core
 from ebm_tf.config.overrides import override
 from ebm_tf.models.catalogue import build_classifier
-from ebm_tf.store.sources import weights_of_run
+from ebm_tf.store.sources import find
 from tests import runs
 from tests.runs import ROOT, learn_here, run_here
 
@@ -65,9 +65,7 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
     assert "ebm_tf attack: digits_classifier" in done.out
     results = json.loads((done.folder / "results.json").read_text())
     assert results["name"] == "digits_classifier" and results["num_images"] == 20
-    assert results["weights"] == weights_of_run(
-        str(learned), "classifier", kind="selected"
-    )
+    assert results["weights"] == find(str(learned)).file("classifier", kind="selected")
     for name in ("natural_accuracy", "robust_accuracy"):
         low, high = results[f"{name}_interval"]
         assert 0 <= low <= results[name] <= high <= 1
@@ -77,7 +75,7 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
 
 
 def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
-    of_run = weights_of_run(str(learned), "classifier", kind="selected")
+    of_run = find(str(learned)).file("classifier", kind="selected")
     path = shutil.copy(of_run, tmp_path / "mine.weights.h5")
     found = []
     for number, given in enumerate(("weights", "classifier__weights")):
@@ -97,7 +95,7 @@ def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
 
 
 def test_a_weight_file_of_a_run_brings_its_network(learned, tmp_path):
-    path = weights_of_run(str(learned), "classifier", kind="selected")
+    path = find(str(learned)).file("classifier", kind="selected")
     done = attack(DIGITS, "--output", tmp_path, weights=path)
     assert done.code == 0, done.err
     done = attack(DIGITS, "--output", tmp_path, weights=path, data__image_size=16)

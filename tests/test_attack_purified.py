@@ -95,7 +95,7 @@ def own_labels(monkeypatch):
 
     def labelled(config, system, limit=None):
         images, _ = natural_images(config, system, limit)
-        return images, np.argmax(system.classifier(images), 1)
+        return images, np.argmax(system.model.classifier(images), 1)
 
     monkeypatch.setattr(attack, "open_system", opened)
     monkeypatch.setattr(attack, "purified_trial", cached_trial)
@@ -314,10 +314,10 @@ def test_any_energy_purifies(weights, tmp_path):
         assert not np.array_equal(first, second, equal_nan=True)
     system = opened(joint)
     image = records[0]["ims_orig"]
-    assert system.purifier is not None
+    assert system.model.ebm is not None
     np.testing.assert_allclose(
-        system.purifier.energy(image)[:, 0],
-        -np.log(np.exp(system.classifier(image)).sum(1)),
+        system.model.ebm.energy(image)[:, 0],
+        -np.log(np.exp(system.model.classifier(image)).sum(1)),
         rtol=1e-5,
     )
 

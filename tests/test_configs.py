@@ -8,15 +8,15 @@ import keras
 import numpy as np
 import pytest
 
+from ebm_tf import train
 from ebm_tf.config import core
 from ebm_tf.config.ebm import EbmExperiment, EbmLearning, LongRunTraining
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
+from ebm_tf.evaluation import quality
 from ebm_tf.models.catalogue import build_energy, build_generator
 from ebm_tf.models.ebm import build_models, image_shape
-from ebm_tf.runtime import learning_run, run_folders
-from ebm_tf.runtime.ebms import run as ebm_run
-from ebm_tf.runtime.ebms.session import open_session
+from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, assert_same_arrays, saved_arrays, weights
@@ -126,11 +126,11 @@ def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmLearning:
 @pytest.fixture
 def unmeasured(monkeypatch) -> None:
     """Without the distance in 3,072 dimensions, which takes seconds."""
-    monkeypatch.setattr(learning_run, "MOST_DIMENSIONS", 64)
+    monkeypatch.setattr(quality, "MOST_DIMENSIONS", 64)
 
 
 def learn(config: EbmLearning, run: Workspace) -> dict:
-    results = ebm_run.learn(open_session(config), run)
+    results = train.run(config, run)
     assert results["num_updates"] == config.num_updates
     return saved_arrays(pathlib.Path(run.folder), config.num_updates)
 

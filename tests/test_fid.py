@@ -14,9 +14,9 @@ import pytest
 
 from ebm_tf import fid, pixels
 from ebm_tf.config.chains import Transient
-from ebm_tf.config.core import to_json
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement, Sweep
+from ebm_tf.config.kinds import to_json
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network
 from ebm_tf.data.datasets import open_source
@@ -28,7 +28,6 @@ from ebm_tf.evaluation.frechet import (
     save_moments,
 )
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.runtime.measuring import session as fid_session
 from ebm_tf.sampling import pieces
 from ebm_tf.sampling.pieces import load_samples
 from tests import runs
@@ -295,7 +294,7 @@ def test_a_stopped_measurement_says_how_to_go_on(
     with monkeypatch.context() as patched:
         # When all is sampled and nothing measured.
         stop = functools.partial(signal.raise_signal, signal.SIGTERM)
-        patched.setattr(fid_session, "compare", lambda *_: stop())
+        patched.setattr(fid, "compare", lambda *_: stop())
         told = go_on(told)
     assert (told.code, told.err) == (3, "")
     assert "learn" not in told.out.splitlines()[-3], "a measurement learns nothing"
@@ -371,7 +370,7 @@ def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch
     path = str(tmp_path / "published.npz")
     save_moments(path, moments(vectors)._replace(count=None))
     config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
-    monkeypatch.delattr(fid_session, "open_source")
+    monkeypatch.delattr(fid, "open_source")
     assert f"reference: {path}" in list(fid.describe(config))
     _, results = learn_here(config, tmp_path)
     assert results["fid"] == pytest.approx(measured[1]["fid"], rel=1e-9)

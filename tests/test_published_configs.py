@@ -6,6 +6,7 @@ from ebm_tf.config import core
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.ebm import EbmLearning, EbmTraining, LongRunTraining
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.parts import Network
 from tests.runs import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/*.py"))
@@ -113,7 +114,8 @@ def test_published_values_are_as_published(name):
     config = load(name)
     assert told(config) == DEFAULTS | PUBLISHED[name]
     assert config.data.channels == 3 and config.data.split == "train"
-    assert config.energy.width is None and config.energy.activation == "relu"
+    assert isinstance(config.energy, Network) and config.energy.activation == "relu"
+    assert config.energy.width is None
     if config.generator is not None:
         assert config.generator.latent_size == 128 and config.generator.width is None
     if name in SAMPLES:

@@ -6,13 +6,13 @@ import pathlib
 import numpy as np
 import pytest
 
+from ebm_tf import train_gen
 from ebm_tf.config import core
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.optimizers import Linear
 from ebm_tf.data.preparation import prepare
+from ebm_tf.evaluation import quality
 from ebm_tf.models.catalogue import build_discriminator, build_generator
-from ebm_tf.runtime import learning_run
-from ebm_tf.runtime.generators import run as generator_run
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, learn_here, saved_arrays
 
@@ -106,7 +106,7 @@ def data_dir(tmp_path_factory) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cifar10_sngan", "mnist_sngan"])
 def test_two_updates_at_32_pixels(name, data_dir, tmp_path, monkeypatch):
-    for module in (generator_run, learning_run):  # the distance takes seconds
+    for module in (train_gen, quality):  # the distance takes seconds
         monkeypatch.setattr(module, "MOST_DIMENSIONS", 64)
     config = load(name)
     config = dataclasses.replace(

@@ -14,9 +14,8 @@ from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import run_folders
-from ebm_tf.runtime.classifiers.session import open_session
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.sources import find_weights, load_weights
+from ebm_tf.store.sources import find
 from tests.runs import (
     ROOT,
     assert_same_arrays,
@@ -108,10 +107,10 @@ KINDS = ("robust", "natural")
 
 def test_a_run_folder_means_its_selected_weights(whole):
     folder, results = whole
-    path = find_weights(str(folder), "classifier")
+    path = find(str(folder)).file("classifier")
     assert path.endswith(results["weights"])
     model = build_classifier(tiny().classifier, 8, 1, "float32")
-    load_weights(model, str(folder), "classifier")
+    find(str(folder)).load(model, "classifier")
     kept = saved_arrays(folder)
     for index, variable in enumerate(model.variables):
         np.testing.assert_array_equal(
@@ -209,11 +208,11 @@ def test_other_objectives_learn(name, tmp_path):
 
 
 def test_weights_to_begin_with(whole):
-    session = open_session(tiny(f"classifier.weights={whole[0]}"))
-    (line,) = session.load_weights()
+    learner = train_clf.build(tiny(f"classifier.weights={whole[0]}"))
+    (line,) = learner.initial_weights()
     assert line.endswith("weights/classifier_selected.weights.h5")
     np.testing.assert_array_equal(
-        session.classifier.model.variables[0].numpy(),
+        learner.networks["classifier"].variables[0].numpy(),
         saved_arrays(whole[0])["classifier_selected/0"],
     )
 

@@ -17,9 +17,8 @@ from ebm_tf.errors import DataError, EarlyStopError
 from ebm_tf.learning.generator_average import NUM_STATISTICS
 from ebm_tf.models.catalogue import build_generator, latent_prior
 from ebm_tf.runtime import run_folders, seeds
-from ebm_tf.runtime.generators.session import open_session
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.store.sources import find_weights, load_weights, weights_of_run
+from ebm_tf.store.sources import find
 from tests import runs
 from tests.runs import (
     ROOT,
@@ -89,11 +88,11 @@ def test_the_distance_over_time_ends_with_that_of_the_results(whole):
 
 def test_a_run_folder_means_its_averaged_generator(whole):
     folder, _ = whole
-    path = find_weights(str(folder), "generator")
+    path = find(str(folder)).file("generator")
     assert path.endswith("generator_average_00000008.weights.h5")
     settings = dataclasses.replace(tiny().generator, weights=str(folder))
     model = build_generator(settings, 8, 1, "float32")
-    load_weights(model, str(folder), "generator")
+    find(str(folder)).load(model, "generator")
     # Latents of the pictures give the picture's images again, in inference mode.
     draw = latent_prior(settings)
     images = model(draw(4, seeds.key(0, Purpose.PICTURES)), training=False)
@@ -106,7 +105,7 @@ def test_statistics_of_the_average_are_its_own(whole):
     config = tiny()
     kinds = [build_generator(config.generator, 8, 1, "float32") for _ in range(2)]
     for model, kind in zip(kinds, ("averaged", "raw"), strict=True):
-        model.load_weights(weights_of_run(str(folder), "generator", kind=kind))
+        model.load_weights(find(str(folder)).file("generator", kind=kind))
     kernel, bias = kinds[0].get_layer("latent_dense").get_weights()
     draw = latent_prior(config.generator)
     key = seeds.key(config.seed, Purpose.STATISTICS)
@@ -166,8 +165,7 @@ def test_generators_of_a_run_begin_chains_and_learn_on(whole, tmp_path):
     log = (chains / "log.txt").read_text()
     assert f"Weights of the generator: {folder}/weights/generator_average_" in log
     more = tiny(f"generator.weights={folder}", f"discriminator.weights={folder}")
-    session = open_session(more)
-    told = list(session.load_weights())
+    told = list(train_gen.build(more).initial_weights())
     assert told[1].endswith("discriminator_00000008.weights.h5")
 
 
@@ -177,8 +175,8 @@ def test_classes_are_learned(tmp_path):
     assert results["num_samples"] == 30
     arrays, begun = saved_arrays(folder), saved_arrays(folder, 0)
     assert np.isfinite(arrays["history"]).all()
-    session = open_session(config)
-    names = [v.path for v in session.generator.model.variables]
+    generator = train_gen.build(config).networks["generator"]
+    names = [v.path for v in generator.variables]
     index = names.index("block2_bn_1_classes/offsets")
     assert arrays[f"generator/{index}"].shape == (10, 4)
     assert not begun[f"generator/{index}"].any() and arrays[f"generator/{index}"].any()

@@ -106,14 +106,13 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
 
 
 def _config(folder: str) -> "SampleMeasurement":
-    from ebm_tf.config.catalogue import EXPERIMENTS
     from ebm_tf.config.fid import SampleMeasurement
     from ebm_tf.errors import RunError
     from ebm_tf.runtime.run_folders import read_config
 
     name = os.path.basename(folder)
     run = os.path.dirname(folder) if name.startswith("update_") else folder
-    config = read_config(run, EXPERIMENTS)
+    config = read_config(run)
     if not isinstance(config, SampleMeasurement):
         raise RunError(f"{run} is a run of {config.executable}.py, not of fid.py.")
     return config

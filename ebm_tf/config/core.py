@@ -4,12 +4,13 @@ import dataclasses
 import difflib
 import functools
 import importlib.util
-import json
 import math
 import pathlib
 import re
+import sys
 import types
 import typing
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -197,11 +198,6 @@ def to_mapping(settings: Any) -> dict[str, Any]:
     return mapping
 
 
-def to_json(settings: Any) -> str:
-    """The settings as indented JSON text."""
-    return json.dumps(to_mapping(settings), indent=2) + "\n"
-
-
 def unknown_key(key: str, known: Iterable[str]) -> str:
     """What to say of a setting that is not known."""
     known = sorted(known)
@@ -239,13 +235,27 @@ def load(path: str) -> Experiment:
     Raises:
       ConfigError: if there is no such file, it fails, or it defines no `config`.
     """
+    config = getattr(run_file(path, "config file"), "config", None)
+    if not isinstance(config, Experiment):
+        raise ConfigError(f"Expected {path} to define `config`, an experiment.")
+    return config
+
+
+def run_file(path: str, kind: str = "file") -> types.ModuleType:
+    """Runs a Python file, from any working directory; `kind` is for the message.
+
+    Raises:
+      ConfigError: if there is no such file, or it fails.
+    """
     file = pathlib.Path(path)
     if not file.is_file():
-        raise ConfigError(f"No config file {path}{_near_files(file)}")
-    spec = importlib.util.spec_from_file_location(f"config_{file.stem}", file)
+        raise ConfigError(f"No {kind} {path}{_near_files(file)}")
+    name = f"config_{file.stem}_{zlib.crc32(str(file.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ConfigError(f"Expected {path} to be a Python file (*.py).")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where the classes that it defines are looked up
     try:
         spec.loader.exec_module(module)
     except ConfigError as error:
@@ -253,10 +263,7 @@ def load(path: str) -> Experiment:
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: {type(error).__name__}: {reason}") from error
-    config = getattr(module, "config", None)
-    if not isinstance(config, Experiment):
-        raise ConfigError(f"Expected {path} to define `config`, an experiment.")
-    return config
+    return module
 
 
 def _near_files(file: pathlib.Path) -> str:

@@ -7,7 +7,6 @@ from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Settings, require, runtime
 from ebm_tf.config.ebm import EbmExperiment
-from ebm_tf.config.parts import Network
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,8 +109,6 @@ class DefenseMeasurement(EbmExperiment):
     """Attacks a classifier behind purification, and judges it on fresh noise.
 
     Attributes:
-      energy: what purifies: an energy network, or a classifier, whose marginal energy
-        -logsumexp of its logits is meant.
       classifier: what is defended.
       weights: the folder of the run that learned the energy; its networks are used
         where none are named for them.
@@ -130,7 +127,6 @@ class DefenseMeasurement(EbmExperiment):
 
     executable: ClassVar[str] = "attack"
 
-    energy: Network | ClassifierNetwork = Network()
     classifier: ClassifierNetwork | PretrainedClassifier
     weights: str | None = None
     weights_kind: Literal["averaged", "raw"] = "averaged"
@@ -150,6 +146,10 @@ class DefenseMeasurement(EbmExperiment):
         require(
             self.generator is None,
             "Expected generator=None: purification begins from the image.",
+        )
+        require(
+            not self.conditional,
+            "Expected conditional=False: images to purify have no known class.",
         )
         self.require_positive(
             "num_images", "batch", "num_final_replicates", "chunk", "save_every"

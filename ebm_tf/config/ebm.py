@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import (
@@ -11,6 +12,7 @@ from ebm_tf.config.parts import (
     GeneratorNetwork,
     Guard,
     Langevin,
+    MomentumLangevin,
     Network,
     Samples,
 )
@@ -22,23 +24,26 @@ class EbmExperiment(Experiment):
 
     Attributes:
       data: images, and their size.
-      energy: the network U.
+      energy: the network U; of a classifier, E(x) = -logsumexp of its logits.
       temperature: T.
       prior: a network P that was learned before and stays as it is; none if None.
       prior_temperature: T_p; the temperature if None.
       gaussian_stddev: tau; no Gaussian if None.
-      langevin: the step that samples.
+      langevin: the step that samples; its type chooses the kernel.
       generator: makes the starts of chains where that is said; none if None.
+      conditional: whether each chain has a class y and samples, in place of E(x),
+        E(x, y) = -logit of y; the energy must be a classifier.
     """
 
     data: Data
-    langevin: Langevin
+    langevin: Langevin | MomentumLangevin
     temperature: float
-    energy: Network = Network()
+    energy: Network | ClassifierNetwork = Network()
     prior: Network | None = None
     prior_temperature: float | None = None
     gaussian_stddev: float | None = None
     generator: GeneratorNetwork | None = None
+    conditional: bool = False
 
     def validate(self) -> None:
         """Checks that what divides is positive."""

@@ -15,7 +15,8 @@ class Data(Settings):
     """Which images, and at what size they are used.
 
     Attributes:
-      name: a dataset, or "generator" for images that the generator makes.
+      name: a dataset, FILE.py:function for one of your own (`data.arrays.source_of`),
+        or "generator" for images that the generator makes.
       image_size: height and width in pixels.
       channels: 1 or 3.
       split: the part of the dataset that is read.
@@ -174,6 +175,31 @@ class Langevin(Settings):
     def drift_factor(self) -> float:
         """The factor of the gradient."""
         return self.noise**2 / 2 if self.drift is None else self.drift
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MomentumLangevin(Langevin):
+    """A step with momentum: v <- momentum * v - drift * gradient, x <- x + v + noise.
+
+    Attributes:
+      drift: factor of the gradient; (1 - momentum) * noise**2 / 2 if None: a steady
+        gradient moves an image by drift / (1 - momentum), the Langevin value then.
+      max_drift: bounds drift * gradient of one image, as it does there.
+      momentum: the share of the velocity that is kept from step to step, in [0, 1).
+    """
+
+    momentum: float
+
+    def validate(self) -> None:
+        """Checks the momentum too."""
+        super().validate()
+        require(0 <= self.momentum < 1, f"Expected momentum={self.momentum} in [0, 1).")
+
+    @property
+    def drift_factor(self) -> float:
+        """The factor of the gradient."""
+        steady = super().drift_factor
+        return steady if self.drift is not None else (1 - self.momentum) * steady
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,48 +1,106 @@
-"""Datasets held in memory as bytes: exact shuffles, and resuming costs nothing."""
+"""Datasets held in memory: arrays, and functions that return them."""
 
+import hashlib
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf.data.sources import Source
-from ebm_tf.errors import DataError
+from ebm_tf.errors import DataError, UserError
 
 
 def array_source(
-    images: np.ndarray, labels: np.ndarray, *, name: str, split: str, origin: str
+    examples: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    name: str,
+    split: str,
+    origin: str,
 ) -> Source:
-    """A source of uint8 images [N,H,W,C] with labels [N]; an example is an index."""
+    """A source of arrays; its shuffles are exact, and resuming costs nothing.
+
+    Args:
+      examples: images, uint8 [N,H,W,C] with C = 1 or 3, or what is used as it is,
+        float32 [N,..].
+      labels: integers [N]; none if None.
+      name: of the dataset.
+      split: of which these are the examples.
+      origin: where they come from, for people to read.
+
+    Raises:
+      DataError: if the arrays are of another type or shape, or empty.
+    """
+    examples, labels = _checked(examples, labels, name)
     # tf.data runs on the host; as captured tensors the arrays are shared by all
     # epochs and never copied into a graph.
     with tf.device("CPU"):
-        held_images = tf.constant(images)
-        held_labels = tf.constant(labels, tf.int64)
+        held = {"image": tf.constant(examples), "label": tf.constant(labels, tf.int64)}
 
     def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(images)), key)
-        return tf.data.Dataset.from_tensor_slices(order[skip:])
-
-    def decode(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {
-            "image": tf.gather(held_images, index),
-            "label": tf.gather(held_labels, index),
-        }
+        indices = tf.range(len(examples), dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(indices, key)
+        return tf.data.Dataset.from_tensor_slices({"index": order[skip:]})
 
     return Source(
         name=name,
         split=split,
         origin=origin,
-        num_examples=len(images),
-        channels=images.shape[-1],
+        num_examples=len(examples),
+        shape=None if examples.dtype == np.uint8 else examples.shape[1:],
         one_size=True,
-        in_order=lambda: tf.data.Dataset.range(len(images)),
+        in_order=lambda: tf.data.Dataset.from_tensor_slices(
+            {"index": np.arange(len(examples))}
+        ),
         shuffled=shuffled,
-        decode=decode,
+        decode=lambda encoded: {
+            part: tf.gather(values, encoded["index"]) for part, values in held.items()
+        },
     )
 
 
-def digits(split: str, directory: str | None = None) -> Source:
+def source_of(
+    function: Callable[[str, str | None], Any],
+    name: str,
+    split: str,
+    directory: str | None,
+    *,
+    origin: str | None = None,
+) -> Source:
+    """The split of a dataset that is a function.
+
+    Args:
+      function: (split, directory) -> examples, or (examples, labels), as for
+        `array_source`, or a Source. It is asked for a whole split, of whose arrays a
+        slice such as train[:1000] is taken here; a Source it is asked for the slice.
+      name: the dataset's name.
+      split: the part that is read.
+      directory: where datasets lie, which the function may heed.
+      origin: where the arrays come from; if None, a hash of them, so that what is
+        kept of them is not taken for that of others.
+
+    Raises:
+      DataError: if the function fails or returns something else, or has no such split.
+    """
+    whole = split.partition("[")[0]
+    found = _called(function, name, whole, directory)
+    if isinstance(found, Source) and split != whole:
+        found = _called(function, name, split, directory)
+    if isinstance(found, Source):
+        return found
+    pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+    examples, labels = _checked(*pair, name)
+    part = _slice(split, name, len(examples))
+    examples, labels = examples[part], labels[part]
+    if origin is None:
+        digest = hashlib.sha256(examples.tobytes() + labels.tobytes()).hexdigest()
+        origin = f"{name} (SHA-256 of the examples {digest[:16]})"
+    return array_source(examples, labels, name=name, split=split, origin=origin)
+
+
+def digits(split: str, directory: str | None) -> tuple[np.ndarray, np.ndarray]:
     """The 1,797 handwritten digits [8,8,1] that scikit-learn brings along.
 
     They have no test split: "train" is all of them. What needs a held-out part takes
@@ -54,28 +112,64 @@ def digits(split: str, directory: str | None = None) -> Source:
     import sklearn.datasets  # here, because only this dataset pays for it
 
     del directory  # they come with a library
-    images, labels = sklearn.datasets.load_digits(return_X_y=True)
-    part = _slice_of_train(split, name="digits", num_examples=len(images))
-    to_bytes = np.rint(np.reshape(images, [-1, 8, 8, 1]) * (255.0 / 16.0))
-    return array_source(
-        to_bytes.astype(np.uint8)[part],
-        labels[part],
-        name="digits",
-        split=split,
-        origin="scikit-learn",
-    )
-
-
-def _slice_of_train(split: str, *, name: str, num_examples: int) -> slice:
-    """Reads "train" or "train[a:b]", the part of TFDS's notation that is used here."""
-    match = re.fullmatch(r"train(?:\[(-?\d+)?:(-?\d+)?\])?", split)
-    if match is None:
+    if split != "train":
         raise DataError(
-            f"Dataset {name} has no split {split!r}: it has train, and slices of it "
+            f"Dataset digits has no split {split!r}: it has train, and slices of it "
             "such as train[:1000]."
         )
-    first, last = (None if text is None else int(text) for text in match.groups())
-    part = slice(first, last)
+    images, labels = sklearn.datasets.load_digits(return_X_y=True)
+    to_bytes = np.rint(np.reshape(images, [-1, 8, 8, 1]) * (255.0 / 16.0))
+    return to_bytes.astype(np.uint8), labels
+
+
+def _called(function: Callable, name: str, split: str, directory: str | None) -> Any:
+    try:
+        return function(split, directory)
+    except UserError:
+        raise
+    # A guest's code may fail with anything.
+    except Exception as error:
+        reason = f"Dataset {name} failed on split {split!r}: {type(error).__name__}: "
+        raise DataError(reason + " ".join(str(error).split())) from error
+
+
+def _checked(examples: Any, labels: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays, and labels -1 where there are none; DataError for other ones."""
+    kind = (
+        examples.dtype if isinstance(examples, np.ndarray) and examples.size else None
+    )
+    is_image = kind == np.uint8 and examples.ndim == 4 and examples.shape[-1] in (1, 3)
+    if not is_image and not (kind == np.float32 and examples.ndim > 1):
+        raise DataError(
+            f"Expected dataset {name} to have examples uint8 [N,H,W,C], C = 1 or 3, or "
+            f"float32 [N,..], got {_described(examples)}."
+        )
+    if labels is None:
+        labels = np.full(len(examples), -1)
+    is_integer = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+    if not is_integer or labels.shape != examples.shape[:1]:
+        raise DataError(
+            f"Expected dataset {name} to have labels int [{len(examples)}], got "
+            f"{_described(labels)}."
+        )
+    return examples, labels
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} [{','.join(map(str, value.shape))}]"
+    return type(value).__name__
+
+
+def _slice(split: str, name: str, num_examples: int) -> slice:
+    """Reads "NAME" or "NAME[a:b]"; DataError for others, such as sums and percents."""
+    match = re.fullmatch(r"[\w-]*(?:\[(-?\d+)?:(-?\d+)?\])?", split)
+    if match is None:
+        raise DataError(
+            f"Dataset {name} has no split {split!r}: expected a name or a slice such "
+            "as train[:1000]."
+        )
+    part = slice(*(None if text is None else int(text) for text in match.groups()))
     if not range(num_examples)[part]:
         raise DataError(f"Split {split!r} of dataset {name} has no examples.")
     return part

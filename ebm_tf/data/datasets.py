@@ -1,14 +1,15 @@
-"""Datasets by name."""
+"""Datasets by name, and those that guests bring."""
 
 import difflib
 import functools
 from collections.abc import Callable
 
+from ebm_tf.config.guests import is_guest, load_function
 from ebm_tf.config.parts import Data
-from ebm_tf.data.arrays import digits
+from ebm_tf.data.arrays import digits, source_of
 from ebm_tf.data.prepared import held, streamed
 from ebm_tf.data.sources import Source
-from ebm_tf.errors import DataError
+from ebm_tf.errors import ConfigError, DataError
 
 _MNIST_PROBE = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/t10k-labels-idx1-ubyte.gz"
@@ -21,7 +22,7 @@ DATASETS: dict[str, Callable[[str, str | None], Source]] = {
     "celeb_a": functools.partial(streamed, "celeb_a"),
     "cifar10": functools.partial(held, "cifar10", probe=_CIFAR_PROBE),
     "cifar100": functools.partial(held, "cifar100", probe=_CIFAR_PROBE),
-    "digits": digits,
+    "digits": functools.partial(source_of, digits, "digits", origin="scikit-learn"),
     "imagenet2012": functools.partial(streamed, "imagenet2012"),
     "mnist": functools.partial(held, "mnist", probe=_MNIST_PROBE),
     "svhn": functools.partial(held, "svhn", probe=_SVHN_PROBE),
@@ -29,15 +30,37 @@ DATASETS: dict[str, Callable[[str, str | None], Source]] = {
 }
 
 
-def open_source(data: Data) -> Source:
+def open_source(data: Data, *, images: bool = True) -> Source:
     """Finds the split of a dataset that a config names.
+
+    Args:
+      data: `name` is one of DATASETS, or FILE.py:function for `arrays.source_of`.
+      images: whether examples must be images: bytes, or floats of the config's shape.
 
     Raises:
       DataError: if the dataset is unknown, not prepared or damaged, or has no such
-        split; the message says what to do.
+        split, or other examples; the message says what to do.
     """
-    if data.name not in DATASETS:
-        near = difflib.get_close_matches(data.name, DATASETS, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
-        raise DataError(f"Unknown dataset {data.name!r}: {hint} {', '.join(DATASETS)}.")
-    return DATASETS[data.name](data.split, data.directory)
+    source = _dataset(data.name)(data.split, data.directory)
+    wanted = (data.image_size, data.image_size, data.channels)
+    if images and source.shape not in (None, wanted):
+        raise DataError(
+            f"Expected dataset {source.name} to have images, uint8 [N,H,W,C] or "
+            f"float32 examples of the shape {wanted}, got those of {source.shape}."
+        )
+    return source
+
+
+def _dataset(name: str) -> Callable[[str, str | None], Source]:
+    if name in DATASETS:
+        return DATASETS[name]
+    if is_guest(name):
+        try:
+            return functools.partial(source_of, load_function(name), name)
+        except ConfigError as error:
+            raise DataError(str(error)) from error
+    near = difflib.get_close_matches(name, DATASETS, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
+    raise DataError(
+        f"Unknown dataset {name!r}: {hint} {', '.join(DATASETS)}, and FILE.py:function."
+    )

@@ -1,19 +1,26 @@
-"""Bytes of any size to square images in [-1, 1]."""
+"""Bytes of any size to square images in [-1, 1], and their augmentation."""
 
 import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.config.parts import Data
 
+_BLACK = -1.0
+
+
+def _is_learned_from(data: Data) -> bool:
+    """Whether the split is the training split or a part of it."""
+    return data.split.partition("[")[0] == "train"
+
 
 def crops_at_random(data: Data) -> bool:
     """Whether a config asks for random crops: only the training split gets them."""
-    return data.random_crop and is_learned_from(data)
+    return data.random_crop and _is_learned_from(data)
 
 
-def is_learned_from(data: Data) -> bool:
-    """Whether the split is the training split or a part of it."""
-    return data.split.partition("[")[0] == "train"
+def shifts_or_flips(data: Data) -> bool:
+    """Whether a config asks for shifts or flips: only the training split gets them."""
+    return (data.padding > 0 or data.flip) and _is_learned_from(data)
 
 
 def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tensor:
@@ -34,13 +41,16 @@ def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tenso
     if crops_at_random(data) and seed is not None:
         square = random_crop(image, data.image_size, seed)
     else:
-        square = central_crop(image, data.image_size)
-    matched = _match_channels(square, data.channels)
+        square = _central_crop(image, data.image_size)
+    if square.shape[-1] < data.channels:
+        square = tf.image.grayscale_to_rgb(square)
+    elif square.shape[-1] > data.channels:
+        square = tf.image.rgb_to_grayscale(square)
     # The weights of a resize sum to one only up to rounding.
-    return tf.clip_by_value(pixels.from_bytes(matched), -1.0, 1.0)
+    return tf.clip_by_value(pixels.from_bytes(square), -1.0, 1.0)
 
 
-def central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+def _central_crop(image: tf.Tensor, size: int) -> tf.Tensor:
     """Cuts the central square of the short side and resizes it to [..,size,size,C]."""
     height, width = tf.unstack(tf.shape(image)[-3:-1])
     side = tf.minimum(height, width)
@@ -56,9 +66,7 @@ def random_crop(image: tf.Tensor, size: int, seed: tf.Tensor) -> tf.Tensor:
     # In whole numbers, so that the short side is exactly size.
     resized = shape * size // tf.reduce_min(shape)
     image = _resize(image, resized)
-    free = resized - size + 1
-    offset = tf.random.stateless_uniform([2], seed, maxval=tf.int32.max, dtype=tf.int32)
-    top, left = tf.unstack(offset % free)
+    top, left = tf.unstack(_draws(seed, 2) % (resized - size + 1))
     return tf.image.crop_to_bounding_box(image, top, left, size, size)
 
 
@@ -66,20 +74,8 @@ def _resize(image: tf.Tensor, shape: tf.Tensor | list[int]) -> tf.Tensor:
     return tf.image.resize(image, shape, method="bilinear", antialias=True)
 
 
-def _match_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
-    if image.shape[-1] == channels:
-        return image
-    if channels == 3:
-        return tf.image.grayscale_to_rgb(image)
-    return tf.image.rgb_to_grayscale(image)
-
-
-_BLACK = -1.0
-
-
-def shifts_or_flips(data: Data) -> bool:
-    """Whether a config asks for shifts or flips: only the training split gets them."""
-    return (data.padding > 0 or data.flip) and is_learned_from(data)
+def _draws(key: tf.Tensor, num: int) -> tf.Tensor:
+    return tf.random.stateless_uniform([num], key, maxval=tf.int32.max, dtype=tf.int32)
 
 
 def shifted_and_flipped(images: tf.Tensor, data: Data, keys: tf.Tensor) -> tf.Tensor:
@@ -96,7 +92,12 @@ def shifted_and_flipped(images: tf.Tensor, data: Data, keys: tf.Tensor) -> tf.Te
       Images of the same shape.
     """
     size, padding = images.shape[1], data.padding
-    draws = tf.map_fn(_draws, keys, fn_output_signature=tf.int32)
+    # Folded, because the key itself is that of the random crop.
+    draws = tf.map_fn(
+        lambda key: _draws(tf.random.experimental.stateless_fold_in(key, 1), 3),
+        keys,
+        fn_output_signature=tf.int32,
+    )
     starts = draws[:, :2] % (2 * padding + 1)
     rows = starts[:, :1] + tf.range(size)
     columns = starts[:, 1:] + tf.range(size)
@@ -105,12 +106,5 @@ def shifted_and_flipped(images: tf.Tensor, data: Data, keys: tf.Tensor) -> tf.Te
     around = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
     padded = tf.pad(images, around, constant_values=_BLACK)
     chosen = tf.gather(padded, rows, axis=1, batch_dims=1)
-    return tf.ensure_shape(
-        tf.gather(chosen, columns, axis=2, batch_dims=1), images.shape
-    )
-
-
-def _draws(key: tf.Tensor) -> tf.Tensor:
-    # Folded, because the key itself is that of the random crop.
-    own = tf.random.experimental.stateless_fold_in(key, 1)
-    return tf.random.stateless_uniform([3], own, maxval=tf.int32.max, dtype=tf.int32)
+    chosen = tf.gather(chosen, columns, axis=2, batch_dims=1)
+    return tf.ensure_shape(chosen, images.shape)

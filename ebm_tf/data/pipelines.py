@@ -7,15 +7,19 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.parts import Data
+from ebm_tf.data.datasets import open_source
 from ebm_tf.data.images import (
     crops_at_random,
     preprocess,
     shifted_and_flipped,
     shifts_or_flips,
 )
-from ebm_tf.data.prepared import told_as_data_errors
+from ebm_tf.data.prepared import damage_as_data_errors
 from ebm_tf.data.sources import Source, epoch_keys
 from ebm_tf.errors import ConfigError, DataError
+from ebm_tf.runtime import seeds
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.seeds import Purpose
 
 _MEASURED_BATCH = 256
 
@@ -41,43 +45,26 @@ def batches(
     batch: int,
     seed: int,
     start: int = 0,
+    with_index: bool = False,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The batches of the steps from start on, spread over the replicas.
+    """The batches of `stream` from step start on, spread over the replicas.
 
-    Args:
-      source: as for stream.
-      data: as for stream.
-      batch: as for stream.
-      seed: as for stream.
-      start: as for stream.
-      strategy: the one in scope if None.
-
-    Yields:
-      {"image": .., "label": ..} as stream; per-replica values under a strategy of
-      several replicas.
+    The strategy is the one in scope if None; under one of several replicas, values
+    are per replica. Arguments and errors are otherwise those of `stream`.
 
     Raises:
-      ConfigError: as stream.
-      DataError: as stream, and when damaged files are met.
+      DataError: also when damaged files are met.
     """
 
     def dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
-        return stream(
-            source,
-            data,
-            batch=batch,
-            seed=seed,
-            start=start,
-            num_replicas=context.num_replicas_in_sync,
-            num_shards=context.num_input_pipelines,
-            shard=context.input_pipeline_id,
-        )
+        choices = {"batch": batch, "seed": seed, "start": start}
+        return stream(source, data, context, with_index=with_index, **choices)
 
     present: Any = strategy or tf.distribute.get_strategy()
     iterator = iter(present.distribute_datasets_from_function(dataset))
     while True:
-        with told_as_data_errors(source):
+        with damage_as_data_errors(source):
             element = next(iterator)
         yield element
 
@@ -85,13 +72,12 @@ def batches(
 def stream(
     source: Source,
     data: Data,
+    context: tf.distribute.InputContext,
     *,
     batch: int,
     seed: int,
     start: int = 0,
-    num_replicas: int = 1,
-    num_shards: int = 1,
-    shard: int = 0,
+    with_index: bool = False,
 ) -> tf.data.Dataset:
     """An endless dataset of batches for one of the input pipelines (workers).
 
@@ -100,55 +86,50 @@ def stream(
     batches of a step together hold the examples that one process alone would use.
 
     Args:
-      source: where images come from.
-      data: how they are cropped and, of the training split, augmented.
+      source: where examples come from.
+      data: how images are cropped and, of the training split, augmented.
+      context: the replicas r of all workers, and which worker this is; it takes r /
+        workers elements in a step.
       batch: examples of a step over all replicas and workers.
       seed: not negative; with it, the examples of a step are a pure function of the
         step.
       start: the first step; nothing before it is decoded.
-      num_replicas: of all workers; a step takes num_replicas / num_shards elements.
-      num_shards: input pipelines.
-      shard: which of them.
+      with_index: whether batches say which examples of the split they hold.
 
     Returns:
-      A dataset of {"image": float32 [b,S,S,C] in [-1, 1], "label": int64 [b], -1 where
-      there is none}, b = batch / num_replicas.
+      A dataset of {"image": float32 [b,S,S,C] in [-1, 1], or [b,..] of the source's
+      shape, "label": int64 [b], -1 where there is none}, b = batch / r; with "index":
+      int64 [b] where asked for.
 
     Raises:
       ConfigError: if the replicas do not divide the batch.
       DataError: if the split is smaller than a batch.
     """
-    if batch % num_replicas or num_replicas % num_shards:
+    replicas, workers = context.num_replicas_in_sync, context.num_input_pipelines
+    if batch % replicas or replicas % workers:
         raise ConfigError(
-            f"Expected batch={batch} to be divisible by replicas={num_replicas}, "
-            f"and these by workers={num_shards}."
+            f"Expected batch={batch} to be divisible by replicas={replicas}, "
+            f"and these by workers={workers}."
         )
     order = _order(source, batch=batch, seed=seed, start=start)
-    order = order.shard(num_shards, shard)
-    return _batched(order, source, data, batch // num_replicas)
-
-
-def _batched(
-    order: tf.data.Dataset, source: Source, data: Data, batch: int
-) -> tf.data.Dataset:
-    """Batches of an order, decoded, cropped and augmented; as `stream` describes."""
+    order = order.shard(workers, context.input_pipeline_id)
 
     def prepare(encoded: Any, key: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        example = source.decode(encoded)
-        image = preprocess(example["image"], data, key)
-        return {"image": image, "label": example["label"]}, key
+        example = _decoded(source, data, encoded, key)
+        return example | ({"index": encoded["index"]} if with_index else {}), key
 
     def augment(parts: dict[str, tf.Tensor], keys: tf.Tensor) -> dict[str, tf.Tensor]:
-        if not shifts_or_flips(data):
+        if source.shape is not None or not shifts_or_flips(data):
             return parts
         return parts | {"image": shifted_and_flipped(parts["image"], data, keys)}
 
+    size = batch // replicas
     if source.one_size and not crops_at_random(data):
-        batched = order.batch(batch, drop_remainder=True)
+        batched = order.batch(size, drop_remainder=True)
         batched = batched.map(prepare, tf.data.AUTOTUNE)
     else:
         batched = order.map(prepare, tf.data.AUTOTUNE)
-        batched = batched.batch(batch, drop_remainder=True)
+        batched = batched.batch(size, drop_remainder=True)
     batched = batched.map(augment, tf.data.AUTOTUNE)
     options = tf.data.Options()
     options.deterministic = True
@@ -161,18 +142,28 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
     first_epoch, first_step = divmod(start, steps)
 
     def examples(epoch: tf.Tensor) -> tf.data.Dataset:
-        keys = epoch_keys(seed, epoch)
+        order_key, images_key = epoch_keys(seed, epoch)
         first = tf.where(epoch == first_epoch, first_step * batch, 0)
         skip = tf.cast(first, tf.int64)
-        encoded = source.shuffled(keys.order, skip).take(steps * batch - skip)
+        encoded = source.shuffled(order_key, skip).take(steps * batch - skip)
 
         def with_key(position: tf.Tensor, example: Any) -> tuple[Any, tf.Tensor]:
-            key = tf.random.experimental.stateless_fold_in(keys.images, position)
+            key = tf.random.experimental.stateless_fold_in(images_key, position)
             return example, key
 
         return encoded.enumerate(skip).map(with_key)
 
     return tf.data.Dataset.range(first_epoch, tf.int64.max).flat_map(examples)
+
+
+def _decoded(
+    source: Source, data: Data, encoded: Any, key: tf.Tensor | None
+) -> dict[str, tf.Tensor]:
+    """What `source.decode` gives, cropped and scaled where it is an image."""
+    example = source.decode(encoded)
+    if source.shape is not None:
+        return example
+    return {**example, "image": preprocess(example["image"], data, key)}
 
 
 def images_in_order(
@@ -187,15 +178,14 @@ def images_in_order(
     Raises:
       DataError: if damaged files are met.
     """
-
-    def prepare(encoded: Any) -> dict[str, tf.Tensor]:
-        example = source.decode(encoded)
-        return {**example, "image": preprocess(example["image"], data, None)}
-
-    examples = source.in_order().take(num_images(source, limit))
-    batched = examples.map(prepare, tf.data.AUTOTUNE).batch(_MEASURED_BATCH)
-    with told_as_data_errors(source):
-        for part in batched.prefetch(1).as_numpy_iterator():
+    examples = (
+        source.in_order()
+        .take(num_images(source, limit))
+        .map(lambda encoded: _decoded(source, data, encoded, None), tf.data.AUTOTUNE)
+    )
+    with damage_as_data_errors(source):
+        batched = examples.batch(_MEASURED_BATCH).prefetch(1)
+        for part in batched.as_numpy_iterator():
             yield part["image"], part["label"]
 
 
@@ -208,11 +198,56 @@ def load_images(
     source: Source, data: Data, *, limit: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """All that `images_in_order` yields: images [N,S,S,C] and labels [N]."""
-    shape = [num_images(source, limit), data.image_size, data.image_size, data.channels]
-    images, labels = np.empty(shape, np.float32), np.empty(shape[0], np.int64)
+    shape = source.shape or (data.image_size, data.image_size, data.channels)
+    labels = np.empty(num_images(source, limit), np.int64)
+    images = np.empty([len(labels), *shape], np.float32)
     filled = 0
     for some_images, some_labels in images_in_order(source, data, limit=limit):
         end = filled + len(some_labels)
         images[filled:end], labels[filled:end] = some_images, some_labels
         filled = end
     return images, labels
+
+
+def open_for_learning(data: Data, batch: int) -> Source:
+    """Opens a dataset that has a batch at least.
+
+    Raises:
+      DataError: if it cannot be opened.
+      ConfigError: if it is smaller.
+    """
+    source = open_source(data)
+    num_batches(source, batch)
+    return source
+
+
+def learning_stream(
+    config: Any, source: Source, replicas: Replicas, start: int, *, per_step: int = 1
+) -> Iterator[dict[str, Any]]:
+    """Distributed batches of an experiment's data from an update on.
+
+    Args:
+      config: has `data`, `batch` and `seed`.
+      source: of the data.
+      replicas: the devices.
+      start: the update, counted from 0.
+      per_step: batches that an update takes.
+    """
+    return batches(
+        source,
+        config.data,
+        batch=config.batch,
+        seed=seeds.integer(config.seed, Purpose.DATA),
+        start=start * per_step,
+        strategy=replicas.strategy,
+    )
+
+
+def first_images(source: Source, data: Data, num: int = 100) -> np.ndarray:
+    """The first images [n, H, W, C] in file order, not augmented."""
+    return load_images(source, data, limit=num)[0]
+
+
+def describe_data(source: Source) -> str:
+    """Where images come from, in a line."""
+    return f"data: {source.num_examples:,} images of {source.name}, {source.origin}"

@@ -65,27 +65,29 @@ def prepare(
       DataError: for raw files that are missing, damaged or of another format, a
         dataset that is there, or a place that cannot be written.
     """
-    source = pathlib.Path(raw).expanduser()
     target = _target(directory or constants.DATA_DIR)
+    is_local = isinstance(target, pathlib.Path)
     if name not in PLANS:
         raise DataError(f"Unknown dataset {name!r}: there are {', '.join(PLANS)}.")
     if "://" in raw:
         raise DataError(f"Expected {raw} on a local disk: copy it there first.")
+    source = pathlib.Path(raw).expanduser()
     if not source.exists():
         raise DataError(f"{raw} does not exist.")
-    with _told_as_data_errors(f"{target}"):
+    with _failures_as_data_errors(target):
         place = target / tfds_name(name) / _version(name)
         if place.exists() and not overwrite:
             raise DataError(f"{place} is there already: --overwrite replaces it.")
         plan = PLANS[name](source)
         counts = plan.counts
         if not dry_run:
-            is_local = isinstance(target, pathlib.Path)
-            with _stage(target) if is_local else _temporary() as stage:
+            with _stage(target) if is_local else tempfile.TemporaryDirectory() as stage:
                 counts = _write(name, plan, stage)
-                written = stage / place.parent.name / place.name
+                written = pathlib.Path(stage, *place.parts[-2:])
                 (_move if is_local else _upload)(written, place)
-    return Prepared(counts, target, plan.notes + _left(target))
+    left = sorted(target.glob(f"{_STAGE}*")) if is_local else []
+    notes = [f"{p} is of a preparation that was killed or still runs." for p in left]
+    return Prepared(counts, target, plan.notes + notes)
 
 
 def _target(directory: str) -> Any:
@@ -101,17 +103,18 @@ def _target(directory: str) -> Any:
         ) from None
 
 
-def _left(target: Any) -> list[str]:
-    """What to say of folders that others left among the datasets, on a local disk."""
-    if not isinstance(target, pathlib.Path):
-        return []
-    return [
-        f"{path} is of a preparation that was killed or still runs."
-        for path in sorted(target.glob(f"{_STAGE}*"))
-    ]
+@contextmanager
+def _failures_as_data_errors(target: os.PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except DuplicatedKeysError as error:
+        raise DataError(f"Two images have the same name: {error}") from None
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(f"Preparing under {target} failed: {reason}") from None
 
 
-def _write(name: str, plan: Plan, stage: pathlib.Path) -> dict[str, int]:
+def _write(name: str, plan: Plan, stage: str) -> dict[str, int]:
     features = _features(name, stage)
     tfds.disable_progress_bar()  # TFDS's own do not know how much there is
     # TFDS prints that it downloads, which it does not.
@@ -140,19 +143,19 @@ def _version(name: str) -> str:
 
 
 # TFDS annotates its features too loosely for a type checker; hence Any.
-def _features(name: str, stage: pathlib.Path) -> Any:
+def _features(name: str, stage: str) -> Any:
     if name == "tiny_imagenet":
         image = tfds.features.Image(shape=(64, 64, 3), encoding_format="png")
         label = tfds.features.ClassLabel(num_classes=200)
         return tfds.features.FeaturesDict({"image": image, "label": label})
-    standard: Any = tfds.builder(tfds_name(name), data_dir=stage).info.features
+    features: Any = tfds.builder(tfds_name(name), data_dir=stage).info.features
+    other = {}
     if name == "cifar10":  # TFDS takes the names from a file that it downloads
-        label = tfds.features.ClassLabel(names=CIFAR_CLASSES)
-        return tfds.features.FeaturesDict({**standard, "label": label})
+        other["label"] = tfds.features.ClassLabel(names=CIFAR_CLASSES)
     if name == "celeb_a":  # the standard fixes 218x178; portraits have other sizes
-        image = tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg")
-        return tfds.features.FeaturesDict({**standard, "image": image})
-    return standard
+        shape = (None, None, 3)
+        other["image"] = tfds.features.Image(shape=shape, encoding_format="jpeg")
+    return tfds.features.FeaturesDict({**features, **other}) if other else features
 
 
 def _watched(
@@ -160,20 +163,20 @@ def _watched(
 ) -> Examples:
     """The examples with zeros for what raw files do not tell, and a progress bar."""
     for key, example in tqdm(examples, split, total, unit=" images", disable=None):
-        unknown = {name: features[name] for name in features if name not in example}
         zeros = {
             name: {part: feature.np_dtype(0) for part, feature in group.items()}
-            for name, group in unknown.items()
+            for name, group in features.items()
+            if name not in example
         }
         yield key, {**zeros, **example}
 
 
 @contextmanager
-def _stage(target: pathlib.Path) -> Iterator[pathlib.Path]:
+def _stage(target: pathlib.Path) -> Iterator[str]:
     """A folder beside the datasets that goes away, and target too if it is empty."""
     missing = [path for path in [target, *target.parents] if not path.exists()]
     target.mkdir(parents=True, exist_ok=True)
-    stage = pathlib.Path(tempfile.mkdtemp(prefix=_STAGE, dir=target))
+    stage = tempfile.mkdtemp(prefix=_STAGE, dir=target)
     try:
         yield stage
     finally:
@@ -182,12 +185,6 @@ def _stage(target: pathlib.Path) -> Iterator[pathlib.Path]:
             if any(path.iterdir()):
                 break
             path.rmdir()
-
-
-@contextmanager
-def _temporary() -> Iterator[pathlib.Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield pathlib.Path(folder)
 
 
 def _move(written: pathlib.Path, place: pathlib.Path) -> None:
@@ -206,19 +203,8 @@ def _upload(written: pathlib.Path, place: Any) -> None:
         tfds.core.Path(path).copy(place / path.name, overwrite=True)
 
     # Descriptions come last: without them a half upload is no dataset.
-    described = sorted(path for path in written.iterdir() if path.suffix == ".json")
+    described = sorted(written.glob("*.json"))
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
         list(pool.map(copy, sorted({*written.iterdir()} - {*described})))
     for path in described:
         copy(path)
-
-
-@contextmanager
-def _told_as_data_errors(target: str) -> Iterator[None]:
-    try:
-        yield
-    except DuplicatedKeysError as error:
-        raise DataError(f"Two images have the same name: {error}") from None
-    except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"Preparing under {target} failed: {reason}") from None

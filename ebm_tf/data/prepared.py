@@ -21,6 +21,7 @@ from ebm_tf.errors import DataError
 _TFDS_NAMES = {"svhn": "svhn_cropped"}
 _SECONDS_TO_ANSWER = 5
 _BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
+_AGAIN = "prepare it again with tools/prepare_data.py --overwrite"
 
 
 def tfds_name(name: str) -> str:
@@ -48,22 +49,14 @@ def streamed(name: str, split: str, directory: str | None) -> Source:
 def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
     """A source for small images of one size, decoded once and held in memory.
 
-    A dataset that is not prepared is downloaded by TFDS if its host answers.
-
-    Args:
-      name: as for streamed.
-      split: as for streamed.
-      directory: as for streamed.
-      probe: an address that must answer before a download is tried: TFDS itself
-        tries an unreachable one for minutes.
-
-    Raises:
-      DataError: as streamed.
+    A dataset that is not prepared is downloaded by TFDS, if an address, `probe`,
+    answers: TFDS itself tries an unreachable one for minutes. All else is as for
+    `streamed`.
     """
     builder = _find(name, directory) or _download(name, directory, probe)
     source = _source(builder, name, split)
     examples = source.in_order().map(source.decode, num_parallel_calls=tf.data.AUTOTUNE)
-    with told_as_data_errors(source):
+    with damage_as_data_errors(source):
         batches = list(examples.batch(1024).as_numpy_iterator())
     images, labels = (
         np.concatenate([batch[part] for batch in batches])
@@ -73,7 +66,7 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
 
 
 @contextmanager
-def told_as_data_errors(source: Source) -> Iterator[None]:
+def damage_as_data_errors(source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors of reading into one line.
 
     Raises:
@@ -87,15 +80,13 @@ def told_as_data_errors(source: Source) -> Iterator[None]:
         tf.errors.InvalidArgumentError,
         tf.errors.NotFoundError,
     ) as error:
-        reason = " ".join(error.message.split())[:200]
         raise DataError(
-            f"Dataset {source.name} in {source.origin} is damaged: prepare it again "
-            f"with tools/prepare_data.py --overwrite ({reason})."
+            f"Dataset {source.name} in {source.origin} is damaged: {_AGAIN} "
+            f"({_reason(error)})."
         ) from None
 
 
 def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
-    origin = os.fspath(builder.data_path)
     shards = _shards(builder, name, split)
     # TFDS annotates its features too loosely for a type checker; hence Any.
     everything: Any = builder.info.features
@@ -103,17 +94,17 @@ def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
     partial = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
     features: Any = partial.extract_features(everything)
 
-    def decode(record: tf.Tensor) -> dict[str, tf.Tensor]:
-        example = features.deserialize_example(record)
+    def decode(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        example = features.deserialize_example(encoded["record"])
         label = example.get("label", tf.constant(-1, tf.int64))
         return {"image": example["image"], "label": tf.cast(label, tf.int64)}
 
     return Source(
         name=name,
         split=split,
-        origin=origin,
+        origin=os.fspath(builder.data_path),
         num_examples=sum(shards.take),
-        channels=features["image"].shape[-1],
+        shape=None,
         one_size=False,
         in_order=lambda: in_order(shards),
         shuffled=lambda key, skip: shuffled(shards, key, skip),
@@ -135,32 +126,26 @@ def _shards(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Shards:
     if not files:
         raise DataError(f"Split {split!r} of dataset {name} has no examples.")
     _check_sizes(builder, name, split.partition("[")[0])
-    return Shards(
-        paths=[os.fspath(file.filename) for file in files],
-        skip=[file.skip for file in files],
-        take=[file.take for file in files],
+    columns = zip(
+        *((os.fspath(f.filename), f.skip, f.take) for f in files), strict=True
     )
+    return Shards(*map(list, columns))
 
 
 def _check_sizes(builder: tfds.core.DatasetBuilder, name: str, split: str) -> None:
-    """Tells a half-copied dataset at once, not hours into a run."""
+    """Finds a half-copied dataset at once, not hours into a run."""
     info = builder.info.splits.get(split)
     if info is None or "://" in os.fspath(builder.data_path):
         return  # a sum of splits, or a bucket, where asking for sizes is slow
     paths = [pathlib.Path(path) for path in info.filepaths]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        raise DataError(
-            f"Dataset {name} lacks the file {missing[0]}: prepare it again with "
-            "tools/prepare_data.py --overwrite."
-        )
+    if missing := [path for path in paths if not path.exists()]:
+        raise DataError(f"Dataset {name} lacks the file {missing[0]}: {_AGAIN}.")
     size = sum(path.stat().st_size for path in paths)
     expected = info.num_bytes + _BYTES_AROUND_RECORD * info.num_examples
     if size < expected:
         raise DataError(
             f"Dataset {name} in {builder.data_path} is cut off: split {split} has "
-            f"{size:,} of {expected:,} bytes. Prepare it again with "
-            "tools/prepare_data.py --overwrite."
+            f"{size:,} of {expected:,} bytes: {_AGAIN}."
         )
 
 
@@ -174,10 +159,10 @@ def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
         return None
     # Whatever a damaged description makes of itself: JSON, protocol buffers, keys.
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
         raise DataError(
-            f"The description of dataset {name} under {_place(directory)} cannot be "
-            f"read ({reason}). Prepare it again with tools/prepare_data.py --overwrite."
+            f"The description of dataset {name} under "
+            f"{directory or constants.DATA_DIR} cannot be read ({_reason(error)}): "
+            f"{_AGAIN}."
         ) from None
 
 
@@ -189,20 +174,18 @@ def _download(name: str, directory: str | None, probe: str) -> tfds.core.Dataset
         builder.download_and_prepare()
     # Networks, disks and checksums fail in too many ways to list.
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{_how_to_prepare(name, directory)} (Downloading it failed: {reason})"
-        ) from None
+        how = _how_to_prepare(name, directory)
+        raise DataError(f"{how} (Downloading it failed: {_reason(error)})") from None
     return builder
 
 
 def _how_to_prepare(name: str, directory: str | None) -> str:
-    option = "" if directory is None else f" --data_dir {directory}"
     return (
-        f"Dataset {name} is not prepared under {_place(directory)}: run "
-        f"python3 tools/prepare_data.py {name} RAW_FOLDER{option}"
+        f"Dataset {name} is not prepared under {directory or constants.DATA_DIR}: run "
+        f"python3 tools/prepare_data.py {name} RAW_FOLDER"
+        + (f" --data_dir {directory}" if directory else "")
     )
 
 
-def _place(directory: str | None) -> str:
-    return constants.DATA_DIR if directory is None else directory
+def _reason(error: Exception) -> str:
+    return " ".join(str(getattr(error, "message", error)).split())[:200]

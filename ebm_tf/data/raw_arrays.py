@@ -1,4 +1,9 @@
-"""MNIST's IDX files and the binary batches of CIFAR-10 and CIFAR-100."""
+"""Raw files that hold arrays: MNIST, CIFAR-10 and -100, SVHN, Tiny ImageNet.
+
+A reader takes the folder that a user has and returns, by split, uint8 images [N,H,W,C]
+and int64 labels [N], of several kinds for CIFAR-100. It raises DataError where files of
+the training split are missing, or one is cut off, of another format or of other sizes.
+"""
 
 import gzip
 import math
@@ -7,6 +12,8 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.io
@@ -14,8 +21,7 @@ from scipy.io.matlab import MatReadError
 
 from ebm_tf.errors import DataError
 
-_UNSIGNED_BYTE = 8
-_CIFAR_PIXELS = 3 * 32 * 32
+Splits = dict[str, tuple[np.ndarray, ...]]
 
 CIFAR_CLASSES = [
     *["airplane", "automobile", "bird", "cat", "deer"],
@@ -25,99 +31,41 @@ _CIFAR_BATCHES = {
     "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
     "test": ["test_batch.bin"],
 }
+_CIFAR_PIXELS = 3 * 32 * 32
+_UNSIGNED_BYTE = 8
+# What NumPy and SciPy raise for what they find in damaged files.
+_DAMAGED = (
+    EOFError,
+    IndexError,
+    MatReadError,
+    NotImplementedError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
-def read_mnist(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads the IDX files of a folder, compressed or not.
-
-    Returns:
-      "train" and, where its files are there, "test": uint8 images [N,28,28,1] and
-      int64 labels [N].
-
-    Raises:
-      DataError: if files are missing, cut off, of another format or do not fit.
-    """
+def read_mnist(folder: pathlib.Path) -> Splits:
+    """Reads "train" and perhaps "test" from IDX files, compressed or not."""
     splits = {}
     for split, prefix in [("train", "train"), ("test", "t10k")]:
-        images_path = _idx_path(folder, f"{prefix}-images", "idx3-ubyte")
-        labels_path = _idx_path(folder, f"{prefix}-labels", "idx1-ubyte")
-        if split == "test" and images_path is None and labels_path is None:
+        if split == "test" and not any(folder.glob(f"{prefix}-*idx?-ubyte*")):
             continue
-        if images_path is None or labels_path is None:
-            lacks = "images-idx3" if images_path is None else "labels-idx1"
-            raise DataError(f"{folder} has no {prefix}-{lacks}-ubyte(.gz).")
-        images, labels = _read_idx(images_path), _read_idx(labels_path)
-        if images.shape[1:] != (28, 28):
-            raise DataError(
-                f"Expected images of 28x28 in {images_path}, found {images.shape}."
-            )
-        if labels.shape != images.shape[:1]:
-            raise DataError(
-                f"{labels_path} has {labels.shape} labels for {len(images)} images."
-            )
-        splits[split] = (images[..., None], checked_labels(labels, 9, labels_path))
+        path = _idx_path(folder, f"{prefix}-images-idx3-ubyte")
+        images = _read_idx(path)[..., None]
+        labels = _read_idx(_idx_path(folder, f"{prefix}-labels-idx1-ubyte"))
+        splits[split] = _checked(images, labels, path, (28, 28, 1), 10)
     return splits
 
 
-def read_cifar(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads CIFAR-10's binary batches, from a folder or from their tar.gz.
-
-    Returns:
-      The splits "train" and "test" of which there are batches: uint8 images
-      [N,32,32,3] and int64 labels [N].
-
-    Raises:
-      DataError: if there are no training batches, or one is cut off or of another
-        format.
-    """
-    contents = _cifar_contents(
-        raw,
-        "cifar-10-binary.tar.gz",
-        "cifar-10-batches-bin",
-        [name for names in _CIFAR_BATCHES.values() for name in names],
-    )
-    splits = {}
-    for split, names in _CIFAR_BATCHES.items():
-        found = [
-            _cifar_batch(contents[n], f"{raw}: {n}", [9])
-            for n in names
-            if n in contents
-        ]
-        if found:
-            splits[split] = tuple(map(np.concatenate, zip(*found, strict=True)))
-    if "train" not in splits:
-        raise DataError(f"{raw} has none of data_batch_1.bin .. data_batch_5.bin.")
-    return splits
-
-
-def read_cifar100(raw: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads CIFAR-100's train.bin and test.bin, from a folder or from their tar.gz.
-
-    Returns:
-      "train" and, where it is there, "test": uint8 images [N,32,32,3], and int64
-      labels [N] of the 20 groups and of the 100 classes.
-
-    Raises:
-      DataError: if there is no train.bin, or a file is cut off or of another format.
-    """
-    contents = _cifar_contents(
-        raw,
-        "cifar-100-binary.tar.gz",
-        "cifar-100-binary",
-        ["train.bin", "test.bin"],
-    )
-    if "train.bin" not in contents:
-        raise DataError(f"{raw} has no train.bin.")
-    return {
-        split: _cifar_batch(contents[name], f"{raw}: {name}", [19, 99])
-        for split, name in [("train", "train.bin"), ("test", "test.bin")]
-        if name in contents
-    }
-
-
-def _idx_path(folder: pathlib.Path, stem: str, kind: str) -> pathlib.Path | None:
-    names = [f"{stem}{dash}{kind}{end}" for dash in "-." for end in ["", ".gz"]]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+def _idx_path(folder: pathlib.Path, name: str) -> pathlib.Path:
+    dotted = name.replace("-idx", ".idx")
+    for file_name in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / file_name).is_file():
+            return folder / file_name
+    raise DataError(f"{folder} has no {name}(.gz).")
 
 
 def _read_idx(path: pathlib.Path) -> np.ndarray:
@@ -132,8 +80,8 @@ def _read_idx(path: pathlib.Path) -> np.ndarray:
     magic = bytes([0, 0, _UNSIGNED_BYTE, rank])
     if content[:4] != magic:
         raise DataError(
-            f"{path} is no IDX file of bytes: it begins with {content[:4].hex()}, "
-            f"not {magic.hex()}."
+            f"Expected {path} to begin as an IDX file of bytes, {magic.hex()}, got "
+            f"{content[:4].hex()}."
         )
     start = 4 + 4 * rank
     if len(content) < start:
@@ -141,10 +89,49 @@ def _read_idx(path: pathlib.Path) -> np.ndarray:
     shape = struct.unpack(f">{rank}I", content[4:start])
     if len(content) - start != math.prod(shape):
         raise DataError(
-            f"{path} has {len(content) - start:,} bytes of data, expected "
-            f"{math.prod(shape):,} for {shape}."
+            f"Expected {path} to have {math.prod(shape):,} bytes of data for {shape}, "
+            f"got {len(content) - start:,}."
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_cifar10(raw: pathlib.Path) -> Splits:
+    """Reads the batches that there are, from a folder or cifar-10-binary.tar.gz."""
+    packed = "cifar-10-binary.tar.gz", "cifar-10-batches-bin"
+    return _read_cifar(raw, *packed, _CIFAR_BATCHES, [10])
+
+
+def read_cifar100(raw: pathlib.Path) -> Splits:
+    """Reads train.bin and test.bin, from a folder or cifar-100-binary.tar.gz.
+
+    Labels are those of the 20 groups, then those of the 100 classes.
+    """
+    packed = "cifar-100-binary.tar.gz", "cifar-100-binary"
+    names = {"train": ["train.bin"], "test": ["test.bin"]}
+    return _read_cifar(raw, *packed, names, [20, 100])
+
+
+def _read_cifar(
+    raw: pathlib.Path,
+    archive: str,
+    inner: str,
+    names: dict[str, list[str]],
+    num_classes: list[int],
+) -> Splits:
+    """Reads the files `names` of each split; each label is one of `num_classes`."""
+    contents = _cifar_contents(raw, archive, inner, sum(names.values(), []))
+    if not contents.keys() & set(names["train"]):
+        raise DataError(f"{raw} has none of {', '.join(names['train'])}.")
+    splits = {}
+    for split in names:
+        parts = [
+            _cifar_batch(contents[name], f"{raw}: {name}", num_classes)
+            for name in names[split]
+            if name in contents
+        ]
+        if parts:
+            splits[split] = tuple(map(np.concatenate, zip(*parts, strict=True)))
+    return splits
 
 
 def _cifar_contents(
@@ -169,126 +156,88 @@ def _cifar_contents(
 
 
 def _cifar_batch(
-    content: bytes, origin: str, greatest: list[int]
+    content: bytes, origin: str, num_classes: list[int]
 ) -> tuple[np.ndarray, ...]:
-    """Images, and labels of every kind, of which `greatest` has the greatest."""
-    kinds = len(greatest)
-    record = kinds + _CIFAR_PIXELS
+    num_labels = len(num_classes)
+    record = num_labels + _CIFAR_PIXELS
     if not content or len(content) % record:
         raise DataError(
             f"{origin} is cut off: {len(content):,} bytes are no multiple of {record}."
         )
     records = np.frombuffer(content, np.uint8).reshape([-1, record])
-    images = records[:, kinds:].reshape([-1, 3, 32, 32]).transpose([0, 2, 3, 1])
-    columns = records[:, :kinds].T
-    return images, *(
-        checked_labels(column, most, origin)
-        for column, most in zip(columns, greatest, strict=True)
-    )
+    images = records[:, num_labels:].reshape([-1, 3, 32, 32]).transpose([0, 2, 3, 1])
+    columns = zip(records[:, :num_labels].T, num_classes, strict=True)
+    return images, *(_checked_labels(column, num, origin) for column, num in columns)
 
 
-def checked_labels(labels: np.ndarray, greatest: int, origin: object) -> np.ndarray:
-    """The labels as int64.
+def read_svhn(folder: pathlib.Path) -> Splits:
+    """Reads "train" and perhaps "test" and "extra" from MATLAB files of crops.
 
-    Raises:
-      DataError: if one is below 0 or above the greatest.
-    """
-    signed = labels.astype(np.int64)
-    for found in (signed.max(initial=0), signed.min(initial=0)):
-        if not 0 <= found <= greatest:
-            raise DataError(
-                f"Expected labels 0..{greatest} in {origin}, found {found}."
-            )
-    return signed
-
-
-_TINY_FILES = {"train": "train.npz", "validation": "val.npz"}
-# What NumPy and SciPy raise for what they find in damaged files.
-_DAMAGED = (
-    EOFError,
-    IndexError,
-    MatReadError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-def read_svhn(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads train_32x32.mat and, where they are there, the files of test and extra.
-
-    Returns:
-      By split, uint8 images [N,32,32,3] and int64 labels [N], which are the digits:
-      the files say 10 for 0.
-
-    Raises:
-      DataError: if the training file is missing, or one is damaged or of other
-        contents.
+    Labels are the digits: the files say 10 for 0.
     """
     splits = {}
     for split in ("train", "test", "extra"):
         path = folder / f"{split}_32x32.mat"
-        if not path.is_file():
-            continue
-        try:
-            content = scipy.io.loadmat(path)
-        except _DAMAGED as error:
-            raise DataError(f"{path} is cut off or no MATLAB file: {error}.") from None
-        images, labels = _entries(content, ("X", "y"), path)
-        images = np.moveaxis(images, -1, 0)
-        labels = np.where(labels == 10, 0, labels).reshape([-1])
-        splits[split] = _checked(images, labels, path, side=32, num_classes=10)
-    if "train" not in splits:
-        raise DataError(f"{folder} has no train_32x32.mat.")
+        if split == "train" or path.is_file():
+            images, labels = _entries(path, scipy.io.loadmat, "MATLAB", ("X", "y"))
+            images = np.moveaxis(images, -1, 0)
+            labels = np.where(labels == 10, 0, labels).ravel()
+            splits[split] = _checked(images, labels, path, (32, 32, 3), 10)
     return splits
 
 
-def read_tiny_imagenet(folder: pathlib.Path) -> dict[str, tuple[np.ndarray, ...]]:
-    """Reads train.npz and val.npz, of which the latter becomes "validation".
-
-    Returns:
-      By split, uint8 images [N,64,64,3] and int64 labels [N].
-
-    Raises:
-      DataError: if a file is missing, damaged or of other contents.
-    """
+def read_tiny_imagenet(folder: pathlib.Path) -> Splits:
+    """Reads "train" from train.npz and "validation" from val.npz."""
     splits = {}
-    for split, name in _TINY_FILES.items():
+    for split, name in [("train", "train.npz"), ("validation", "val.npz")]:
         path = folder / name
-        if not path.is_file():
-            raise DataError(f"{folder} has no {name}.")
-        try:
-            with np.load(path) as content:
-                images, labels = _entries(content, ("image", "label"), path)
-        except _DAMAGED as error:
-            raise DataError(f"{path} is cut off or no .npz file: {error}.") from None
-        splits[split] = _checked(images, labels, path, side=64, num_classes=200)
+        images, labels = _entries(path, np.load, ".npz", ("image", "label"))
+        splits[split] = _checked(images, labels, path, (64, 64, 3), 200)
     return splits
 
 
-def _entries(content, names: tuple[str, str], path: pathlib.Path) -> list[np.ndarray]:
-    missing = [name for name in names if name not in content]
-    if missing:
-        raise DataError(f"{path} has no {missing[0]!r}.")
-    return [content[name] for name in names]
+def _entries(
+    path: pathlib.Path, load: Callable[..., Any], kind: str, names: tuple[str, str]
+) -> list[np.ndarray]:
+    """Two arrays of a file; `kind` is what the message calls such files."""
+    if not path.is_file():
+        raise DataError(f"{path.parent} has no {path.name}.")
+    try:
+        content = load(path)
+        found = {name: content[name] for name in names if name in content}
+    except _DAMAGED as error:
+        raise DataError(f"{path} is cut off or no {kind} file: {error}.") from None
+    for name in names:
+        if name not in found:
+            raise DataError(f"{path} has no {name!r}.")
+    return list(found.values())
 
 
 def _checked(
     images: np.ndarray,
     labels: np.ndarray,
-    path: pathlib.Path,
-    *,
-    side: int,
+    origin: object,
+    shape: tuple[int, ...],
     num_classes: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    if images.dtype != np.uint8 or images.shape[1:] != (side, side, 3):
+    if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise DataError(
-            f"Expected images uint8 of {side}x{side}x3 in {path}, found "
+            f"Expected images uint8 of {'x'.join(map(str, shape))} in {origin}, got "
             f"{images.dtype} {images.shape}."
         )
     if labels.shape != images.shape[:1]:
-        raise DataError(f"{path} has {labels.shape} labels for {len(images)} images.")
-    return images, checked_labels(labels, num_classes - 1, path)
+        raise DataError(
+            f"Expected {len(images)} labels in {origin}, got those of shape "
+            f"{labels.shape}."
+        )
+    return images, _checked_labels(labels, num_classes, origin)
+
+
+def _checked_labels(labels: np.ndarray, num_classes: int, origin: object) -> np.ndarray:
+    signed = labels.astype(np.int64)
+    for extreme in (signed.max(initial=0), signed.min(initial=0)):
+        if not 0 <= extreme < num_classes:
+            raise DataError(
+                f"Expected labels 0..{num_classes - 1} in {origin}, got {extreme}."
+            )
+    return signed

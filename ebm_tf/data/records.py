@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 # An epoch reads its files in random order, 16 at once, and shuffles block by block. A
@@ -22,13 +23,13 @@ class Shards(NamedTuple):
 
 
 def in_order(shards: Shards) -> tf.data.Dataset:
-    """The serialized examples in file order."""
+    """{"index", "record"} of the serialized examples in file order."""
     records = _files(shards, tf.range(len(shards.paths))).flat_map(_read)
     return records.apply(tf.data.experimental.assert_cardinality(sum(shards.take)))
 
 
 def shuffled(shards: Shards, key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
-    """The serialized examples in the order of a key [2], without the first skip []."""
+    """The same in the order of a key [2], without the first skip []."""
     num_files = len(shards.paths)
     order = tf.random.experimental.stateless_shuffle(tf.range(num_files), key)
     # ends[g] examples lie before group g.
@@ -60,16 +61,26 @@ def shuffled(shards: Shards, key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset
     return records.apply(tf.data.experimental.assert_cardinality(remaining))
 
 
-def _shuffled_block(block: tf.Tensor, key: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
-    block_key = tf.random.experimental.stateless_fold_in(key, index)
-    return tf.random.experimental.stateless_shuffle(block, block_key)
+def _shuffled_block(
+    block: dict[str, tf.Tensor], key: tf.Tensor, number: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    block_key = tf.random.experimental.stateless_fold_in(key, number)
+    positions = tf.range(tf.size(block["index"]))
+    order = tf.random.experimental.stateless_shuffle(positions, block_key)
+    return {part: tf.gather(values, order) for part, values in block.items()}
 
 
 def _files(shards: Shards, order: tf.Tensor) -> tf.data.Dataset:
-    skip, take = (tf.constant(counts, tf.int64) for counts in shards[1:])
-    columns = (tf.gather(c, order) for c in (tf.constant(shards.paths), skip, take))
+    """(path, skip, take, index of the first record) of the files in an order."""
+    first = np.cumsum([0, *shards.take[:-1]])
+    counts = (tf.constant(column, tf.int64) for column in (*shards[1:], first))
+    columns = (tf.gather(c, order) for c in (tf.constant(shards.paths), *counts))
     return tf.data.Dataset.from_tensor_slices(tuple(columns))
 
 
-def _read(path: tf.Tensor, skip: tf.Tensor, take: tf.Tensor) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(path).skip(skip).take(take)
+def _read(
+    path: tf.Tensor, skip: tf.Tensor, take: tf.Tensor, first: tf.Tensor
+) -> tf.data.Dataset:
+    records = tf.data.TFRecordDataset(path).skip(skip).take(take)
+    indices = tf.data.Dataset.range(first, first + take)
+    return tf.data.Dataset.zip({"index": indices, "record": records})

@@ -1,5 +1,6 @@
-"""The order of data as a pure function of (seed, epoch), and what a source is."""
+"""What a source of data is, and its order as a pure function of (seed, epoch)."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -7,63 +8,61 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from ebm_tf.config.parts import Data
 from ebm_tf.errors import DataError
+
+# The first images of most datasets tell soon which classes there are.
+FIRST_FEW = 500
 
 
 class Source(NamedTuple):
     """One split of a dataset, as encoded examples in a reproducible order.
+
+    An encoded example is a dictionary with its "index" in the split, int64 [], and
+    whatever `decode` needs beside it.
 
     Attributes:
       name: the dataset's name.
       split: the part that is read.
       origin: where it lies, for people to read.
       num_examples: how many examples the split has.
-      channels: channels of a decoded image.
+      shape: of examples that are used as they are, float32; None where they are
+        images, which are cropped, scaled and augmented as a config says.
       one_size: whether all images have one size, so that decode takes batches too.
       in_order: () -> dataset of the encoded examples in file order.
       shuffled: (key [2], skip []) -> dataset of the encoded examples of an epoch in
         the order that belongs to the key, without the first skip. Tensors, because
         it is called while tf.data traces the epochs.
-      decode: encoded example -> {"image": uint8 [H,W,C], "label": int64 [], -1 where
-        there is none}.
+      decode: encoded example -> {"image": uint8 [H,W,C] or float32 of the shape,
+        "label": int64 [], -1 where there is none}.
     """
 
     name: str
     split: str
     origin: str
     num_examples: int
-    channels: int
+    shape: tuple[int, ...] | None
     one_size: bool
     in_order: Callable[[], tf.data.Dataset]
     shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
-    decode: Callable[..., dict[str, tf.Tensor]]
+    decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
 
 
-class EpochKeys(NamedTuple):
-    """Keys [2] for stateless random numbers; each is used for one thing."""
+def epoch_keys(seed: int, epoch: tf.Tensor) -> list[tf.Tensor]:
+    """Two keys [2] of an epoch, int64 []: of its order and of its augmentation.
 
-    order: tf.Tensor
-    images: tf.Tensor
-
-
-def epoch_keys(seed: int, epoch: tf.Tensor) -> EpochKeys:
-    """The keys that belong to (seed, epoch); seed is not negative, epoch int64 []."""
+    The seed is not negative.
+    """
     # Hashed, so that no other consumer of the same seed meets these keys.
     words = np.random.SeedSequence([seed, 0xDA7A]).generate_state(2, np.uint64)
     key = tf.random.experimental.stateless_fold_in(words.view(np.int64), epoch)
-    return EpochKeys(*tf.unstack(tf.random.experimental.stateless_split(key, 2)))
+    return tf.unstack(tf.random.experimental.stateless_split(key, 2))
 
 
 def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:
-    """Different positions of a split, drawn evenly, in rising order.
+    """Different positions of a split, drawn evenly: int64 [min(num, num_examples)].
 
-    Args:
-      num_examples: in the split.
-      num: how many are drawn; all where there are no more.
-      seed: not negative.
-
-    Returns:
-      int64 [min(num, num_examples)].
+    They rise. The seed is not negative.
     """
     generator = np.random.default_rng(seed)
     count = min(num, num_examples)
@@ -79,17 +78,10 @@ def subset(source: Source, positions: np.ndarray) -> Source:
     is_chosen[positions] = True
 
     def in_order() -> tf.data.Dataset:
-        examples = tf.data.Dataset.zip(
-            source.in_order(), tf.data.Dataset.from_tensor_slices(is_chosen)
-        )
-        kept = examples.filter(lambda example, chosen: chosen)
-        return kept.map(lambda example, chosen: example).take(len(positions))
+        kept = source.in_order().filter(lambda one: tf.gather(is_chosen, one["index"]))
+        return kept.take(len(positions))
 
     return source._replace(num_examples=len(positions), in_order=in_order)
-
-
-# The first images of most datasets tell soon which classes there are.
-FIRST_FEW = 500
 
 
 def require_classes(
@@ -112,3 +104,10 @@ def require_classes(
             f"Split {source.split!r} of dataset {source.name} has labels {least} to "
             f"{most}, but {told}={num_classes}."
         )
+
+
+def unaugmented(data: Data, split: str | None = None) -> Data:
+    """The data without augmentation, perhaps of another split."""
+    return dataclasses.replace(
+        data, split=split or data.split, random_crop=False, padding=0, flip=False
+    )

@@ -27,8 +27,8 @@ def purification(kernel: KernelFn, num_steps: int) -> Defense:
         if not num_steps:
             return images
         chain = _chain(kernel, images, seed)
-        purified, _ = iterate(chain, *chain.init(images), num_steps, _shared_key())
-        return purified
+        state, _ = iterate(chain, *chain.init(images), num_steps, _shared_key())
+        return state.images
 
     return purify
 
@@ -44,9 +44,15 @@ def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
         if not num_steps:
             return at_end(images)
         chain, key = _chain(kernel, images, seed), _shared_key()
-        purified, _, (moved, _) = trace(chain, *chain.init(images), num_steps, key)
-        states = tf.concat([images[None], moved[:-1]], 0)
-        return pull_back(chain, states, at_end(purified), key)
+        first, info = chain.init(images)
+        last, _, (moved, _) = trace(chain, first, info, num_steps, key)
+        states = tf.nest.map_structure(
+            lambda begun, later: tf.concat([begun[None], later[:-1]], 0), first, moved
+        )
+        # Only the images at the end count, not what the chain would carry further.
+        pulled = tf.nest.map_structure(tf.zeros_like, last)
+        pulled = pulled._replace(images=at_end(last.images))
+        return pull_back(chain, states, pulled, key).images
 
     return gradient
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,17 +13,16 @@ from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.objectives import Clean
 from ebm_tf.evaluation.energy_statistics import Judged, story
 from ebm_tf.evaluation.plots import save_story
-from ebm_tf.learning.adversary import in_inference
-from ebm_tf.learning.optimization import averaged
+from ebm_tf.models.catalogue import in_inference
 from ebm_tf.pixels import from_255ths
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.actions import Board
-from ebm_tf.runtime.classifiers.session import ROLE, ClassifierSession, ImagesByPart
+from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Action, Moment
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.weight_files import save_weights
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from ebm_tf.store.sources import FOLDER, save_weights, weights_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,17 +30,20 @@ class Measurement:
     """Judges the network of averages, with the weights that it has at the time.
 
     Attributes:
-      session: whose network, attack and devices are used.
+      config: has the attack, the ball and the number of images at once.
+      replicas: the devices.
+      model: the network of averages.
     """
 
-    session: ClassifierSession
+    config: ClassifierTraining
+    replicas: Replicas
+    model: keras.Model
 
     @functools.cached_property
     def _judge(self) -> Callable:
         """Compiled once: all batches have one shape."""
-        session = self.session
-        config, replicas = session.config, session.replicas
-        classifier = in_inference(session.classifier.average)
+        config, replicas = self.config, self.replicas
+        classifier = in_inference(self.model)
         attack = pgd_attack(classifier, config.evaluation_attack, config.ball)
 
         def judge(
@@ -64,7 +67,7 @@ class Measurement:
         Returns:
           What became of the images, and the attacked images.
         """
-        key = seeds.key(self.session.config.seed, purpose)
+        key = seeds.key(self.config.seed, purpose)
 
         def keys(index: int, replica: int) -> tf.Tensor:
             return tf.random.fold_in(tf.random.fold_in(key, index), replica)
@@ -73,6 +76,8 @@ class Measurement:
 
 
 Line = dict[str, float]
+# Part of the data -> its images and labels.
+ImagesByPart = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def selection(config: ClassifierTraining, lines: Sequence[Line]) -> Line | None:
@@ -93,38 +98,50 @@ def selection(config: ClassifierTraining, lines: Sequence[Line]) -> Line | None:
 
 
 def validate(
-    measurement: Measurement, workspace: Workspace, images: ImagesByPart
+    measurement: Measurement,
+    images: ImagesByPart,
+    workspace: Workspace,
+    *,
+    average: Callable[[], keras.Model],
+    selected: keras.Model,
+    epoch: int,
 ) -> Action:
     """Measures the averaged weights, and keeps them where they are the best so far.
 
     What was measured is in the lines of a file and the best weights are in the
     checkpoints, so that a run that goes on from one selects what it would have.
+
+    Args:
+      measurement: of the network of averages.
+      images: of learning and of validation, with their labels.
+      workspace: the run's folder.
+      average: fills that network with the averages of now.
+      selected: takes the best weights.
+      epoch: updates in an epoch.
     """
-    session = measurement.session
     board = Board(workspace)
 
     def act(moment: Moment) -> None:
-        average = averaged(session.classifier)
-        values = {"epoch": moment.step / session.epoch}
+        weights = average().get_weights()
+        values = {"epoch": moment.step / epoch}
         for part, labelled in images.items():
             judged, _ = measurement.judged(*labelled, Purpose.VALIDATION)
-            told = story(judged)
-            values |= {f"{part}_{name}": value for name, value in told.items()}
+            values |= {f"{part}_{k}": value for k, value in story(judged).items()}
         workspace.append_metrics(moment.step, values, name=VALIDATION)
         shown = {f"validation/{name}": value for name, value in values.items()}
         board.scalars(moment.step, shown)
         lines = workspace.read_metrics(name=VALIDATION)
-        selected = selection(session.config, lines)
-        is_best = selected is not None and selected["step"] == moment.step
+        best = selection(measurement.config, lines)
+        is_best = best is not None and best["step"] == moment.step
         if is_best:
-            session.selected.set_weights(average.get_weights())
-        save_story(workspace.path("plots", "story.png"), lines, selected)
-        workspace.log(_told(values) + (", the best so far" if is_best else ""))
+            selected.set_weights(weights)
+        save_story(workspace.path("plots", "story.png"), lines, best)
+        workspace.log(_line(values) + (", the best so far" if is_best else ""))
 
     return act
 
 
-def _told(values: Line) -> str:
+def _line(values: Line) -> str:
     return (
         f"epoch {values['epoch']:.4g}: error on validation images "
         f"{values['validation_natural_error']:.4f}, under attack "
@@ -132,16 +149,16 @@ def _told(values: Line) -> str:
     )
 
 
-def save_selected(session: ClassifierSession, workspace: Workspace) -> Action:
+def save_selected(
+    config: ClassifierTraining, selected: keras.Model, path: str, workspace: Workspace
+) -> Action:
     """Writes the selected weights, where there are other ones than were written."""
     written: list[float] = []
 
     def save(_: Moment) -> None:
-        lines = workspace.read_metrics(name=VALIDATION)
-        selected = selection(session.config, lines)
-        if selected is not None and written != [selected["step"]]:
-            name = weights_name(f"{ROLE}_selected")
-            save_weights(session.selected, workspace.path(FOLDER, name))
-            written[:] = [selected["step"]]
+        best = selection(config, workspace.read_metrics(name=VALIDATION))
+        if best is not None and written != [best["step"]]:
+            save_weights(selected, workspace.path(path))
+            written[:] = [best["step"]]
 
     return save

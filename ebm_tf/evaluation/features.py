@@ -23,8 +23,9 @@ from ebm_tf.evaluation.inception import (
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.rows import over_rows
-from ebm_tf.store.sources import digest, load_weights
+from ebm_tf.store.sources import find
 
 
 class Features(NamedTuple):
@@ -177,8 +178,8 @@ def _classifier(settings: FeatureExtractor, size: int, channels: int) -> Extract
     if settings.classifier is None:
         raise ValueError("The config promised a classifier.")
     model = build_classifier(settings.classifier, size, channels, "float32")
-    path = load_weights(model, _needed(settings), "classifier")
-    return classifier(model, f"{path} sha256 {digest(path)}")
+    path = find(_needed(settings)).load(model, "classifier")
+    return classifier(model, f"{path} sha256 {sha256_of(path)}")
 
 
 def _needed(settings: FeatureExtractor) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from ebm_tf.errors import DataError
-from ebm_tf.runtime.files import make_folder, save_arrays, told_as_run_error
+from ebm_tf.runtime.files import make_folder, raises_run_error, save_arrays
 
 
 class Moments(NamedTuple):
@@ -125,7 +125,7 @@ def save_moments(path: str, moments: Moments) -> None:
     arrays: dict[str, Any] = {"mu": moments.mean, "sigma": moments.covariance}
     if moments.count is not None:
         arrays["count"] = moments.count
-    with told_as_run_error(path):
+    with raises_run_error(path):
         make_folder(os.path.dirname(path) or ".")
     save_arrays(path, **arrays)
 

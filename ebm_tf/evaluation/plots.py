@@ -1,4 +1,4 @@
-"""Pictures of attacked images, and curves of accuracy and energy."""
+"""Plots of what is learned and measured."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,9 +11,11 @@ from ebm_tf import pixels
 from ebm_tf.attacks.outcomes import predicted
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation.batch_files import Arrays
+from ebm_tf.evaluation.diagnosis import diagnose
 from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import Classifier
-from ebm_tf.runtime.figures import save_curves, save_figure
+from ebm_tf.runtime.loop import Action, Moment
+from ebm_tf.runtime.plots import save_curves, save_figure
 from ebm_tf.runtime.workspace import Workspace
 
 INCHES = 1.6
@@ -239,3 +241,61 @@ def _energy(axes: Axes, lines: Lines, name: str, title: str) -> None:
         axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(title=f"{title}: mean, 25-75 % and 5-95 %")
     axes.legend()
+
+
+def save_diagnosis(
+    path: str, energy_differences: np.ndarray, gradient_norms: np.ndarray, last: int
+) -> None:
+    """Plots records [N] of learning, N >= 2, and their correlations.
+
+    Args:
+      path: of the PNG.
+      energy_differences: the contrastive loss of each update.
+      gradient_norms: mean drift at the last Langevin step of each update.
+      last: the update of the last record.
+    """
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(2, 2)
+    updates = np.arange(last - len(energy_differences), last) + 1
+    axes[0, 0].plot(updates, energy_differences, linewidth=0.6)
+    axes[0, 0].axhline(0.0, color="black", linewidth=0.8)
+    axes[0, 0].set(title="Energy difference, data - samples", xlabel="update")
+    axes[0, 1].plot(updates, gradient_norms, linewidth=0.6, color="tab:orange")
+    axes[0, 1].set(title="Drift per Langevin step", xlabel="update")
+    result = diagnose(energy_differences, gradient_norms)
+    axes[1, 0].bar(result.lags, result.cross)
+    axes[1, 0].set(
+        title="Cross-correlation: energy difference after drift",
+        xlabel="lag in updates",
+    )
+    lags = np.arange(len(result.energy))
+    axes[1, 1].bar(lags - 0.2, result.energy, width=0.4, label="energy difference")
+    axes[1, 1].bar(lags + 0.2, result.gradient, width=0.4, label="drift")
+    axes[1, 1].set(title="Autocorrelation", xlabel="lag in updates")
+    axes[1, 1].legend()
+    save_figure(figure, path)
+
+
+def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
+    """Plots histograms of the ages of chains, in visits, one for each name."""
+    figure = Figure(figsize=(5 * len(ages), 4), layout="constrained")
+    for axes, (name, values) in zip(
+        figure.subplots(1, len(ages), squeeze=False)[0], ages.items(), strict=True
+    ):
+        axes.hist(values, bins=min(50, int(values.max()) + 1))
+        axes.set(title=f"Chains: {name}", xlabel="visits", ylabel="chains")
+    save_figure(figure, path)
+
+
+def plot_diagnosis(workspace: Workspace) -> Action:
+    """Plots whether sampling keeps pace with learning."""
+
+    def plot(moment: Moment) -> None:
+        if len(moment.history) < 2:
+            return
+        names = ("energy_difference", "drift_norm")
+        records = [np.array([m[name] for m in moment.history]) for name in names]
+        path = workspace.path("plots", "diagnosis.png")
+        save_diagnosis(path, *records, last=moment.step)
+
+    return plot

@@ -6,11 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from ebm_tf.config.parts import Data, Samples
+from ebm_tf.data.pipelines import load_images
+from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge, moments
 from ebm_tf.evaluation.neighbours import class_shares
+from ebm_tf.runtime import plots
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
 
 CHUNK = 5000
 MOST_DIMENSIONS = 3072
+MOST_IMAGES = 50_000
+NUM_PICTURED = 100
 MOST_CLASS_DIMENSIONS = 1024
 MOST_CLASS_IMAGES = 5000
 
@@ -65,3 +73,32 @@ def measure_pixels(
         few = slice(MOST_CLASS_IMAGES)
         figures["class_shares"] = class_shares(samples, images[few], labels[few])
     return figures
+
+
+def measure_chains(
+    chains: EbmSampling, settings: Samples, workspace: Workspace
+) -> dict[str, Any]:
+    """Draws fresh chains, shows them on their way, and measures where they end.
+
+    Returns:
+      The metrics, on the first worker.
+    """
+    workspace.log(f"Sampling {settings.num_samples} fresh chains.")
+    samples, frames = chains.fresh_samples(settings), chains.frames(settings.num_steps)
+    if not workspace.is_chief:
+        return {}
+    plots.save_animation(workspace.path("images", "chains.gif"), frames)
+    return measure_samples(samples, chains.source, chains.config.data, workspace)
+
+
+def measure_samples(
+    samples: np.ndarray, source: Source | None, data: Data, workspace: Workspace
+) -> dict[str, Any]:
+    """Shows samples [n, H, W, C] and measures them against the data.
+
+    Nothing is measured where there is no data, or where images are too large for it.
+    """
+    plots.save_grid(workspace.path("images", "samples.png"), samples[:NUM_PICTURED])
+    if source is None or samples[0].size > MOST_DIMENSIONS:
+        return {"frechet_pixel": None, "num_samples": len(samples)}
+    return measure_pixels(samples, *load_images(source, data, limit=MOST_IMAGES))

@@ -80,7 +80,8 @@ def _cache_path(
         "weights": extractor.weights,
     }
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    name = f"{data.name}_{extractor.name}_{digest}.npz"
+    stem = os.path.basename(data.name)  # of a guest's file
+    name = f"{stem}_{extractor.name}_{digest}.npz"
     return os.path.join(workspace.root, FOLDER, name)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from ebm_tf.attacks.balls import ball
@@ -15,11 +14,6 @@ from ebm_tf.protocols import Classifier
 
 # (images, labels, seed) -> attacked images.
 PerturbFn = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
-
-
-def in_inference(model: keras.Model) -> Classifier:
-    """The logits of a network in inference mode, float32 [n, k]."""
-    return lambda images: tf.cast(model(images, training=False), tf.float32)
 
 
 def adversary(

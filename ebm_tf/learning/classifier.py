@@ -9,6 +9,7 @@ import tensorflow as tf
 from ebm_tf import robust_objectives
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
+from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.learning.adversary import PerturbFn
 from ebm_tf.learning.optimization import Learned, descend
 from ebm_tf.learning.steps import Metrics, StepFn
@@ -185,14 +186,14 @@ def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:
     }
     if predictions.natural is None:
         return metrics
-    energy = robust_objectives.marginal_energy(predictions.natural)
+    energy = marginal_energy(predictions.natural)
     weights = robust_objectives.energy_weights(predictions.natural)
     metrics["weight"] = tf.reduce_mean(weights)
     metrics["positive_share"] = tf.reduce_mean(tf.cast(energy > 0, tf.float32))
     if predictions.attacked is not None:
-        of_attacked = robust_objectives.marginal_energy(predictions.attacked)
+        of_attacked = marginal_energy(predictions.attacked)
         joint, joint_of_attacked = (
-            robust_objectives.joint_energy(logits, labels) for logits in predictions
+            joint_energy(logits, labels) for logits in predictions
         )
         metrics["delta_marginal"] = tf.reduce_mean(energy - of_attacked)
         metrics["delta_joint"] = tf.reduce_mean(joint - joint_of_attacked)

@@ -1,17 +1,20 @@
 """Which networks there are, and how their settings become models."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import keras
+import tensorflow as tf
 
-from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
-from ebm_tf.errors import ConfigError
+from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.models import (
     biggan,
     biggan_generators,
     latents,
+    pretrained,
     resnet,
     small_cnn,
     sngan,
@@ -19,6 +22,8 @@ from ebm_tf.models import (
     wide_resnet,
 )
 from ebm_tf.models.blocks import FOR_RECTIFIERS
+from ebm_tf.protocols import Classifier
+from ebm_tf.runtime.files import fetched
 
 T = TypeVar("T")
 
@@ -141,6 +146,21 @@ def build_classifier(
     )
 
 
+def _build_pretrained(
+    settings: PretrainedClassifier, image_size: int, channels: int, dtype: str
+) -> keras.Model:
+    """A classifier of Keras with its weights; Keras reads those of local files only."""
+    del dtype  # its own
+    try:
+        with fetched(settings.weights) as local:
+            settings = dataclasses.replace(settings, weights=local)
+            return pretrained.classifier(settings, image_size, channels)
+    except tf.errors.OpError as error:
+        raise WeightsError(
+            f"Cannot read {settings.weights}: {error.message}"
+        ) from error
+
+
 def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     """The function `(n, seed) -> latents [n,z]` that draws for the named generator.
 
@@ -156,6 +176,30 @@ def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
         truncation=settings.truncation,
     )
     return entry.latent_prior(**choices)
+
+
+_BUILDERS: Mapping[type, Callable[..., keras.Model]] = {
+    Network: build_energy,
+    GeneratorNetwork: build_generator,
+    DiscriminatorNetwork: build_discriminator,
+    ClassifierNetwork: build_classifier,
+    PretrainedClassifier: _build_pretrained,
+}
+
+
+def build(settings: Any, image_size: int, channels: int, dtype: str) -> keras.Model:
+    """Builds the network of any settings for images of a size.
+
+    Raises:
+      ConfigError: if the architecture is unknown or cannot have these images.
+    """
+    kind = next(kind for kind in type(settings).__mro__ if kind in _BUILDERS)
+    return _BUILDERS[kind](settings, image_size, channels, dtype)
+
+
+def in_inference(classifier: keras.Model) -> Classifier:
+    """The logits of a network in inference mode, float32 [n, k]."""
+    return lambda images: tf.cast(classifier(images, training=False), tf.float32)
 
 
 def summary(role: str, model: keras.Model) -> str:

@@ -1,14 +1,15 @@
 """The networks of an experiment with an energy-based model."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
-from ebm_tf import robust_objectives
+from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import (
     build_classifier,
     build_energy,
@@ -28,7 +29,7 @@ class EbmModels(NamedTuple):
       prior: P, which stays as it is, None where there is none.
     """
 
-    energy: keras.Model
+    energy: Any
     generator: keras.Model | None
     prior: keras.Model | None
 
@@ -73,7 +74,7 @@ class NegativeLogSumExp(keras.layers.Layer):
 
     def call(self, logits: tf.Tensor) -> tf.Tensor:
         """Returns -logsumexp of the logits."""
-        return robust_objectives.marginal_energy(tf.cast(logits, tf.float32))[:, None]
+        return energies.marginal_energy(tf.cast(logits, tf.float32))[:, None]
 
 
 def marginal_energy(classifier: keras.Model) -> keras.Model:
@@ -88,6 +89,42 @@ def marginal_energy(classifier: keras.Model) -> keras.Model:
         layer(classifier.output),
         name=f"{classifier.name}_marginal",
     )
+
+
+def num_classes(energy: keras.Model) -> int:
+    """The classes of a classifier, given the marginal energy made of it.
+
+    Raises:
+      ConfigError: if the energy was not made of a classifier.
+    """
+    layer = energy.layers[-1]
+    if not isinstance(layer, NegativeLogSumExp):
+        raise ConfigError(
+            "Expected an energy that is a classifier, whose logits are E(x, y), where "
+            "conditional=True."
+        )
+    return energy.layers[-2].output.shape[-1]
+
+
+def class_energy(
+    energy: keras.Model,
+) -> Callable[[tf.Tensor], Callable[..., tf.Tensor]]:
+    """The classes' energies of a classifier, given the marginal energy made of it.
+
+    Returns:
+      labels int32 [n] -> a function like a network, images [n, H, W, C] -> their
+      E(x, y), float32 [n, 1].
+    """
+    logits = keras.Model(energy.input, energy.layers[-1].input)
+
+    def of_labels(labels: tf.Tensor) -> Callable[..., tf.Tensor]:
+        def network(images: tf.Tensor, training: bool = False) -> tf.Tensor:
+            values = tf.cast(logits(images, training=training), tf.float32)
+            return energies.joint_energy(values, labels)[:, None]
+
+        return network
+
+    return of_labels
 
 
 def image_shape(config: EbmExperiment) -> tuple[int, int, int]:

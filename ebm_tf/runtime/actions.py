@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 import tqdm
 
-from ebm_tf.runtime import figures
-from ebm_tf.runtime.files import exists, told_as_run_error
+from ebm_tf.runtime import plots
+from ebm_tf.runtime.files import exists, raises_run_error
 from ebm_tf.runtime.loop import Action, Moment
 from ebm_tf.runtime.waiting_files import growing_folder
+from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.sources import FOLDER, save_weights, weights_name
 
 SECONDS_BETWEEN_LINES = 10.0
 ImagesFn = Callable[[Moment], np.ndarray]
@@ -142,39 +142,25 @@ def save_pictures(workspace: Workspace, pictures: Mapping[str, ImagesFn]) -> Act
         for name, images_of in pictures.items():
             images = images_of(moment)
             path = workspace.path("images", f"{name}_{moment.step:08d}.png")
-            figures.save_grid(path, images)
-            board.image(moment.step, name, figures.grid(images))
-
-    return save
-
-
-def save_diagnosis(workspace: Workspace) -> Action:
-    """Plots whether sampling keeps pace with learning."""
-
-    def save(moment: Moment) -> None:
-        if len(moment.history) < 2:
-            return
-        names = ("energy_difference", "drift_norm")
-        records = [np.array([m[name] for m in moment.history]) for name in names]
-        path = workspace.path("plots", "diagnosis.png")
-        figures.save_diagnosis(path, *records, last=moment.step)
+            plots.save_grid(path, images)
+            board.image(moment.step, name, plots.grid(images))
 
     return save
 
 
 def save_network(
-    workspace: Workspace, role: str, model_of: Callable[[], keras.Model]
+    workspace: Workspace, name: str, model_of: Callable[[], keras.Model]
 ) -> Action:
-    """Writes the weights of a network into the run's weights folder."""
+    """Writes the weights of a network, under a name, into the run's weights folder."""
 
     def save(moment: Moment) -> None:
-        name = weights_name(role, moment.step)
-        save_weights(model_of(), workspace.path(FOLDER, name))
+        path = workspace.path(FOLDER, weights_name(name, moment.step))
+        save_weights(model_of(), path)
 
     return save
 
 
-def save_network_once(workspace: Workspace, role: str, model: keras.Model) -> Action:
+def save_once(workspace: Workspace, role: str, model: keras.Model) -> Action:
     """Writes the weights of a network that does not learn, so that a run has all."""
 
     def save(_: Moment) -> None:
@@ -195,7 +181,7 @@ class Board:
     def __init__(self, workspace: Workspace):
         """Opens the files in the run's folder."""
         self._folder = os.path.join(workspace.folder, "tensorboard")
-        with told_as_run_error(self._folder):
+        with raises_run_error(self._folder):
             folder = growing_folder(self._folder)
             self._writer = tf.summary.create_file_writer(folder)
 
@@ -214,5 +200,5 @@ class Board:
 
     @contextlib.contextmanager
     def _at(self, step: int) -> Iterator[None]:
-        with told_as_run_error(self._folder), self._writer.as_default(step):
+        with raises_run_error(self._folder), self._writer.as_default(step):
             yield

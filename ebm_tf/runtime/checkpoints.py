@@ -23,10 +23,10 @@ from ebm_tf.runtime.files import (
     fetched,
     make_folder,
     names_in,
+    raises_run_error,
     reason,
     replace_file,
     sha256_of,
-    told_as_run_error,
     written_whole,
 )
 
@@ -94,7 +94,7 @@ class Checkpoints:
           RunError: if it cannot be deleted.
         """
         path = self._path(step, "npz")
-        with told_as_run_error(path, ADVICE):
+        with raises_run_error(path, ADVICE):
             tf.io.gfile.remove(self._path(step, "json"))
             if tf.io.gfile.exists(path):
                 tf.io.gfile.remove(path)
@@ -106,7 +106,7 @@ class Checkpoints:
             found = re.fullmatch(rf"(\d+)\.\w+(.*{re.escape(PARTIAL)})?", name)
             if found and (found[2] or found[1] not in steps):
                 path = os.path.join(self.folder, name)
-                with told_as_run_error(path, ADVICE):
+                with raises_run_error(path, ADVICE):
                     tf.io.gfile.remove(path)
 
     def load(self, step: int) -> dict[str, np.ndarray]:

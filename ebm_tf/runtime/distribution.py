@@ -217,8 +217,12 @@ def on_each(replicas: Replicas, function: Callable) -> Callable:
 
 def of_replica(seed: tf.Tensor) -> tf.Tensor:
     """The key of the replica that calls it."""
-    context = tf.distribute.get_replica_context()
-    return tf.random.fold_in(seed, context.replica_id_in_sync_group)
+    return tf.random.fold_in(seed, replica_index())
+
+
+def replica_index() -> int | tf.Tensor:
+    """The index, over all workers, of the replica that calls it."""
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
 
 
 def gather(replicas: Replicas, value: int) -> list[int]:

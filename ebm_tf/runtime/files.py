@@ -47,7 +47,7 @@ def make_folder(path: str) -> None:
     Raises:
       RunError: if it cannot be made.
     """
-    with told_as_run_error(path):
+    with raises_run_error(path):
         if is_cloud(path):
             _mark_folder(path)
         else:
@@ -179,7 +179,7 @@ def written_whole(path: str, advice: str = _MAKE_ROOM) -> Iterator[str]:
     """
     partial = f"{path}.{uuid.uuid4().hex[:8]}{PARTIAL}"
     try:
-        with told_as_run_error(path, advice):
+        with raises_run_error(path, advice):
             yield partial
             # In a store this is a copy, which takes its place as a whole too.
             tf.io.gfile.rename(partial, path, overwrite=True)
@@ -190,7 +190,7 @@ def written_whole(path: str, advice: str = _MAKE_ROOM) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def told_as_run_error(path: str, advice: str = _MAKE_ROOM) -> Iterator[None]:
+def raises_run_error(path: str, advice: str = _MAKE_ROOM) -> Iterator[None]:
     """Turns the errors of writing a file, as on a full disk, into one line.
 
     Raises:
@@ -262,12 +262,12 @@ def damaged(path: str, why: object) -> RunError:
 
 
 def sha256_of(path: str) -> str:
-    """The SHA-256 of a local file, of which a piece is in memory at a time.
+    """The SHA-256 of a file, of which a part is in memory at a time.
 
     Raises:
-      OSError: if it cannot be read.
+      OSError, OpError: if it cannot be read.
     """
-    with open(path, "rb") as file:
+    with fetched(path) as local, open(local, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

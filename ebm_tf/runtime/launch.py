@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import absl.logging
 
 from ebm_tf.config import core
-from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import Experiment
+from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import (
     ConfigError,
@@ -74,7 +74,7 @@ def _launch(executable: str | None, options: Options) -> int:
     with _quiet(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
     if options.dry_run:
-        print(core.to_json(config), end="")
+        print(to_json(config), end="")
         _describe(module, config)
         return DONE
     workspace = _workspace(config, saved, options)
@@ -161,7 +161,7 @@ def _saved(options: Options) -> Experiment:
     with _quiet(options.verbose):
         from ebm_tf.runtime.run_folders import read_config
 
-    return read_config(folder, EXPERIMENTS)
+    return read_config(folder)
 
 
 def _resumed(saved: Experiment, options: Options) -> Experiment:

@@ -4,21 +4,25 @@ import datetime
 import itertools
 import json
 import os
-from collections.abc import Mapping
+import pathlib
 from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment, from_mapping, to_json
+from ebm_tf.config.core import Experiment, from_mapping
+from ebm_tf.config.guests import is_guest
+from ebm_tf.config.kinds import OWN, kind_named, own_files, to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.environment import environment
 from ebm_tf.runtime.files import (
     damaged,
     exists,
+    fetched,
     is_cloud,
     make_folder,
     read_json,
     reason,
+    sha256_of,
 )
 from ebm_tf.runtime.workspace import CONFIG, Workspace
 
@@ -79,10 +83,21 @@ def create(
     workspace = Workspace(_folder(output, config, stamp, attempt), worker)
     try:
         workspace.write(CONFIG, to_json(config))
-        workspace.write("environment.json", json.dumps(environment(), indent=2) + "\n")
+        facts = environment() | {"own_files": _keep_own(config, workspace)}
+        workspace.write("environment.json", json.dumps(facts, indent=2) + "\n")
     except (tf.errors.OpError, OSError, RunError) as error:
         raise _unwritable(workspace.folder, error.__cause__ or error) from error
     return workspace
+
+
+def _keep_own(config: Experiment, workspace: Workspace) -> dict[str, str]:
+    """Copies the user's own files that a run needs; their SHA-256 by name."""
+    digests = {}
+    for path in own_files(config):
+        name = f"{OWN}/{os.path.basename(path)}"
+        workspace.write(name, pathlib.Path(path).read_bytes())
+        digests[name] = sha256_of(path)
+    return digests
 
 
 def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> str:
@@ -106,8 +121,8 @@ def reopen(folder: str, worker: int = 0) -> Workspace:
     return Workspace(folder.rstrip("/"), worker)
 
 
-def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
-    """The config of an earlier run; `kinds` are the config classes by name.
+def read_config(folder: str) -> Experiment:
+    """The config of an earlier run.
 
     Raises:
       RunError: if the folder is not that of a run, or its config cannot be read or is
@@ -116,9 +131,26 @@ def read_config(folder: str, kinds: Mapping[str, type]) -> Experiment:
     path = os.path.join(reopen(folder).folder, CONFIG)
     mapping = read_json(path)
     try:
-        return from_mapping(kinds[mapping["type"]], _as_begun(mapping))
-    except (ValueError, KeyError, TypeError) as error:
+        kind, mapping = mapping["type"], _as_begun(_with_own(mapping, folder))
+        if not kind.startswith(OWN):
+            return from_mapping(kind_named(kind), mapping)
+        with fetched(os.path.join(folder, kind.rpartition(":")[0])) as file:
+            return from_mapping(kind_named(kind, file), mapping)
+    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         raise damaged(path, error) from error
+
+
+def _with_own(value: Any, folder: str) -> Any:
+    """Saved settings whose FILE.py:function is in the copy that the run has kept."""
+    if isinstance(value, list):
+        return [_with_own(item, folder) for item in value]
+    if isinstance(value, dict):
+        return {name: _with_own(item, folder) for name, item in value.items()}
+    if not is_guest(value):
+        return value
+    path, _, function = value.rpartition(":")
+    kept = os.path.join(folder, OWN, os.path.basename(path))
+    return f"{kept}:{function}" if exists(kept) else value
 
 
 def _as_begun(value: Any) -> Any:

@@ -15,9 +15,9 @@ import tensorflow as tf
 from ebm_tf.runtime.files import (
     exists,
     is_cloud,
+    raises_run_error,
     read_file,
     replace_file,
-    told_as_run_error,
     upload_file,
 )
 
@@ -49,7 +49,7 @@ def append_line(path: str, line: str) -> None:
       RunError: if it cannot be written.
     """
     if not is_cloud(path):
-        with told_as_run_error(path), tf.io.gfile.GFile(path, "a") as file:
+        with raises_run_error(path), tf.io.gfile.GFile(path, "a") as file:
             file.write(line)
         return
     waiting = _lines.setdefault(path, _Lines([], time.monotonic()))

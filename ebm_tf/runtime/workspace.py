@@ -11,17 +11,18 @@ from typing import Any
 import tensorflow as tf
 import tqdm
 
-from ebm_tf.config.core import Experiment, differing_fields, to_json
+from ebm_tf.config.core import Experiment, differing_fields
+from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.files import (
     PARTIAL,
     exists,
     make_folder,
     names_in,
+    raises_run_error,
     read_json,
     remove_folder,
     replace_file,
-    told_as_run_error,
 )
 from ebm_tf.runtime.waiting_files import (
     append_line,
@@ -156,7 +157,7 @@ class Workspace:
             number = results.get("num_updates")
             label = stamp if number is None else f"{number:08d}"
             kept = self.path(f"results_{label}.json")
-            with told_as_run_error(kept):
+            with raises_run_error(kept):
                 tf.io.gfile.rename(self.path(RESULTS), kept, overwrite=True)
         self._remove_partial()
         self.log(f"Going on; changed: {', '.join(changed) or 'nothing'}.")
@@ -171,7 +172,7 @@ class Workspace:
             for name in names:
                 path = os.path.join(folder, name)
                 if name.endswith(PARTIAL):
-                    with told_as_run_error(path):
+                    with raises_run_error(path):
                         tf.io.gfile.remove(path)
 
     def discard_unlearned(self) -> None:

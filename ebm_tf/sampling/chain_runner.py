@@ -3,22 +3,37 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.chains import Start
 from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.parts import Samples
 from ebm_tf.data.pipelines import batches
 from ebm_tf.data.sources import Source
 from ebm_tf.kernels import Kernel, iterate, trace
-from ebm_tf.models.ebm import EbmModels, generator_parts, image_shape
-from ebm_tf.protocols import Chains, InitializeFn
+from ebm_tf.models.ebm import (
+    EbmModels,
+    class_energy,
+    generator_parts,
+    image_shape,
+    num_classes,
+)
+from ebm_tf.protocols import Chains, InitializeFn, SampleFn
 from ebm_tf.runtime import seeds
-from ebm_tf.runtime.distribution import Replicas, local, on_each
+from ebm_tf.runtime.distribution import (
+    Replicas,
+    distributed,
+    joined,
+    local,
+    on_each,
+    replica_index,
+)
 from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.sampling.chains import BankSizes, ChainState, no_chains
 from ebm_tf.sampling.initialization import (
     generator_start,
     initializer,
@@ -29,6 +44,18 @@ from ebm_tf.sampling.potentials import langevin_kernel, potential
 
 FRAMES = 60
 FOLLOWED = 36
+
+
+class Starts(NamedTuple):
+    """What a batch of chains begins with.
+
+    Attributes:
+      images: for chains that start from data, else empty.
+      index: of the batch among all, an int32 scalar.
+    """
+
+    images: Any
+    index: tf.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +100,20 @@ class EbmSampling:
         return self.replica_batch * self.replicas.num_local
 
     @functools.cached_property
+    def num_classes(self) -> int | None:
+        """Classes of the chains; None where they have none.
+
+        Raises:
+          ConfigError: if they shall have some, but the energy is no classifier.
+        """
+        return num_classes(self.models.energy) if self.config.conditional else None
+
+    @functools.cached_property
     def initializer(self) -> Callable[[tf.Tensor], InitializeFn]:
-        """Where chains start, given images for those that start from data."""
+        """Where chains start, given images for those that start from data.
+
+        Where they have classes, these follow one another from a random one on.
+        """
         generated = None
         if self.start == "generator":
             parts = generator_parts(self.config, self.models.generator)
@@ -82,21 +121,83 @@ class EbmSampling:
             if not self.keep_latents:
                 generated = without_latents(generated)
         shape = image_shape(self.config)
-        return initializer(self.start, shape, self.noise_scale, generated)
+        started = initializer(self.start, shape, self.noise_scale, generated)
 
-    def kernel(self, *, denoising: bool = False) -> Kernel:
-        """The Langevin step."""
+        def initialize(images: tf.Tensor, n: int, seed: tf.Tensor) -> Chains:
+            first = tf.random.fold_in(seed, n)[0]
+            return self._complete(started(images)(n, seed), first)
+
+        return lambda images: functools.partial(initialize, images)
+
+    def _complete(self, chains: Chains, first: int | tf.Tensor) -> Chains:
+        """Adds the carry before a first step, and classes where there are such.
+
+        Chain i has the class (first + i) mod k, so that each has as many chains, one
+        more or less.
+        """
+        state, _ = self.kernel().init(chains.images)
+        if self.num_classes is not None:
+            places = tf.range(chains.images.shape[0]) + first
+            chains = chains._replace(labels=places % self.num_classes)
+        return chains._replace(carry=state.carry)
+
+    @property
+    def no_chains(self) -> Chains:
+        """An empty bank with the leaves that chains have here."""
+        return self._complete(no_chains(), 0)
+
+    def zeros(self, n: int) -> Chains:
+        """Chains all of whose leaves are 0, of the shapes and types that they have."""
+        generator = self.models.generator if self.has_latents else None
+        latent_size = generator.input_shape[-1] if generator else 0
+        images = tf.zeros([n, *image_shape(self.config)])
+        latents = tf.zeros([n, latent_size])
+        chains = self._complete(Chains(images, latents, tf.zeros([n], tf.int32)), 0)
+        return tf.nest.map_structure(tf.zeros_like, chains)
+
+    @property
+    def chain_bytes(self) -> int:
+        """What a chain takes in a bank."""
+        leaves = tf.nest.flatten(self.zeros(1))
+        return sum(leaf.shape.num_elements() * leaf.dtype.size for leaf in leaves)
+
+    @functools.cached_property
+    def _class_energy(self) -> Callable[[tf.Tensor], Callable[..., tf.Tensor]]:
+        return class_energy(self.models.energy)
+
+    def kernel(self, labels: Any = (), *, denoising: bool = False) -> Kernel:
+        """The step of chains that have these classes int32 [n], or () for none."""
+        network = self.models.energy
+        if self.num_classes is not None:
+            network = self._class_energy(labels)
         energy = potential(
             self.config,
-            self.models.energy,
+            network,
             self.models.prior,
             joint_temperature=self.joint_temperature,
         )
         return langevin_kernel(self.config, energy, denoising=denoising)
 
-    def begin(self, starts: tf.Tensor, seed: tf.Tensor) -> Chains:
-        """Begins the chains of one replica."""
-        return self.initializer(starts)(self.replica_batch, seed)
+    @property
+    def sample(self) -> SampleFn:
+        """Moves chains."""
+        return sampler(self.kernel, jit=self.replicas.jit)
+
+    @property
+    def denoise(self) -> SampleFn:
+        """Moves chains by the same steps without noise."""
+        kernel = functools.partial(self.kernel, denoising=True)
+        return sampler(kernel, jit=self.replicas.jit)
+
+    def begin(self, starts: Starts, seed: tf.Tensor) -> Chains:
+        """Begins the chains of one replica.
+
+        Chain i of all batches and replicas has the class i mod k, where it has one, so
+        that classes do not depend on how the work is divided.
+        """
+        n = self.replica_batch
+        chains = self.initializer(starts.images)(n, seed)
+        return self._complete(chains, starts.index * self.batch + replica_index() * n)
 
     def stream(self, purpose: Purpose, start: int) -> Iterator[dict]:
         """Batches of data from a step on."""
@@ -117,26 +218,25 @@ class EbmSampling:
 
     def draws(
         self, purpose: Purpose, count: int, *, first: int = 0
-    ) -> Iterator[tuple[Any, tf.Tensor]]:
+    ) -> Iterator[tuple[Starts, tf.Tensor]]:
         """What `count` batches of chains begin with, each with a key."""
         key = seeds.key(self.config.seed, purpose)
         images = self.starts(purpose, first)
         for index in range(first, first + count):
-            starts = next(images)["image"] if images else tf.zeros([0])
-            yield starts, tf.random.fold_in(key, index)
+            given = next(images)["image"] if images else tf.zeros([0])
+            yield Starts(given, tf.constant(index)), tf.random.fold_in(key, index)
 
     def fresh_samples(self, settings: Samples) -> np.ndarray:
         """Images [n, H, W, C] of chains that were begun and run to their end."""
-        sample = sampler(self.kernel(), jit=self.replicas.jit)
-        denoise = sampler(self.kernel(denoising=True), jit=self.replicas.jit)
+        sample, denoise = self.sample, self.denoise
 
-        def draw(starts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        def draw(starts: Starts, seed: tf.Tensor) -> tf.Tensor:
             keys = tf.unstack(tf.random.split(seed, 2))
-            images = self.begin(starts, keys[0]).images
-            images, _ = sample(images, settings.num_steps, keys[1])
+            chains = self.begin(starts, keys[0])
+            chains, _ = sample(chains, settings.num_steps, keys[1])
             if settings.denoising_steps:
-                images, _ = denoise(images, settings.denoising_steps, keys[1])
-            return images
+                chains, _ = denoise(chains, settings.denoising_steps, keys[1])
+            return chains.images
 
         run = on_each(self.replicas, draw)
         pieces = self.draws(
@@ -151,20 +251,82 @@ class EbmSampling:
 
     def frames(self, num_steps: int) -> np.ndarray:
         """Some chains of the first replica on their way: [time, n, H, W, C]."""
-        kernel = self.kernel()
         every = -(-num_steps // FRAMES)
         num_frames, first = divmod(num_steps, every)
 
-        def follow(starts: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        def follow(starts: Starts, seed: tf.Tensor) -> tuple[tf.Tensor, Any]:
             keys = tf.unstack(tf.random.split(seed, 2))
-            images = self.begin(starts, keys[0]).images[:FOLLOWED]
-            state, info = kernel.init(images)
-            state, info = iterate(kernel, state, info, first, keys[1])
+            chains = tf.nest.map_structure(
+                lambda leaf: leaf[:FOLLOWED], self.begin(starts, keys[0])
+            )
+            kernel = self.kernel(chains.labels)
+            begun, info = kernel.init(chains.images)
+            state, info = iterate(kernel, begun, info, first, keys[1])
             _, _, (records, _) = trace(
                 kernel, state, info, num_frames, keys[1], every=every, start=first
             )
-            return tf.concat([images[None], records], 0)
+            frames = tf.concat([begun.images[None], records.images], 0)
+            return frames, chains.labels
 
         ((starts, seed),) = self.draws(Purpose.SAMPLES, 1)
-        records = on_each(self.replicas, follow)(starts, seed)
-        return local(self.replicas, records)[0].numpy()
+        run = on_each(self.replicas, follow)
+        frames, labels = local(self.replicas, run(starts, seed))[0]
+        return frames.numpy()[:, class_order(labels)]
+
+    def banks(self, sizes: BankSizes) -> Any:
+        """The distributed state of a chain source before the first update."""
+        banks = self._bank(sizes.bank, Purpose.BANK)
+        burn_in = self._bank(sizes.burn_in, Purpose.BURN_IN)
+        count = tf.constant(0, tf.int64)
+        states = [
+            ChainState(bank, count, young)
+            for bank, young in zip(banks, burn_in, strict=True)
+        ]
+        return distributed(self.replicas, states)
+
+    def _bank(self, num_chains: int, purpose: Purpose) -> list[Chains]:
+        """A bank of each replica of this process, made of pieces of one batch."""
+        begin = on_each(self.replicas, self.begin)
+        count = num_chains // self.replica_batch
+        pieces = (
+            local(self.replicas, begin(starts, seed))
+            for starts, seed in self.draws(purpose, count)
+        )
+        return joined(pieces, count) or [self.no_chains] * self.replicas.num_local
+
+    @property
+    def state_structure(self) -> ChainState:
+        """A nest like the state of one replica."""
+        return ChainState(self.no_chains, tf.zeros([]), self.no_chains)
+
+
+def measured_chains(
+    config: SampleMeasurement,
+    replicas: Replicas,
+    models: EbmModels,
+    source: Source | None,
+) -> EbmSampling:
+    """The chains of a measurement.
+
+    Raises:
+      ConfigError: if they shall have classes, but the energy is no classifier.
+    """
+    if config.conditional:
+        num_classes(models.energy)
+    return EbmSampling(
+        config=config,
+        replicas=replicas,
+        models=models,
+        source=source,
+        start=config.start,
+        noise_scale=config.noise_scale,
+        batch=config.batch,
+        joint_temperature=config.joint_temperature,
+    )
+
+
+def class_order(labels: Any) -> Any:
+    """The index that orders chains by their classes [n]; () leaves them as they are."""
+    if isinstance(labels, tuple):
+        return slice(None)
+    return np.argsort(labels, kind="stable")

@@ -51,7 +51,7 @@ def draw(bank: Chains, n: int, seed: tf.Tensor) -> tuple[Chains, tf.Tensor]:
     """Draws n distinct chains, uniformly; returns them and their slots int32 [n]."""
     # The places of the n largest of random numbers; XLA has no shuffle.
     _, slots = tf.math.top_k(tf.random.stateless_uniform(bank.ages.shape, seed), n)
-    return Chains(*(tf.gather(field, slots) for field in bank)), slots
+    return tf.nest.map_structure(lambda leaf: tf.gather(leaf, slots), bank), slots
 
 
 def put(bank: Chains, slots: tf.Tensor, chains: Chains) -> Chains:
@@ -62,7 +62,7 @@ def put(bank: Chains, slots: tf.Tensor, chains: Chains) -> Chains:
             return kept
         return tf.tensor_scatter_nd_update(kept, slots[:, None], moved)
 
-    return Chains(*map(write, bank, chains))
+    return tf.nest.map_structure(write, bank, chains)
 
 
 def choose(mask: tf.Tensor, these: Chains, others: Chains) -> Chains:
@@ -73,7 +73,7 @@ def choose(mask: tf.Tensor, these: Chains, others: Chains) -> Chains:
         shape = [-1] + [1] * (first.shape.rank - 1)
         return tf.where(tf.reshape(mask, shape), first, second)
 
-    return Chains(*map(blend, these, others))
+    return tf.nest.map_structure(blend, these, others)
 
 
 def is_due(
@@ -108,12 +108,10 @@ def persistent(settings: Persistent) -> ChainSource:
         if settings.burn_in != 0:
             steps = piecewise(settings.burn_in, state.num_updates, tf.int32)
             steps = tf.where(tf.reduce_any(due), steps, 0)
-            images, _ = sample(chains.images, steps, keys[3])
-            chains = choose(due, chains._replace(images=images), chains)
+            chains = choose(due, sample(chains, steps, keys[3])[0], chains)
         steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
-        images, info = sample(chains.images, steps, keys[4])
-        ages = tf.where(due, 0, chains.ages + 1)
-        chains = Chains(images, chains.latents, ages)
+        chains, info = sample(chains, steps, keys[4])
+        chains = chains._replace(ages=tf.where(due, 0, chains.ages + 1))
         state = _moved_on(state, bank=put(state.bank, slots, chains))
         return Advance(chains, state, ChainInfo(info, tf.cast(due, tf.float32)))
 
@@ -131,11 +129,9 @@ def transient(settings: Transient) -> ChainSource:
         seed: tf.Tensor,
     ) -> Advance:
         keys = tf.unstack(tf.random.split(seed, 2))
-        chains = initialize(batch, keys[0])
         steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
-        images, info = sample(chains.images, steps, keys[1])
-        begun = ChainInfo(info, tf.ones([batch]))
-        return Advance(chains._replace(images=images), _moved_on(state), begun)
+        chains, info = sample(initialize(batch, keys[0]), steps, keys[1])
+        return Advance(chains, _moved_on(state), ChainInfo(info, tf.ones([batch])))
 
     return advance
 
@@ -164,11 +160,11 @@ def burning_in(settings: BurnIn) -> ChainSource:
         young, young_slots = draw(burn_in, batch, keys[1])
         grown = young.ages >= full_age
         steps = piecewise(settings.burn_in_steps, state.num_updates, tf.int32)
-        young = _visited(young, sample(young.images, steps, keys[2])[0])
+        young = _visited(sample(young, steps, keys[2])[0])
         kept, slots = draw(state.bank, batch, keys[3])
         steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
-        images, info = sample(kept.images, steps, keys[4])
-        chains = _visited(kept, images)
+        chains, info = sample(kept, steps, keys[4])
+        chains = _visited(chains)
         fresh = initialize(batch, keys[5])
         state = _moved_on(
             state,
@@ -197,8 +193,8 @@ def _spread_when_new(
     return tf.where(changed, spread, ages)
 
 
-def _visited(chains: Chains, images: tf.Tensor) -> Chains:
-    return chains._replace(images=images, ages=chains.ages + 1)
+def _visited(chains: Chains) -> Chains:
+    return chains._replace(ages=chains.ages + 1)
 
 
 def _moved_on(state: ChainState, **banks: Chains) -> ChainState:

@@ -8,7 +8,8 @@ from ebm_tf.config.chains import Start
 from ebm_tf.protocols import Chains, Generator, InitializeFn
 
 
-def _started(images: tf.Tensor, latents: tf.Tensor | None = None) -> Chains:
+def started(images: tf.Tensor, latents: tf.Tensor | None = None) -> Chains:
+    """Chains of age 0 at images [n, H, W, C], with latents [n, z] if there are such."""
     n = images.shape[0]
     if latents is None:
         latents = tf.zeros([n, 0])
@@ -20,7 +21,7 @@ def noise_start(image_shape: tuple[int, int, int], scale: float = 1.0) -> Initia
 
     def initialize(n: int, seed: tf.Tensor) -> Chains:
         shape = (n, *image_shape)
-        return _started(
+        return started(
             tf.random.stateless_uniform(shape, seed, minval=-scale, maxval=scale)
         )
 
@@ -32,7 +33,7 @@ def data_start(images: tf.Tensor) -> InitializeFn:
 
     def initialize(n: int, seed: tf.Tensor) -> Chains:
         del seed  # which images they are was decided where they were read
-        return _started(images[:n])
+        return started(images[:n])
 
     return initialize
 
@@ -49,7 +50,7 @@ def generator_start(
 
     def initialize(n: int, seed: tf.Tensor) -> Chains:
         latents = draw_latents(n, seed)
-        return _started(generator(latents), latents)
+        return started(generator(latents), latents)
 
     return initialize
 
@@ -58,7 +59,7 @@ def without_latents(start: InitializeFn) -> InitializeFn:
     """The same start for chains that outlive the memory of their latents."""
 
     def initialize(n: int, seed: tf.Tensor) -> Chains:
-        return _started(start(n, seed).images)
+        return started(start(n, seed).images)
 
     return initialize
 

@@ -1,12 +1,12 @@
-"""Langevin dynamics: the one kernel that every sampler of this project runs."""
+"""Langevin dynamics: the kernels that sample, and what runs them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Energy
+from ebm_tf.protocols import Chains, Energy, SampleFn, SamplingState
 
 # (shape, key of the step) -> standard normal numbers of that shape.
 DrawFn = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -45,32 +45,93 @@ def langevin(
       draw: z; of one key for the whole batch unless said otherwise.
 
     Returns:
-      A kernel whose state is the images, float32 [n, H, W, C].
+      A kernel whose state has no carry.
     """
 
-    def init(images: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
-        nothing = tf.zeros(images.shape[:1])
-        return images, LangevinInfo(nothing, nothing)
+    def init(images: tf.Tensor) -> tuple[SamplingState, LangevinInfo]:
+        return SamplingState(images), _no_info(images)
 
-    def step(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, LangevinInfo]:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(images)
-            energies = energy(images)
-        displacement = drift * tape.gradient(energies, images)
-        axes = list(range(1, images.shape.rank))
-        if max_drift is not None:
-            displacement = _limited(displacement, max_drift, axes)
-        moved = images - displacement
+    def step(
+        state: SamplingState, seed: tf.Tensor
+    ) -> tuple[SamplingState, LangevinInfo]:
+        energies, displacement = _descent(energy, state.images, drift, max_drift)
+        moved = state.images - displacement
         if noise:
-            moved += noise * draw(tf.shape(images), seed)
-        norms = tf.sqrt(tf.reduce_sum(tf.square(displacement), axes))
-        return moved, LangevinInfo(energies, norms)
+            moved += noise * draw(tf.shape(moved), seed)
+        return SamplingState(moved), LangevinInfo(energies, _norms(displacement))
 
     return Kernel(init, step)
 
 
-def _limited(displacement: tf.Tensor, most: float, axes: list[int]) -> tf.Tensor:
+def momentum_langevin(
+    energy: Energy,
+    *,
+    drift: float,
+    noise: float,
+    momentum: float,
+    max_drift: float | None = None,
+    draw: DrawFn = tf.random.stateless_normal,
+) -> Kernel:
+    """V <- momentum * v - drift * dV/dx, x <- x + v + noise * z, with v = 0 at first.
+
+    A steady gradient ends up moving images by drift / (1 - momentum) times itself.
+
+    Args:
+      energy: V, already divided by its temperature.
+      drift: factor of the gradient.
+      noise: standard deviation of the noise, which v does not remember.
+      momentum: in [0, 1); with 0 this is `langevin`, bit for bit.
+      max_drift: bound on the Euclidean norm of one image's drift * gradient.
+      draw: z; of one key for the whole batch unless said otherwise.
+
+    Returns:
+      A kernel whose carry is v, float32 [n, H, W, C]. The drift_norm of its info is
+      the norm of v.
+    """
+
+    def init(images: tf.Tensor) -> tuple[SamplingState, LangevinInfo]:
+        return SamplingState(images, tf.zeros_like(images)), _no_info(images)
+
+    def step(
+        state: SamplingState, seed: tf.Tensor
+    ) -> tuple[SamplingState, LangevinInfo]:
+        energies, displacement = _descent(energy, state.images, drift, max_drift)
+        velocity = momentum * state.carry - displacement
+        moved = state.images + velocity
+        if noise:
+            moved += noise * draw(tf.shape(moved), seed)
+        info = LangevinInfo(energies, _norms(velocity))
+        return SamplingState(moved, velocity), info
+
+    return Kernel(init, step)
+
+
+def _no_info(images: tf.Tensor) -> LangevinInfo:
+    nothing = tf.zeros(images.shape[:1])
+    return LangevinInfo(nothing, nothing)
+
+
+def _descent(
+    energy: Energy, images: tf.Tensor, drift: float, max_drift: float | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Energies [n] of images, and drift * gradient [n, ...], bounded where asked."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        energies = energy(images)
+    displacement = drift * tape.gradient(energies, images)
+    if max_drift is not None:
+        displacement = _limited(displacement, max_drift)
+    return energies, displacement
+
+
+def _norms(displacement: tf.Tensor) -> tf.Tensor:
+    axes = list(range(1, displacement.shape.rank))
+    return tf.sqrt(tf.reduce_sum(tf.square(displacement), axes))
+
+
+def _limited(displacement: tf.Tensor, most: float) -> tf.Tensor:
     """The displacement [n, ...], shortened where its norm is above `most`."""
+    axes = list(range(1, displacement.shape.rank))
     # Divided by the largest entry, so that the square of a huge one does not overflow.
     largest = tf.reduce_max(tf.abs(displacement), axes, keepdims=True)
     unit = tf.math.divide_no_nan(displacement, largest)
@@ -78,50 +139,39 @@ def _limited(displacement: tf.Tensor, most: float, axes: list[int]) -> tf.Tensor
     return tf.where(norm > most, displacement * (most / norm), displacement)
 
 
-class Sampler(Protocol):
-    """A compiled `SampleFn` that can go on with chains.
-
-    The key of a step is that of its absolute index, so that a chain which is cut into
-    pieces is the same chain.
-    """
-
-    def __call__(
-        self,
-        images: tf.Tensor,
-        num_steps: int | tf.Tensor,
-        seed: tf.Tensor,
-        *,
-        start: int | tf.Tensor = 0,
-    ) -> tuple[tf.Tensor, Any]:
-        """Moves the images by steps of which the first has the index `start`."""
-        ...
-
-
-def sampler(kernel: Kernel, *, jit: bool) -> Sampler:
-    """Compiles a kernel into a function that moves images by any number of steps.
+def sampler(kernel: Callable[[Any], Kernel], *, jit: bool) -> SampleFn:
+    """Compiles a kernel into a function that moves chains by any number of steps.
 
     Args:
-      kernel: of any sampler.
+      kernel: labels of chains -> what samples them; labels are () where there are
+        none.
       jit: whether XLA compiles it: faster on GPU and TPU, slower on CPU.
     """
 
     @tf.function(jit_compile=jit, autograph=False)
     def sample(
-        images: tf.Tensor, num_steps: tf.Tensor, seed: tf.Tensor, start: tf.Tensor
-    ) -> tuple[tf.Tensor, Any]:
-        state, info = kernel.init(images)
-        return iterate(kernel, state, info, num_steps, seed, start=start)
+        state: SamplingState,
+        labels: Any,
+        num_steps: tf.Tensor,
+        seed: tf.Tensor,
+        start: tf.Tensor,
+    ) -> tuple[SamplingState, Any]:
+        step = kernel(labels)
+        _, info = step.init(state.images)
+        return iterate(step, state, info, num_steps, seed, start=start)
 
     def move(
-        images: tf.Tensor,
+        chains: Chains,
         num_steps: int | tf.Tensor,
         seed: tf.Tensor,
         *,
         start: int | tf.Tensor = 0,
-    ) -> tuple[tf.Tensor, Any]:
+    ) -> tuple[Chains, Any]:
         # A Python number would be traced anew for every value.
         counts = (tf.convert_to_tensor(n, tf.int32) for n in (num_steps, start))
         num_steps, start = counts
-        return sample(images, num_steps, seed, start)
+        state = SamplingState(chains.images, chains.carry)
+        state, info = sample(state, chains.labels, num_steps, seed, start)
+        return chains._replace(**state._asdict()), info
 
     return move

@@ -11,8 +11,8 @@ import tensorflow as tf
 from ebm_tf import pixels
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import RunError
-from ebm_tf.models.ebm import image_shape
-from ebm_tf.runtime import actions, figures
+from ebm_tf.protocols import Chains
+from ebm_tf.runtime import actions, plots
 from ebm_tf.runtime.distribution import (
     distributed,
     local,
@@ -24,8 +24,7 @@ from ebm_tf.runtime.files import load_arrays, names_in, save_arrays
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.langevin import sampler
+from ebm_tf.sampling.chain_runner import EbmSampling, Starts, class_order
 
 MOST_PICTURED = 100
 MOST_TRACED = 50
@@ -59,7 +58,7 @@ class Piece(NamedTuple):
     """What one piece takes.
 
     Attributes:
-      starts: images for chains that start from data, else empty.
+      starts: what the chains of the round begin with.
       key: of the round.
       row: of the piece in its round.
       start: Langevin steps before it.
@@ -67,7 +66,7 @@ class Piece(NamedTuple):
       traced: whether this round's energies are recorded.
     """
 
-    starts: Any
+    starts: Starts
     key: tf.Tensor
     row: tf.Tensor
     start: tf.Tensor
@@ -79,13 +78,13 @@ class SampledChains(NamedTuple):
     """The chains of one replica on their way.
 
     Attributes:
-      images: float32 [n, H, W, C].
+      chains: without latents and ages, which nobody asks for here.
       energies: float32 [pieces, n], of the first round, before the last step of each
         piece.
       drift_norms: float32 [pieces, n], likewise.
     """
 
-    images: tf.Tensor
+    chains: Chains
     energies: tf.Tensor
     drift_norms: tf.Tensor
 
@@ -126,21 +125,25 @@ def run_chains(
 @functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
 def _step(chains: EbmSampling, *, moves: bool) -> Callable:
     """Compiles what runs a piece; where chains do not move, no energy is looked at."""
-    sample = sampler(chains.kernel(), jit=chains.replicas.jit)
+    sample = chains.sample
 
     def step(state: SampledChains, piece: Piece, _: tf.Tensor) -> Any:
         begin_key, key = tf.unstack(tf.random.split(of_replica(piece.key), 2))
-        images = tf.cond(
+        before = tf.cond(
             piece.start == 0,
-            lambda: chains.begin(piece.starts, begin_key).images,
-            lambda: state.images,
+            lambda: _only_what_moves(chains.begin(piece.starts, begin_key)),
+            lambda: state.chains,
         )
         if not moves:
-            return state._replace(images=images), {}, ()
+            return state._replace(chains=before), {}, ()
         # A piece of no steps takes one for the energy, which is that before it.
         num_steps = tf.maximum(piece.num_steps, 1)
-        moved, info = sample(images, num_steps, key, start=piece.start)
-        images = tf.where(piece.num_steps > 0, moved, images)
+        moved, info = sample(before, num_steps, key, start=piece.start)
+        moved = tf.nest.map_structure(
+            lambda after, leaf: tf.where(piece.num_steps > 0, after, leaf),
+            moved,
+            before,
+        )
 
         def recorded(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
             updated = tf.tensor_scatter_nd_update(rows, piece.row[None, None], [values])
@@ -152,23 +155,25 @@ def _step(chains: EbmSampling, *, moves: bool) -> Callable:
         }
         energies = recorded(state.energies, info.energy)
         drift_norms = recorded(state.drift_norms, info.drift_norm)
-        return SampledChains(images, energies, drift_norms), metrics, ()
+        return SampledChains(moved, energies, drift_norms), metrics, ()
 
     return replicated(chains.replicas, step)
 
 
-def _task(config: SampleMeasurement, chains: EbmSampling, course: Plan) -> Task:
-    def initial_state() -> SampledChains:
-        n = chains.replica_batch
-        rows = tf.zeros([len(course.ends), n])
-        images = tf.zeros([n, *image_shape(chains.config)])
-        here = SampledChains(images, rows, rows)
-        return distributed(chains.replicas, [here] * chains.replicas.num_local)
+def _only_what_moves(chains: Chains) -> Chains:
+    return chains._replace(latents=(), ages=())
 
+
+def _task(config: SampleMeasurement, chains: EbmSampling, course: Plan) -> Task:
+    n = chains.replica_batch
+    rows = tf.zeros([len(course.ends), n])
+    here = SampledChains(_only_what_moves(chains.zeros(n)), rows, rows)
     return Task(
         step=_step(chains, moves=config.moves),
-        initial_state=initial_state,
-        state_structure=SampledChains(0, 0, 0),
+        initial_state=lambda: distributed(
+            chains.replicas, [here] * chains.replicas.num_local
+        ),
+        state_structure=here,
         batches=lambda done: _pieces(chains, course, done),
         unit="pieces",
     )
@@ -203,27 +208,27 @@ def _keep_images(
         num_steps = course.ends[row]
         if num_steps not in course.measured:
             return
-        parts = local(chains.replicas, finish(moment.state.images))
-        images = np.concatenate([part.numpy() for part in parts])
-        save_samples(workspace, num_steps, index, images)
+        parts = local(chains.replicas, finish(moment.state.chains))
+        done = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+        save_samples(workspace, num_steps, index, done.images, done.labels)
         if index == 0 and workspace.is_chief:
             path = workspace.path("images", f"samples_{num_steps:08d}.png")
-            figures.save_grid(path, images[:MOST_PICTURED])
+            some = tf.nest.map_structure(lambda leaf: leaf[:MOST_PICTURED], done)
+            plots.save_grid(path, some.images[class_order(some.labels)])
 
     return keep
 
 
 @functools.lru_cache(maxsize=1)
 def _denoised(chains: EbmSampling, num_steps: int) -> Callable[[Any], Any]:
-    """Images after the steps without noise."""
+    """Chains after the steps without noise."""
     if not num_steps:
-        return lambda images: images
-    quiet = sampler(chains.kernel(denoising=True), jit=chains.replicas.jit)
+        return lambda noisy: noisy
+    denoise = chains.denoise
     run = on_each(
-        chains.replicas,
-        lambda images, seed: quiet(images, num_steps, seed)[0],
+        chains.replicas, lambda noisy, seed: denoise(noisy, num_steps, seed)[0]
     )
-    return lambda images: run(images, tf.constant([0, 0]))
+    return lambda noisy: run(noisy, tf.constant([0, 0]))
 
 
 def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Action:
@@ -242,7 +247,7 @@ def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Act
         path = workspace.path("plots", "traces.png")
         # Energies are those before the last step of a piece.
         steps = np.maximum(np.array(course.ends[: row + 1]) - 1, 0)
-        figures.save_traces(path, steps, energies[known], drifts[known])
+        plots.save_traces(path, steps, energies[known], drifts[known])
 
     return plot
 
@@ -251,7 +256,11 @@ FOLDER = "samples"
 
 
 def save_samples(
-    workspace: Workspace, num_steps: int, index: int, images: np.ndarray
+    workspace: Workspace,
+    num_steps: int,
+    index: int,
+    images: np.ndarray,
+    labels: Any = (),
 ) -> None:
     """Writes images [n, H, W, C] in [-1, 1] of this worker, rounded to 8 bits.
 
@@ -260,6 +269,7 @@ def save_samples(
       num_steps: Langevin steps that the chains have made.
       index: of the round.
       images: those that are not finite are counted and left out.
+      labels: integers [n] where the images have classes, which are kept beside them.
     """
     finite = np.isfinite(images).all(axis=(1, 2, 3))
     name = f"{index:05d}_{workspace.worker}.npz"
@@ -267,6 +277,7 @@ def save_samples(
         workspace.path(FOLDER, f"{num_steps:08d}", name),
         images=pixels.to_bytes(images[finite]),
         num_not_finite=np.sum(~finite),
+        **({} if isinstance(labels, tuple) else {"labels": labels[finite]}),
     )
 
 

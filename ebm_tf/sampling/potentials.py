@@ -1,16 +1,25 @@
 """The energy that an experiment samples, and the step that samples it."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from ebm_tf import energies
 from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.parts import Langevin, MomentumLangevin
 from ebm_tf.kernels import Kernel
 from ebm_tf.protocols import Energy
-from ebm_tf.sampling.langevin import DrawFn, langevin
+from ebm_tf.sampling.langevin import DrawFn, langevin, momentum_langevin
 
 Network = Callable[..., tf.Tensor]
+
+# What makes the kernel of settings of each type: a function of the energy, with the
+# fields of the settings as keywords. A further kernel is a class, a function, a line.
+KERNELS: Mapping[type[Langevin], Callable[..., Kernel]] = {
+    Langevin: langevin,
+    MomentumLangevin: momentum_langevin,
+}
 
 
 def potential(
@@ -24,7 +33,7 @@ def potential(
 
     Args:
       settings: the temperatures and the Gaussian.
-      energy: U, images -> [n, 1].
+      energy: U, images -> [n, 1]; of chains that have classes, their E(x, y).
       prior: P, likewise, where there is one.
       joint_temperature: J.
     """
@@ -48,15 +57,15 @@ def langevin_kernel(
     denoising: bool = False,
     draw: DrawFn = tf.random.stateless_normal,
 ) -> Kernel:
-    """The Langevin step of an experiment, without its noise where that denoises.
+    """The step that the type of the `langevin` settings names.
 
-    `draw` makes the noise; of one key for the whole batch unless said otherwise.
+    It goes without its noise where that denoises. `draw` makes the noise; of one key
+    for the whole batch unless said otherwise.
     """
     step = settings.langevin
-    return langevin(
-        energy,
-        drift=step.drift_factor,
-        noise=0.0 if denoising else step.noise,
-        max_drift=step.max_drift,
-        draw=draw,
-    )
+    names = [field.name for field in dataclasses.fields(step)]
+    chosen = {name: getattr(step, name) for name in names}
+    chosen["drift"] = step.drift_factor
+    if denoising:
+        chosen["noise"] = 0.0
+    return KERNELS[type(step)](energy, **chosen, draw=draw)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.losses import cross_entropy, margin
-from ebm_tf.learning.adversary import in_inference
+from ebm_tf.models.catalogue import in_inference
 from tests.attacks.linear_classifiers import SEED, draw_images, linear
 
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
-from ebm_tf.config.core import from_mapping, to_json
+from ebm_tf.config.core import from_mapping
 from ebm_tf.config.ebm import LongRunTraining
+from ebm_tf.config.kinds import kind_named, to_json
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
@@ -114,7 +114,7 @@ def test_json_there_and_back(config):
     assert mapping["type"] == "LongRunTraining"
     assert mapping["chains"]["type"] == "BurnIn"
     assert mapping["prior"]["type"] == "Network"
-    assert from_mapping(EXPERIMENTS["LongRunTraining"], mapping) == config
+    assert from_mapping(kind_named("LongRunTraining", ""), mapping) == config
 
 
 def test_settings_of_prior_and_young_chains_are_reached():

@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.chains import BurnIn, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import differing_fields, from_mapping, to_json
+from ebm_tf.config.core import differing_fields, from_mapping
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import (
     FeatureExtractor,
@@ -16,6 +15,7 @@ from ebm_tf.config.fid import (
     Sweep,
     measurement_of,
 )
+from ebm_tf.config.kinds import kind_named, to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
 from ebm_tf.errors import ConfigError
@@ -127,7 +127,7 @@ def test_a_hundred_pieces_are_the_default(num_steps, measured, piece):
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
     assert mapping["type"] == "SampleMeasurement"
-    restored = from_mapping(EXPERIMENTS[mapping["type"]], mapping)
+    restored = from_mapping(kind_named(mapping["type"], ""), mapping)
     assert restored == config and to_json(restored) == to_json(config)
 
 

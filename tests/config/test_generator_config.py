@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.core import from_mapping, to_json
+from ebm_tf.config.core import from_mapping
 from ebm_tf.config.generator import GeneratorTraining
+from ebm_tf.config.kinds import kind_named, to_json
 from ebm_tf.config.optimizers import Linear, Optimizer
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork
@@ -35,7 +35,7 @@ def test_defaults_are_those_of_the_method():
 
 
 def test_a_config_survives_its_file():
-    kind = EXPERIMENTS["GeneratorTraining"]
+    kind = kind_named("GeneratorTraining", "")
     assert from_mapping(kind, json.loads(to_json(CONFIG))) == CONFIG
 
 

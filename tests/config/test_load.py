@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.core import from_mapping, load, to_mapping
+from ebm_tf.config.kinds import kind_named
 from ebm_tf.errors import ConfigError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def folder(tmp_path) -> pathlib.Path:
 def test_every_config_is_named_like_its_file_and_survives_json(path):
     config = load(str(path))
     assert config.name == path.stem
-    cls = EXPERIMENTS[type(config).__name__]
+    cls = kind_named(type(config).__name__, "")
     assert from_mapping(cls, to_mapping(config)) == config
 
 

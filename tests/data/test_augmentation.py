@@ -44,9 +44,10 @@ def places_of(image: np.ndarray, result: np.ndarray, padding: int) -> list[tuple
 )
 def test_all_places_are_equally_likely(padding, flip, num_places):
     count = 20 * num_places
-    images = tf.repeat(tf.constant(IMAGES[:1]), count, axis=0)
     results = images.shifted_and_flipped(
-        images, data(padding=padding, flip=flip), keys(count)
+        tf.repeat(tf.constant(IMAGES[:1]), count, axis=0),
+        data(padding=padding, flip=flip),
+        keys(count),
     )
     counts: dict[tuple, int] = {}
     for result in results.numpy():
@@ -107,8 +108,8 @@ def test_other_batches_are_the_images_themselves(source, settings):
 def test_what_is_measured_is_never_augmented(source):
     for split in ("train", "train[5:]"):
         settings = data(split=split, padding=2, flip=True)
-        images, labels = pipelines.load_images(source, settings)
-        np.testing.assert_array_equal(images, IMAGES)
+        loaded, labels = pipelines.load_images(source, settings)
+        np.testing.assert_array_equal(loaded, IMAGES)
         np.testing.assert_array_equal(labels, LABELS)
 
 
@@ -142,15 +143,8 @@ def test_workers_together_see_what_one_process_sees(source):
     settings = data(padding=2, flip=True)
     pieces = []
     for shard in range(2):
-        stream = pipelines.stream(
-            source,
-            settings,
-            batch=BATCH,
-            seed=1,
-            num_replicas=2,
-            num_shards=2,
-            shard=shard,
-        )
+        context = tf.distribute.InputContext(2, shard, 2)
+        stream = pipelines.stream(source, settings, context, batch=BATCH, seed=1)
         pieces.append([part["image"].numpy() for part in stream.take(6)])
     for first, second, whole in zip(*pieces, draw(source, settings, 6), strict=True):
         np.testing.assert_array_equal(

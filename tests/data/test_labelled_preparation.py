@@ -118,13 +118,13 @@ def test_damaged_cifar100_is_refused(tmp_path, out):
     whole = (raw / "train.bin").read_bytes()
     for content, message in [
         (whole[:-1], "train.bin is cut off: 9,221 bytes are no multiple of 3074"),
-        (b"\x14" + whole[1:], "labels 0..19 in .*, found 20"),
-        (whole[:1] + b"\x64" + whole[2:], "labels 0..99 in .*, found 100"),
+        (b"\x14" + whole[1:], "labels 0..19 in .*, got 20"),
+        (whole[:1] + b"\x64" + whole[2:], "labels 0..99 in .*, got 100"),
     ]:
         (raw / "train.bin").write_bytes(content)
         check_refused("cifar100", raw, out, message)
     (raw / "train.bin").unlink()
-    check_refused("cifar100", raw, out, "has no train.bin")
+    check_refused("cifar100", raw, out, "has none of train.bin")
 
 
 def test_damaged_svhn_is_refused(tmp_path, out):
@@ -138,10 +138,10 @@ def test_damaged_svhn_is_refused(tmp_path, out):
     digits, planes = np.array([[1], [2], [3]]), np.moveaxis(images, 0, -1)
     for content, message in [
         ({"X": planes}, "has no 'y'"),
-        ({"X": planes, "y": digits + 8}, "labels 0..9 in .*, found 11"),
-        ({"X": planes, "y": digits[:2]}, "has .* labels for 3 images"),
+        ({"X": planes, "y": digits + 8}, "labels 0..9 in .*, got 11"),
+        ({"X": planes, "y": digits[:2]}, "Expected 3 labels in"),
         ({"X": planes[:30], "y": digits}, "images uint8 of 32x32x3 in"),
-        ({"X": planes / 255.0, "y": digits}, "found float64"),
+        ({"X": planes / 255.0, "y": digits}, "got float64"),
     ]:
         scipy.io.savemat(path, content)
         check_refused("svhn", raw, out, message)
@@ -160,7 +160,7 @@ def test_damaged_tiny_imagenet_is_refused(tmp_path, out):
     for content, message in [
         ({"image": images}, "has no 'label'"),
         ({"image": images, "label": np.arange(5) + 199}, "labels 0..199"),
-        ({"image": images, "label": np.arange(5) - 1}, "labels 0..199 in .*, found -1"),
+        ({"image": images, "label": np.arange(5) - 1}, "labels 0..199 in .*, got -1"),
         ({"image": images[:, :32], "label": np.arange(5)}, "uint8 of 64x64x3"),
     ]:
         np.savez(path, **content)

@@ -1,5 +1,6 @@
 """Batches: order, resuming, sharding; on sources in memory and on streamed ones."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -16,6 +17,7 @@ from ebm_tf.errors import ConfigError, DataError
 from tests.data.raw_files import encoded, picture, write_zip
 
 NUM_IMAGES, BATCH = 22, 4
+ALONE = tf.distribute.InputContext()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def equal(left: list[np.ndarray], right: list[np.ndarray]) -> bool:
 
 def test_batches_are_what_the_contract_says(opened):
     source, data = opened
-    spec = pipelines.stream(source, data, batch=BATCH, seed=1).element_spec
+    spec = pipelines.stream(source, data, ALONE, batch=BATCH, seed=1).element_spec
     assert spec == {
         "image": tf.TensorSpec([BATCH, 8, 8, data.channels], tf.float32),
         "label": tf.TensorSpec([BATCH], tf.int64),
@@ -86,7 +88,9 @@ def test_nothing_before_start_is_decoded(streamed):
 
     def shuffled(key, skip):
         records = source.shuffled(key, tf.constant(0, tf.int64)).enumerate()
-        return records.map(lambda i, r: tf.where(i < 16, "damaged", r)).skip(skip)
+        return records.map(
+            lambda i, one: {**one, "record": tf.where(i < 16, "?", one["record"])}
+        ).skip(skip)
 
     damaged = source._replace(shuffled=shuffled)
     expected = draw((source, data), 1, seed=1, start=4)
@@ -103,13 +107,41 @@ def test_an_epoch_has_no_image_twice_and_its_own_order(held):
     assert len({frozenset(epoch) for epoch in epochs}) > 1  # another rest is dropped
 
 
+def test_indices_are_a_permutation_and_match_the_examples(opened):
+    source, data = opened
+    plain = dataclasses.replace(data, random_crop=False)
+    images, labels = pipelines.load_images(source, plain)
+    batches = pipelines.batches(source, plain, batch=11, seed=1, with_index=True)
+    indices = []
+    for batch in itertools.islice(batches, 4):
+        index = batch["index"].numpy()
+        np.testing.assert_allclose(batch["image"], images[index], atol=1e-6)
+        np.testing.assert_array_equal(batch["label"], labels[index])
+        indices.append(index)
+    epochs = np.reshape(indices, [2, NUM_IMAGES])
+    assert indices[0].dtype == np.int64
+    np.testing.assert_array_equal(np.sort(epochs), [range(NUM_IMAGES)] * 2)
+    assert not np.array_equal(*epochs)
+    resumed = pipelines.batches(
+        source, plain, batch=11, seed=1, with_index=True, start=3
+    )
+    np.testing.assert_array_equal(next(resumed)["index"], indices[3])
+
+
+def test_asking_for_indices_changes_nothing_else(opened):
+    source, data = opened
+    asked = pipelines.batches(source, data, batch=BATCH, seed=1, with_index=True)
+    with_index = [batch["image"].numpy() for batch in itertools.islice(asked, 7)]
+    assert equal(with_index, draw(opened, 7, seed=1))
+
+
 def test_a_first_place_is_uniform(held):
     source, _ = held
     firsts = []
     for seed in range(150):
         keys = tf.constant([seed, 1], tf.int64)
         dataset = source.shuffled(keys, tf.constant(0, tf.int64))
-        firsts.append(int(next(iter(dataset))))
+        firsts.append(int(next(iter(dataset))["index"]))
     counts = np.bincount(firsts, minlength=NUM_IMAGES)
     statistic = ((counts - 150 / NUM_IMAGES) ** 2 / (150 / NUM_IMAGES)).sum()
     assert statistic < 46.8  # chi-squared of 21 degrees, 0.1 %
@@ -122,16 +154,8 @@ def test_workers_together_use_the_single_process_examples(opened, shards, replic
     per_step = replicas // shards
     pieces = []
     for shard in range(shards):
-        dataset = pipelines.stream(
-            source,
-            data,
-            batch=BATCH,
-            seed=1,
-            start=3,
-            num_replicas=replicas,
-            num_shards=shards,
-            shard=shard,
-        )
+        context = tf.distribute.InputContext(shards, shard, replicas)
+        dataset = pipelines.stream(source, data, context, batch=BATCH, seed=1, start=3)
         images = [part["image"].numpy() for part in dataset.take(6 * per_step)]
         assert images[0].shape[0] == BATCH // replicas
         pieces.append(np.concatenate(images).reshape([6, -1, *images[0].shape[1:]]))
@@ -166,20 +190,19 @@ def test_fewer_examples_than_a_batch_is_told(held):
 @pytest.mark.parametrize(("replicas", "shards"), [(3, 1), (2, 4)])
 def test_indivisible_batches_are_told(held, replicas, shards):
     with pytest.raises(ConfigError, match=f"batch=4 .* replicas={replicas}"):
-        pipelines.stream(
-            *held, batch=4, seed=1, num_replicas=replicas, num_shards=shards
-        )
+        context = tf.distribute.InputContext(shards, 0, replicas)
+        pipelines.stream(held[0], held[1], context, batch=4, seed=1)
 
 
 def test_a_damaged_image_is_told_in_one_line(tmp_path, monkeypatch):
     damaged = encoded(picture(20, 30, seed=0))[:-200]
     path = write_zip(tmp_path / "faces.zip", {"1.jpg": damaged, "2.jpg": damaged})
-    monkeypatch.setattr("ebm_tf.data.plans.check_image", lambda *_: (30, 20))
-    monkeypatch.setattr("ebm_tf.data.plans.shrink", lambda content, _: content)
+    monkeypatch.setattr(raw_images, "checked_image", lambda content, _: content)
+    monkeypatch.setattr(raw_images, "shrink", lambda content, _: content)
     prepare("celeb_a", str(path), str(tmp_path / "out"))
     data = Data(name="celeb_a", image_size=8, directory=str(tmp_path / "out"))
     source = open_source(data)
-    assert raw_images.find_images(path).names == ["1.jpg", "2.jpg"]
+    assert raw_images.find_images(path)[0] == ["1.jpg", "2.jpg"]
     for read in [
         lambda: pipelines.load_images(source, data),
         lambda: next(pipelines.batches(source, data, batch=2, seed=0)),

@@ -74,13 +74,22 @@ def test_mnist_without_test_files_says_so(tmp_path, out):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is no IDX file of bytes"),
-        (b"\x00\x00\x0d\x03" + b"\x00" * 40, "begins with 00000d03, not 00000803"),
+        (b"", "to begin as an IDX file"),
+        (
+            b"\x00\x00\x0d\x03" + b"\x00" * 40,
+            "bytes, 00000803, got 00000d03",
+        ),
         (b"\x00\x00\x08\x03\x00", "cut off within its header"),
-        (raw_files.idx(np.zeros([3, 28, 28]))[:-1], "2,351 bytes of data, expected"),
-        (raw_files.idx(np.zeros([3, 28, 28])) + b"x", "2,353 bytes of data, expected"),
-        (raw_files.idx(np.zeros([5, 20, 20])), "images of 28x28"),
-        (raw_files.idx(np.zeros([4, 28, 28])), r"\(5,\) labels for 4 images"),
+        (
+            raw_files.idx(np.zeros([3, 28, 28]))[:-1],
+            "2,352 bytes .* got 2,351",
+        ),
+        (
+            raw_files.idx(np.zeros([3, 28, 28])) + b"x",
+            "2,352 bytes .* got 2,353",
+        ),
+        (raw_files.idx(np.zeros([5, 20, 20])), "images uint8 of 28x28x1 in"),
+        (raw_files.idx(np.zeros([4, 28, 28])), r"Expected 4 labels in .* \(5,\)"),
     ],
 )
 def test_damaged_idx_is_refused(tmp_path, out, content, message):
@@ -135,7 +144,7 @@ def test_damaged_cifar_is_refused(tmp_path, out):
     for content, message in [
         (whole[:-1], "data_batch_1.bin is cut off: 9,218 bytes"),
         (b"", "is cut off: 0 bytes"),
-        (b"\x0a" + whole[1:], "labels 0..9 in .*, found 10"),
+        (b"\x0a" + whole[1:], "labels 0..9 in .*, got 10"),
     ]:
         (raw / "data_batch_1.bin").write_bytes(content)
         check_refused("cifar10", raw, out, message)
@@ -347,12 +356,13 @@ def test_an_interruption_leaves_nothing(tmp_path, out, faces, monkeypatch, stop)
     )
     calls = []
 
-    def interrupted(*_):
+    def interrupted(content, _):
         calls.append(1)
         if len(calls) == 3:
             raise stop
+        return content
 
-    monkeypatch.setattr("ebm_tf.data.plans.check_image", interrupted)
+    monkeypatch.setattr("ebm_tf.data.raw_images.checked_image", interrupted)
     with pytest.raises((KeyboardInterrupt, DataError)):
         prepare("celeb_a", str(raw), str(out))
     assert len(calls) == 3 and not out.exists()

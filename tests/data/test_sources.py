@@ -32,7 +32,7 @@ def test_digits_are_scikit_learns():
     source = open_source(data("digits"))
     images, labels = load_images(source, data("digits"))
     originals, expected = sklearn.datasets.load_digits(return_X_y=True)
-    assert source.num_examples == 1797 and source.channels == 1
+    assert source.num_examples == 1797 and source.shape is None
     as_bytes = np.rint(255 * originals / 16).reshape([-1, 8, 8, 1])
     np.testing.assert_allclose(images, as_bytes * 2 / 255 - 1, atol=1e-6)
     np.testing.assert_array_equal(labels, expected)

@@ -77,7 +77,7 @@ def test_a_shorter_chain_is_the_beginning_of_a_longer_one():
 
         def step(state, key):
             moved, info = kernel.step(state, key)
-            states.append(moved)
+            states.append(moved.images)
             return moved, info
 
         return kernel._replace(step=step)

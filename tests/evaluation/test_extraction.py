@@ -19,7 +19,8 @@ from ebm_tf.evaluation.features import (
 )
 from ebm_tf.models import wide_resnet
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.store.sources import digest, save_weights
+from ebm_tf.runtime.files import sha256_of
+from ebm_tf.runtime.weight_files import save_weights
 from tests.runs import measuring, tiny
 
 SMALL = ClassifierNetwork(depth=10, width=1, num_classes=6)
@@ -122,7 +123,7 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
     save_weights(model, path)
     config = settings(name="classifier", weights=path, classifier=SMALL)
     extractor = open_extractor(config, replicas)
-    assert extractor.weights == f"{path} sha256 {digest(path)}"
+    assert extractor.weights == f"{path} sha256 {sha256_of(path)}"
     assert (extractor.size, extractor.num_logits) == (64, 6)
     images = draw(CHUNK + 9)
     given = list(extracted([images], extractor, replicas))

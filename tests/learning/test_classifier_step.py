@@ -9,9 +9,10 @@ from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Clean, MailTrades, Sat, Trades, WeatAdv
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.learning.adversary import adversary, in_inference
+from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, learned
+from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from tests.learning.small_networks import SEED, weights_of
 

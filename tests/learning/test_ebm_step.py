@@ -47,7 +47,7 @@ def quadratic_step(task, settings: Settings = TRANSIENT, *, tau=None, **parts):
         "temperature": TEMPERATURE,
         "data_epsilon": 0.0,
     }
-    sample = sampler(kernel, jit=False)
+    sample = sampler(lambda _: kernel, jit=False)
     return make_step(task, chain_source(settings), sample, **(defaults | parts))
 
 

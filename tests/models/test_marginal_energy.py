@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf import robust_objectives
+from ebm_tf import energies
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
@@ -14,7 +14,8 @@ from ebm_tf.energies import network
 from ebm_tf.errors import WeightsError
 from ebm_tf.models.catalogue import CLASSIFIERS, build_classifier
 from ebm_tf.models.ebm import NegativeLogSumExp, build_models, marginal_energy
-from ebm_tf.store.sources import load_weights, save_weights
+from ebm_tf.runtime.weight_files import save_weights
+from ebm_tf.store.sources import find
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
 DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3}
@@ -40,14 +41,14 @@ def energies_of(model: keras.Model) -> np.ndarray:
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))
-    expected = robust_objectives.marginal_energy(classifier(IMAGES, training=False))
+    expected = energies.marginal_energy(classifier(IMAGES, training=False))
     assert not np.allclose(energies_of(energy), expected, rtol=1e-3)
     there, back = str(tmp_path / "1.weights.h5"), str(tmp_path / "2.weights.h5")
     save_weights(classifier, there)
-    load_weights(energy, there, "classifier")
+    find(there).load(energy, "classifier")
     np.testing.assert_allclose(energies_of(energy), expected, rtol=1e-6)
     save_weights(energy, back)
-    load_weights(other, back, "classifier")
+    find(back).load(other, "classifier")
     for ours, theirs in zip(classifier.weights, other.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -56,7 +57,7 @@ def test_the_weights_of_another_classifier_are_told(tmp_path):
     path = str(tmp_path / "1.weights.h5")
     save_weights(built("resnet", 1), path)
     with pytest.raises(WeightsError, match="small_cnn_3_2_marginal"):
-        load_weights(marginal_energy(built("small_cnn", 1)), path, "classifier")
+        find(path).load(marginal_energy(built("small_cnn", 1)), "classifier")
 
 
 @pytest.mark.parametrize(
@@ -82,9 +83,9 @@ def test_the_energy_of_a_defence_may_be_a_classifier(energy, name):
 
 def test_energies_of_low_precision_logits_are_float32():
     logits = tf.cast([[200.0, 200.0], [-3.0, 1.0]], tf.bfloat16)
-    energies = NegativeLogSumExp(dtype="float32", autocast=False)(logits)
-    assert energies.dtype == tf.float32
-    np.testing.assert_allclose(energies, [[-200.693147], [-1.0181499]], rtol=1e-6)
+    values = NegativeLogSumExp(dtype="float32", autocast=False)(logits)
+    assert values.dtype == tf.float32
+    np.testing.assert_allclose(values, [[-200.693147], [-1.0181499]], rtol=1e-6)
 
 
 def test_low_precision_energies_are_float32_and_share_variables():

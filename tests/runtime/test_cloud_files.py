@@ -13,15 +13,15 @@ from ebm_tf.runtime.files import (
     fetched,
     load_arrays,
     names_in,
+    raises_run_error,
     read_file,
     replace_file,
     save_arrays,
-    told_as_run_error,
     upload_folder,
     written_whole,
 )
 from ebm_tf.runtime.waiting_files import write_waiting
-from ebm_tf.store.sources import find_weights
+from ebm_tf.store.sources import find
 from tests.cloud import files_below, read
 from tests.config.test_settings import experiment
 
@@ -113,11 +113,11 @@ def test_where_there_are_no_folders_a_run_is_discarded_too(store, monkeypatch):
 
 
 def test_advice_of_what_cannot_be_written(tmp_path):
-    with pytest.raises(RunError) as error, told_as_run_error("it"):
+    with pytest.raises(RunError) as error, raises_run_error("it"):
         raise OSError("No space\nleft")
     assert str(error.value).startswith("Cannot write it: No space left. Make room")
     with pytest.raises(RunError, match="Cannot write it: full. Do this."):
-        with told_as_run_error("it", "Do this."):
+        with raises_run_error("it", "Do this."):
             raise tf.errors.ResourceExhaustedError(None, None, "full")
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="goes on with --resume") as error:
@@ -135,7 +135,7 @@ def test_a_store_that_does_not_answer_is_told(monkeypatch):
     assert "Cannot look for gs://bucket/run/config.json: no entry" in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(RunError, match="Cannot look for gs://bucket/it.weights.h5"):
-        find_weights("gs://bucket/it.weights.h5", "energy")
+        find("gs://bucket/it.weights.h5").file("energy")
 
 
 def test_a_store_whose_folders_do_not_answer_is_told(monkeypatch):

@@ -6,8 +6,7 @@ import pathlib
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.core import to_json
+from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.run_folders import create, read_config, reopen
 from ebm_tf.runtime.workspace import Workspace
@@ -48,12 +47,12 @@ def test_an_output_that_is_a_file_is_told(tmp_path):
 
 def test_a_run_is_opened_again(run):
     assert reopen(run.folder + "/").folder == run.folder
-    assert read_config(run.folder, EXPERIMENTS) == experiment()
+    assert read_config(run.folder) == experiment()
 
 
 def test_every_kind_of_settings_survives(tmp_path):
     run = create(str(tmp_path), COOPERATIVE, STAMP)
-    assert read_config(run.folder, EXPERIMENTS) == COOPERATIVE
+    assert read_config(run.folder) == COOPERATIVE
 
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
@@ -80,7 +79,7 @@ def test_other_folders_are_no_runs(tmp_path, name):
 def test_a_damaged_config_is_told(run, content):
     (pathlib.Path(run.folder) / "config.json").write_bytes(content)
     with pytest.raises(RunError, match="config.json is damaged"):
-        read_config(run.folder, EXPERIMENTS)
+        read_config(run.folder)
 
 
 def test_a_config_that_cannot_be_read_is_told(run):
@@ -88,7 +87,7 @@ def test_a_config_that_cannot_be_read_is_told(run):
     path.unlink()
     path.mkdir()
     with pytest.raises(RunError, match=f"Cannot read {path}: "):
-        read_config(run.folder, EXPERIMENTS)
+        read_config(run.folder)
 
 
 def test_a_run_of_an_earlier_version_goes_on_as_it_was_begun(run):
@@ -96,6 +95,6 @@ def test_a_run_of_an_earlier_version_goes_on_as_it_was_begun(run):
     mapping = json.loads(path.read_text())
     assert mapping["energy_optimizer"].pop("average_warmup")
     path.write_text(json.dumps(mapping))
-    config = read_config(run.folder, EXPERIMENTS)
+    config = read_config(run.folder)
     optimizer = dataclasses.replace(experiment().energy_optimizer, average_warmup=False)
     assert config == experiment(energy_optimizer=optimizer)

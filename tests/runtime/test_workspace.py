@@ -5,8 +5,7 @@ import pathlib
 
 import pytest
 
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.core import to_json
+from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.files import replace_file
@@ -43,7 +42,7 @@ def test_a_folder_in_memory_as_in_a_bucket():
     run.append_metrics(1, {"loss": 0.5})
     run.append_metrics(2, {"loss": 0.25})
     run.rewind_metrics(1)
-    again = run_folders.read_config(run.folder, EXPERIMENTS)
+    again = run_folders.read_config(run.folder)
     assert again == experiment()
     with open_file(run.path("metrics.jsonl")) as file:
         assert file.read() == '{"step": 1, "loss": 0.5}\n'

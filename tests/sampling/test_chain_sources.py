@@ -14,11 +14,12 @@ from ebm_tf.sampling.langevin import LangevinInfo
 SEED = tf.constant([6, 7])
 
 
-def count_steps(images, num_steps, seed):
+def count_steps(chains, num_steps, seed, *, start=0):
     """A sampler whose images count the steps since their start."""
-    del seed
-    nothing = tf.zeros(images.shape[:1])
-    return images + tf.cast(num_steps, tf.float32), LangevinInfo(nothing, nothing)
+    del seed, start
+    nothing = tf.zeros(chains.images.shape[:1])
+    images = chains.images + tf.cast(num_steps, tf.float32)
+    return chains._replace(images=images), LangevinInfo(nothing, nothing)
 
 
 def zeros(n, seed):
@@ -120,9 +121,9 @@ def test_burn_in_moves_only_what_was_just_begun_anew():
 def test_burn_in_costs_nothing_where_no_chain_is_due(jit):
     moved = []
 
-    def sample(images, num_steps, seed):
+    def sample(chains, num_steps, seed, *, start=0):
         moved.append(num_steps)
-        return count_steps(images, num_steps, seed)
+        return count_steps(chains, num_steps, seed, start=start)
 
     settings = persistent(num_steps=5, max_updates=1, burn_in=70)
     source = chain_source(settings)
@@ -156,8 +157,8 @@ def test_kept_chains_keep_their_latents():
         latents = tf.random.stateless_normal([n, 1], seed)
         return Chains(latents[:, None, None], latents, tf.zeros([n], tf.int32))
 
-    def stay(images, num_steps, seed):
-        return count_steps(images, 0, seed)
+    def stay(chains, num_steps, seed):
+        return count_steps(chains, 0, seed)
 
     settings = persistent(rejuvenation=0.5)
     bank = initialize(40, SEED)
@@ -193,9 +194,9 @@ def test_transient_chains_are_begun_anew_and_leave_no_trace():
 def test_every_consumer_has_a_key_of_its_own():
     used = [SEED]
 
-    def sample(images, num_steps, seed):
+    def sample(chains, num_steps, seed, *, start=0):
         used.append(seed)
-        return count_steps(images, num_steps, seed)
+        return count_steps(chains, num_steps, seed, start=start)
 
     def initialize(n, seed):
         used.append(seed)

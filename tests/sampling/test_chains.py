@@ -79,9 +79,10 @@ def test_a_nan_that_is_not_chosen_does_not_spread():
         tf.fill([3, 2, 2, 1], np.nan), tf.fill([3, 2], np.nan), tf.zeros([3], tf.int32)
     )
     mask = tf.constant([False, True, False])
+    one = tf.nest.map_structure(lambda leaf: leaf[:1], poisoned)
     for chosen in (
         choose(mask, poisoned, numbered(range(3))),
-        put(numbered(range(3)), tf.constant([1]), Chains(*(f[:1] for f in poisoned))),
+        put(numbered(range(3)), tf.constant([1]), one),
     ):
         for field in chosen[:2]:
             broken = np.isnan(field.numpy().reshape(3, -1)).all(1)
@@ -142,7 +143,8 @@ def test_transient_chains_have_no_bank():
     ],
 )
 def test_the_key_decides(settings):
-    sample = sampler(langevin(gaussian(1.0), drift=0.02, noise=0.2), jit=False)
+    kernel = langevin(gaussian(1.0), drift=0.02, noise=0.2)
+    sample = sampler(lambda _: kernel, jit=False)
     initialize = noise_start((2, 2, 1))
     banks = (initialize(6, key) for key in (SEED, SEED + 2))
     state = ChainState(next(banks), tf.constant(0, tf.int64), next(banks))

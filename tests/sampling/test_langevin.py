@@ -6,6 +6,8 @@ import tensorflow as tf
 
 from ebm_tf.energies import gaussian, tempered, total
 from ebm_tf.kernels import iterate
+from ebm_tf.protocols import SamplingState
+from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
 
 SEED = tf.constant([3, 1])
@@ -17,8 +19,18 @@ def prior(images):
 
 
 def step_without_noise(energy, images, **settings):
-    kernel = langevin(energy, noise=0.0, **settings)
-    return kernel.step(images, SEED)
+    return one_step(langevin(energy, noise=0.0, **settings), images)
+
+
+def one_step(kernel, images):
+    state, info = kernel.step(SamplingState(images), SEED)
+    return state.images, info
+
+
+def sampled(kernel, images, num_steps, seed=SEED, *, jit=False):
+    sample = sampler(lambda _: kernel, jit=jit)
+    chains, info = sample(started(images), num_steps, seed)
+    return chains.images, info
 
 
 TEMPERED = tempered(gaussian(1.0), 0.5)
@@ -63,7 +75,7 @@ def test_a_zero_gradient_moves_nothing(max_drift):
 def test_the_noise_has_its_deviation_and_comes_after_the_clip():
     images = tf.fill([4000, 2, 2, 1], 50.0)
     kernel = langevin(gaussian(1.0), drift=1.0, noise=0.3, max_drift=2.0)
-    moved, info = kernel.step(images, SEED)
+    moved, info = one_step(kernel, images)
     noise = moved - 49.0  # a drift of 2 in four dimensions is 1 in each
     assert float(tf.reduce_mean(noise)) == pytest.approx(0.0, abs=5 * 0.3 / 126)
     assert float(tf.math.reduce_std(noise)) == pytest.approx(0.3, rel=5 / 178)
@@ -71,11 +83,11 @@ def test_the_noise_has_its_deviation_and_comes_after_the_clip():
 
 
 def test_without_noise_it_is_gradient_descent():
-    move = sampler(langevin(gaussian(1.0), drift=0.1, noise=0.0), jit=False)
+    kernel = langevin(gaussian(1.0), drift=0.1, noise=0.0)
     images = tf.random.stateless_normal([2, 3, 3, 1], SEED)
-    descended, info = move(images, 9, SEED)
+    descended, info = sampled(kernel, images, 9)
     np.testing.assert_allclose(descended, 0.9**9 * images, rtol=1e-5)
-    np.testing.assert_array_equal(move(images, 9, SEED + 1)[0], descended)
+    np.testing.assert_array_equal(sampled(kernel, images, 9, SEED + 1)[0], descended)
     before_last = 0.9**8 * images
     np.testing.assert_allclose(info.energy, gaussian(1.0)(before_last), rtol=1e-5)
 
@@ -83,46 +95,43 @@ def test_without_noise_it_is_gradient_descent():
 def test_compiled_by_xla_it_is_the_same_descent():
     kernel = langevin(gaussian(1.0), drift=0.1, noise=0.0, max_drift=0.2)
     images = tf.random.stateless_normal([2, 3, 3, 1], SEED)
-    plain, compiled = (
-        sampler(kernel, jit=jit)(images, 5, SEED)[0] for jit in (False, True)
-    )
+    plain, compiled = (sampled(kernel, images, 5, jit=jit)[0] for jit in (False, True))
     np.testing.assert_allclose(plain, compiled, rtol=1e-6)
 
 
 def test_a_chain_in_pieces_is_the_same_chain():
     kernel = langevin(gaussian(1.0), drift=0.02, noise=0.2)
-    begun = kernel.init(tf.ones([2, 3, 3, 1]))
-    whole, _ = iterate(kernel, *begun, 10, SEED)
+    images = tf.ones([2, 3, 3, 1])
+    begun = kernel.init(images)
+    whole = iterate(kernel, *begun, 10, SEED)[0].images
     half = iterate(kernel, *begun, 4, SEED)
-    np.testing.assert_array_equal(iterate(kernel, *half, 6, SEED, start=4)[0], whole)
-    np.testing.assert_array_equal(
-        sampler(kernel, jit=False)(begun[0], 10, SEED)[0], whole
-    )
+    pieces = iterate(kernel, *half, 6, SEED, start=4)[0].images
+    np.testing.assert_array_equal(pieces, whole)
+    np.testing.assert_array_equal(sampled(kernel, images, 10)[0], whole)
 
 
 def test_equal_keys_give_equal_bits_and_others_do_not():
-    move = sampler(langevin(gaussian(1.0), drift=0.02, noise=0.2), jit=False)
+    kernel = langevin(gaussian(1.0), drift=0.02, noise=0.2)
     images = tf.ones([2, 3, 3, 1])
-    moved, _ = move(images, 3, SEED)
-    np.testing.assert_array_equal(move(images, 3, SEED)[0], moved)
-    assert np.all(move(images, 3, SEED + 1)[0] != moved)
+    moved, _ = sampled(kernel, images, 3)
+    np.testing.assert_array_equal(sampled(kernel, images, 3)[0], moved)
+    assert np.all(sampled(kernel, images, 3, SEED + 1)[0] != moved)
     assert np.all(moved[0] != moved[1])
 
 
 def test_a_nan_stays_in_its_chain():
     kernel = langevin(gaussian(1.0), drift=0.02, noise=0.2, max_drift=0.1)
-    move = sampler(kernel, jit=False)
     images = np.ones([3, 2, 2, 1], np.float32)
-    whole, _ = move(tf.constant(images), 4, SEED)
+    whole, _ = sampled(kernel, tf.constant(images), 4)
     images[1, 0, 0, 0] = np.nan
-    moved, info = move(tf.constant(images), 4, SEED)
+    moved, info = sampled(kernel, tf.constant(images), 4)
     np.testing.assert_array_equal(np.array(moved)[[0, 2]], np.array(whole)[[0, 2]])
     assert np.isnan(info.drift_norm).tolist() == [False, True, False]
 
 
 def test_images_keep_their_shape_and_float32():
     kernel = langevin(gaussian(1.0), drift=0.02, noise=0.2)
-    images, info = sampler(kernel, jit=False)(tf.zeros([2, 4, 3, 1]), 0, SEED)
+    images, info = sampled(kernel, tf.zeros([2, 4, 3, 1]), 0)
     assert images.shape == (2, 4, 3, 1) and images.dtype == tf.float32
     np.testing.assert_array_equal(info.energy, [0.0, 0.0])
 
@@ -130,7 +139,7 @@ def test_images_keep_their_shape_and_float32():
 def test_noise_of_one_key_is_what_is_drawn_unless_said_otherwise():
     images = tf.random.stateless_normal([3, 4, 4, 1], [1, 2])
     energy = gaussian(0.5)
-    moved, _ = langevin(energy, drift=0.02, noise=0.2).step(images, SEED)
+    moved, _ = one_step(langevin(energy, drift=0.02, noise=0.2), images)
     descended, _ = step_without_noise(energy, images, drift=0.02)
     noise = tf.random.stateless_normal(tf.shape(images), SEED)
     np.testing.assert_array_equal(moved, descended + 0.2 * noise)
@@ -141,6 +150,6 @@ def test_noise_of_one_key_is_what_is_drawn_unless_said_otherwise():
         return tf.ones(shape)
 
     kernel = langevin(energy, drift=0.02, noise=0.2, draw=draw)
-    shifted, _ = kernel.step(images, SEED)
+    shifted, _ = one_step(kernel, images)
     np.testing.assert_array_equal(shifted, descended + 0.2)
     assert seen == [([3, 4, 4, 1], SEED.numpy().tolist())]

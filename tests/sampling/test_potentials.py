@@ -9,10 +9,12 @@ import tensorflow as tf
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.config.parts import Data, Langevin, Network
+from ebm_tf.protocols import SamplingState
 from ebm_tf.sampling.potentials import langevin_kernel, potential
 
 SEED = tf.constant([3, 4])
 IMAGES = tf.constant([1.0, -2.0], shape=[1, 1, 2, 1])
+BEGUN = SamplingState(IMAGES)
 # The golden case of one step: U = |x|^2 / 2, T = tau = 0.5, epsilon = 0.1.
 GOLDEN = LongRunTraining(
     name="golden",
@@ -48,24 +50,26 @@ def bowl(factor):
 def test_golden_steps(prior, joint_temperature, expected):
     energy = potential(GOLDEN, bowl(0.5), prior, joint_temperature=joint_temperature)
     kernel = langevin_kernel(GOLDEN, energy, denoising=True)
-    moved, _ = kernel.step(IMAGES, SEED)
+    moved = kernel.step(BEGUN, SEED)[0].images
     np.testing.assert_allclose(np.ravel(moved), expected, rtol=1e-6)
-    noisy, _ = langevin_kernel(GOLDEN, energy).step(IMAGES, SEED)
+    noisy = langevin_kernel(GOLDEN, energy).step(BEGUN, SEED)[0].images
     noise = 0.1 * tf.random.stateless_normal(IMAGES.shape, SEED)
     np.testing.assert_allclose(noisy, moved + noise, rtol=1e-6)
 
 
 def test_golden_drift_norm_and_its_bound():
     _, info = langevin_kernel(GOLDEN, potential(GOLDEN, bowl(0.5), None)).step(
-        IMAGES, SEED
+        BEGUN, SEED
     )
     assert info.drift_norm.numpy() == pytest.approx([0.0670820], rel=1e-5)
     bounded = dataclasses.replace(GOLDEN, langevin=Langevin(noise=0.1, max_drift=0.01))
     kernel = langevin_kernel(
         bounded, potential(bounded, bowl(0.5), None), denoising=True
     )
-    moved, info = kernel.step(IMAGES, SEED)
-    np.testing.assert_allclose(np.ravel(moved), (0.99552786, -1.99105573), rtol=1e-6)
+    state, info = kernel.step(BEGUN, SEED)
+    np.testing.assert_allclose(
+        np.ravel(state.images), (0.99552786, -1.99105573), rtol=1e-6
+    )
     assert info.drift_norm.numpy() == pytest.approx([0.01], rel=1e-5)
 
 

@@ -17,13 +17,12 @@ from ebm_tf.config.parts import GeneratorNetwork, Langevin, Samples
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, EarlyStopError
-from ebm_tf.evaluation.features import pixels as pixel_features
 from ebm_tf.models.ebm import EbmModels, build_models
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Moment
-from ebm_tf.runtime.measuring.session import FidSession
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling import pieces
+from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
 from ebm_tf.sampling.pieces import load_samples, plan, run_chains, saved_steps
 from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny
 
@@ -50,17 +49,15 @@ def replicas(two_replicas) -> Replicas:
     return Replicas(two_replicas, jit=False)
 
 
-def session_of(config: SampleMeasurement, replicas: Replicas) -> FidSession:
+def chains_of(config: SampleMeasurement, replicas: Replicas) -> EbmSampling:
     with replicas.strategy.scope():
         networks = models(config.start)
-    source = open_source(config.data)
-    return FidSession(config, replicas, networks, source, pixel_features(8, 1))
+    return measured_chains(config, replicas, networks, open_source(config.data))
 
 
 def run(config: SampleMeasurement, replicas: Replicas, folder) -> pathlib.Path:
     """Runs chains of untrained networks, or what is left of them."""
-    session = session_of(config, replicas)
-    run_chains(config, session.chains, Workspace(str(folder)))
+    run_chains(config, chains_of(config, replicas), Workspace(str(folder)))
     return pathlib.Path(folder)
 
 
@@ -75,7 +72,7 @@ def at_once(config: SampleMeasurement, replicas: Replicas, num_steps: int = STEP
     whole = Samples(
         num_samples=60, num_steps=num_steps, denoising_steps=config.denoising_steps
     )
-    images = session_of(config, replicas).chains.fresh_samples(whole)
+    images = chains_of(config, replicas).fresh_samples(whole)
     return pixels.to_bytes(images)
 
 
@@ -253,13 +250,13 @@ def test_other_weights_are_not_compiled_again(replicas, tmp_path):
         traces.append(images.shape)
         return energy(images, **how)
 
-    given = session_of(config, replicas)
-    session = dataclasses.replace(given, models=EbmModels(traced, None, None))
+    given = chains_of(config, replicas)
+    chains = dataclasses.replace(given, models=EbmModels(traced, None, None))
     counts, samples = [], []
     bias = energy.layers[-1].weights[0]
     for factor in (1.0, 1.5):
         bias.assign(bias * factor)
-        run_chains(config, session.chains, Workspace(str(tmp_path / str(factor))))
+        run_chains(config, chains, Workspace(str(tmp_path / str(factor))))
         counts.append(len(traces))
         samples.append(samples_in(tmp_path / str(factor), STEPS))
     bias.assign(bias / 1.5)

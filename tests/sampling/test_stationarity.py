@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.energies import gaussian, tempered, total
+from ebm_tf.protocols import SamplingState
+from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
 
 SEED = tf.constant([8, 9])
@@ -18,9 +20,9 @@ SHAPE = [50, NUM_CHAINS // 50, 1, 1]
 
 def run(energy, noise, num_steps, *, start=0.0):
     kernel = langevin(energy, drift=noise**2 / 2, noise=noise)
-    move = sampler(kernel, jit=False)
-    images, _ = move(tf.fill(SHAPE, start), num_steps, SEED)
-    return np.array(images, np.float64)
+    sample = sampler(lambda _: kernel, jit=False)
+    chains, _ = sample(started(tf.fill(SHAPE, start)), num_steps, SEED)
+    return np.array(chains.images, np.float64)
 
 
 def assert_moments(samples, mean, variance):
@@ -77,6 +79,6 @@ def test_a_step_beyond_the_stable_one_runs_away():
 )
 def test_stationary_variance_from_the_contraction_of_a_step(energy, noise, variance):
     kernel = langevin(energy, drift=noise**2 / 2, noise=0.0)
-    _, info = kernel.step(tf.ones([1, 1, 1, 1]), SEED)
+    _, info = kernel.step(SamplingState(tf.ones([1, 1, 1, 1])), SEED)
     contraction = 1.0 - float(info.drift_norm[0])
     assert noise**2 / (1.0 - contraction**2) == pytest.approx(variance, rel=4e-6)

@@ -1,49 +1,15 @@
 """Weight files get into networks, or it is told why not."""
 
-import dataclasses
-import json
-import pathlib
 import re
 
-import keras
 import numpy as np
 import pytest
 
-from ebm_tf.config.parts import Network
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.models import sngan
-from ebm_tf.store.sources import (
-    find_weights,
-    load_named_weights,
-    load_weights,
-    save_weights,
-    saved_steps,
-    weights_name,
-    weights_of_run,
-)
+from ebm_tf.runtime.weight_files import save_weights, weights_name
+from ebm_tf.store.sources import find
 from tests.runs import weights
-
-
-def network(seed: int, width: int = 4, image_size: int = 8) -> keras.Model:
-    keras.utils.set_random_seed(seed)
-    return sngan.energy(image_size, 1, width=width)
-
-
-@pytest.fixture
-def run(tmp_path) -> pathlib.Path:
-    """A run folder with weights of two roles and steps."""
-    folder = tmp_path / "run"
-    (folder / "weights").mkdir(parents=True)
-    for step in (9, 10_000):
-        for index, role in enumerate(("energy", "energy_average", "generator_average")):
-            path = folder / "weights" / f"{role}_{step:08d}.weights.h5"
-            save_weights(network(seed=step + index), str(path))
-    return folder
-
-
-def same(first: keras.Model, second: keras.Model) -> bool:
-    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
-    return all(np.array_equal(a, b) for a, b in pairs)
+from tests.store.small_weights import network, same
 
 
 def test_a_file_brings_the_same_weights(tmp_path):
@@ -51,35 +17,37 @@ def test_a_file_brings_the_same_weights(tmp_path):
     save_weights(network(0), str(path))
     model = network(1)
     assert not same(model, network(0))
-    assert load_weights(model, str(path), "energy") == str(path)
+    assert find(str(path)).load(model, "energy") == str(path)
     assert same(model, network(0))
     assert [p.name for p in tmp_path.iterdir()] == ["some.weights.h5"]
 
 
 def test_a_run_folder_means_what_it_has_selected(run):
     with pytest.raises(WeightsError, match="holds no selected weights of its energy"):
-        weights_of_run(str(run), "energy", kind="selected")
+        find(str(run)).file("energy", kind="selected")
     selected = run / "weights" / "energy_selected.weights.h5"
     save_weights(network(seed=5), str(selected))
-    assert weights_of_run(str(run), "energy", kind="selected") == str(selected)
-    assert find_weights(str(run), "energy") == str(selected)
-    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
+    assert find(str(run)).file("energy", kind="selected") == str(selected)
+    assert find(str(run)).file("energy") == str(selected)
+    assert find(str(run)).steps("energy", "raw") == [9, 10_000]
     model = network(0)
-    load_weights(model, str(run), "energy")
+    find(str(run)).load(model, "energy")
     assert same(model, network(seed=5))
-    averages = weights_of_run(str(run), "energy")
+    averages = find(str(run)).file("energy", kind="averaged")
     assert averages.endswith("energy_average_00010000.weights.h5")
     with pytest.raises(WeightsError, match="at update 9"):
-        weights_of_run(str(run), "energy", kind="selected", step=9)
+        find(str(run)).file("energy", kind="selected", step=9)
 
 
 def test_a_run_folder_means_its_newest_averages(run):
     model = network(0)
-    path = load_weights(model, str(run), "energy")
+    path = find(str(run)).load(model, "energy")
     assert path == str(run / "weights" / "energy_average_00010000.weights.h5")
     assert same(model, network(10_001))
-    assert find_weights(str(run), "generator").endswith(
-        "generator_average_00010000.weights.h5"
+    assert (
+        find(str(run))
+        .file("generator")
+        .endswith("generator_average_00010000.weights.h5")
     )
 
 
@@ -87,7 +55,7 @@ def test_files_reach_a_bucket_and_come_back():
     path = "ram://bucket/run/weights/energy_average_00000001.weights.h5"
     save_weights(network(3), path)
     model = network(0)
-    load_weights(model, "ram://bucket/run", "energy")
+    find("ram://bucket/run").load(model, "energy")
     assert same(model, network(3))
 
 
@@ -95,7 +63,7 @@ def test_files_reach_a_bucket_and_come_back():
 def test_missing_weights_are_told(run, name):
     source = str(run.parent / name)
     with pytest.raises(WeightsError, match=f"No weights at {source}: expected a file"):
-        load_weights(network(0), source, "energy")
+        find(source).load(network(0), "energy")
 
 
 def test_a_run_without_weights_of_the_role_is_told(run):
@@ -104,17 +72,16 @@ def test_a_run_without_weights_of_the_role_is_told(run):
     with pytest.raises(
         WeightsError, match="holds no averaged weights of its energy; the newest that"
     ):
-        find_weights(str(run), "energy")
+        find(str(run)).file("energy")
 
 
 def test_the_saved_steps_of_each_network(run):
-    assert saved_steps(str(run), "energy") == [9, 10_000]
-    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
-    assert saved_steps(str(run), "generator") == [9, 10_000]
-    assert saved_steps(str(run), "generator", kind="raw") == []
-    assert saved_steps(str(run.parent / "none"), "energy") == []
+    assert find(str(run)).steps("energy") == [9, 10_000]
+    assert find(str(run)).steps("energy", "raw") == [9, 10_000]
+    assert find(str(run)).steps("generator") == [9, 10_000]
+    assert find(str(run)).steps("generator", "raw") == []
     (run / "weights" / "energy_00000011.weights.h5.partial").write_text("half")
-    assert saved_steps(str(run), "energy", kind="raw") == [9, 10_000]
+    assert find(str(run)).steps("energy", "raw") == [9, 10_000]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +94,7 @@ def test_the_saved_steps_of_each_network(run):
     ],
 )
 def test_one_of_the_saved_weights_of_a_run(run, kind, step, name):
-    path = weights_of_run(str(run), "energy", kind=kind, step=step)
+    path = find(str(run)).file("energy", kind=kind, step=step)
     assert path == str(run / "weights" / f"{name}.weights.h5")
 
 
@@ -142,7 +109,7 @@ def test_one_of_the_saved_weights_of_a_run(run, kind, step, name):
 )
 def test_weights_that_a_run_does_not_hold(run, role, kind, step, message):
     with pytest.raises(WeightsError) as error:
-        weights_of_run(str(run), role, kind=kind, step=step)
+        find(str(run)).file(role, kind=kind, step=step)
     newest = (
         "energy_00010000.weights.h5, energy_average_00010000.weights.h5, "
         "generator_average_00010000.weights.h5"
@@ -156,7 +123,7 @@ def test_a_run_that_has_saved_no_weights_is_told(run):
     for path in (run / "weights").iterdir():
         path.unlink()
     with pytest.raises(WeightsError, match="the newest that it holds: none at all."):
-        find_weights(str(run), "energy")
+        find(str(run)).file("energy")
 
 
 def test_a_network_that_did_not_learn_has_one_file(run):
@@ -164,31 +131,8 @@ def test_a_network_that_did_not_learn_has_one_file(run):
     save_weights(network(7), str(run / "weights" / "prior.weights.h5"))
     for kind in ("averaged", "raw"):
         for step in (None, 9, 10_000):
-            path = weights_of_run(str(run), "prior", kind=kind, step=step)
+            path = find(str(run)).file("prior", kind=kind, step=step)
             assert path == str(run / "weights" / "prior.weights.h5")
-
-
-def test_a_prior_is_what_was_an_energy(run):
-    """Also in a run that itself has a prior, which is another network."""
-    save_weights(network(7), str(run / "weights" / "prior.weights.h5"))
-    models = {"energy": network(0), "prior": network(1)}
-    settings = {"energy": Network(), "prior": Network(weights=str(run))}
-    told = list(load_named_weights(models, settings, {"prior"}, "it"))
-    path = run / "weights" / "energy_average_00010000.weights.h5"
-    assert told == [f"Weights of the prior: {path}"]
-    assert same(models["prior"], network(10_001))
-    assert same(models["energy"], network(0)), "it begins as it is"
-
-
-def test_a_network_that_does_not_learn_needs_weights():
-    settings = {"energy": Network(), "prior": Network()}
-    models = {"energy": network(0), "prior": network(1)}
-    with pytest.raises(WeightsError) as error:
-        list(load_named_weights(models, settings, {"prior"}, "it"))
-    assert str(error.value) == (
-        "The prior of it does not learn, so it needs weights: --set "
-        "prior.weights=FILE_OR_RUN."
-    )
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
@@ -198,7 +142,7 @@ def test_a_network_that_does_not_learn_needs_weights():
 def test_weights_of_another_network_are_told(run, other):
     model = network(0, **other)
     with pytest.raises(WeightsError) as error:
-        load_weights(model, str(run), "energy")
+        find(str(run)).load(model, "energy")
     told = str(error.value)
     assert f"do not fit the energy {model.name} of {model.count_params():,}" in told
     assert str(run) in told and "\n" not in told
@@ -212,7 +156,7 @@ def test_truncated_files_are_told(run, part):
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
-        load_weights(network(0), str(run), "energy")
+        find(str(run)).load(network(0), "energy")
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
@@ -226,7 +170,7 @@ def test_a_file_with_a_hole_is_told_or_loads(run):
         hole = bytes(len(content[start : start + size]))
         path.write_bytes(content[:start] + hole + content[start + size :])
         try:
-            load_weights(model, str(run), "energy")
+            find(str(run)).load(model, "energy")
         except WeightsError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             told.append(start)
@@ -237,7 +181,7 @@ def test_a_file_of_something_else_is_told(tmp_path):
     path = tmp_path / "text.weights.h5"
     path.write_text("not weights")
     with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
-        load_weights(network(0), str(path), "energy")
+        find(str(path)).load(network(0), "energy")
 
 
 def test_the_test_compares_all_datasets(run):
@@ -266,18 +210,4 @@ def test_a_file_that_cannot_be_fetched_is_told(tmp_path):
     path = tmp_path / "folder.weights.h5"
     path.mkdir()
     with pytest.raises(WeightsError, match=f"Cannot read the weight file {path}: "):
-        load_weights(network(0), str(path), "energy")
-
-
-@pytest.mark.parametrize("file", ["config.json", "energy_settings.json"])
-def test_settings_that_no_shape_tells_are_those_of_the_weights(run, file):
-    """An activation of which the weights know nothing would pass without a word."""
-    made = {"activation": "silu", "width": 4}
-    content = {"energy": made} if file == "config.json" else {"network": made}
-    (run / file).write_text(json.dumps(content))
-    models, here = {"energy": network(0)}, Network(weights=str(run), width=4)
-    with pytest.raises(WeightsError, match="--set energy.activation=silu") as error:
-        list(load_named_weights(models, {"energy": here}, set(), "it"))
-    assert "are for activation=silu, but energy.activation=relu" in str(error.value)
-    silu = dataclasses.replace(here, activation="silu")
-    assert list(load_named_weights(models, {"energy": silu}, set(), "it"))
+        find(str(path)).load(network(0), "energy")

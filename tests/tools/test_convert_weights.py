@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ebm_tf.models import sngan
-from ebm_tf.store.sources import load_weights
+from ebm_tf.store.sources import find
 from tests.store.conversion import published
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "convert_weights.py"
@@ -35,7 +35,7 @@ def test_a_checkpoint_becomes_weights(tmp_path):
         f"Wrote {model.count_params()} parameters: out/weights/energy.weights.h5",
         "To use them: --set energy.weights=out --set energy.width=2",
     ]
-    load_weights(model, str(tmp_path / "out"), "energy")
+    find(str(tmp_path / "out")).load(model, "energy")
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from ebm_tf.config.parts import GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.models.catalogue import build_classifier, build_energy, build_generator
 from ebm_tf.runtime.files import exists, make_folder, replace_file
+from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.store.conversion import tables
 from ebm_tf.store.conversion.fitting import fitted, sources
 from ebm_tf.store.conversion.readers import read_arrays
 from ebm_tf.store.conversion.tables import Table
-from ebm_tf.store.sources import CONVERTED, FOLDER, save_weights, weights_name
+from ebm_tf.store.sources import CONVERTED
 
 NetworkSettings = Network | GeneratorNetwork | ClassifierNetwork
 

@@ -10,11 +10,20 @@ from typing import Any, NamedTuple
 import h5py
 import tensorflow as tf
 
-from ebm_tf.config.catalogue import EXPERIMENTS
-from ebm_tf.config.core import Experiment, to_json
+from ebm_tf.config.core import Experiment
+from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.runtime.files import exists, make_folder, read_file, read_json, replace_file
+from ebm_tf.runtime.files import (
+    exists,
+    make_folder,
+    read_file,
+    read_json,
+    replace_file,
+    sha256_of,
+)
 from ebm_tf.runtime.run_folders import read_config, reopen
+from ebm_tf.runtime.weight_files import FOLDER, INFIXES
+from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
 from ebm_tf.store.releases import cards as model_cards
 from ebm_tf.store.releases import installed as release_index
@@ -42,8 +51,7 @@ from ebm_tf.store.releases.portable import (
     portable_config,
     renaming,
 )
-from ebm_tf.store.sources import FOLDER, INFIXES, digest, newest_weights
-from ebm_tf.store.sources import SUFFIX as WEIGHTS
+from ebm_tf.store.sources import newest_weights
 
 ENVIRONMENT = "environment.json"
 CARD_TEXT = "card.md"
@@ -72,7 +80,7 @@ def read_run(folder: str) -> Run:
       RunError: if it is not finished or no run, or cannot be read.
     """
     folder = located(folder).rstrip("/")
-    config = read_config(folder, EXPERIMENTS)
+    config = read_config(folder)
     results = reopen(folder).results()
     if results is None:
         raise RunError(
@@ -190,8 +198,8 @@ def _digests(source: str) -> list[str]:
     source = located(source)
     if tf.io.gfile.isdir(source):
         names = newest_weights(source)
-        return [digest(os.path.join(source, FOLDER, name)) for name in names]
-    return [digest(source)] if tf.io.gfile.exists(source) else []
+        return [sha256_of(os.path.join(source, FOLDER, name)) for name in names]
+    return [sha256_of(source)] if tf.io.gfile.exists(source) else []
 
 
 def _parameters(weights: Mapping[str, bytes]) -> dict[str, int]:
@@ -202,7 +210,7 @@ def _parameters(weights: Mapping[str, bytes]) -> dict[str, int]:
         stem = stem if step.isdigit() else name.removesuffix(WEIGHTS)
         role = os.path.basename(stem)
         for infix in INFIXES.values():
-            role = role.removesuffix(f"_{infix}")
+            role = role.removesuffix(infix)
         counts[role] = _count(content)
     return counts
 

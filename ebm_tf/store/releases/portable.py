@@ -12,8 +12,8 @@ from ebm_tf.config import core
 from ebm_tf.config.core import Experiment, differing_fields, from_mapping, to_mapping
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError
+from ebm_tf.runtime.weight_files import FOLDER
 from ebm_tf.store.releases.installed import PREFIX
-from ebm_tf.store.sources import FOLDER
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 # Settings and facts that name runs or weight files.

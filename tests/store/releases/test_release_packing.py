@@ -13,14 +13,14 @@ import pytest
 from configs.digits_clean import config as clean
 from ebm_tf import compare
 from ebm_tf.config import core
-from ebm_tf.config.catalogue import EXPERIMENTS
 from ebm_tf.config.comparison import Comparison
-from ebm_tf.config.core import differing_fields, to_json
+from ebm_tf.config.core import differing_fields
 from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import FeatureExtractor
+from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.models.catalogue import build_energy
+from ebm_tf.models.ebm import build_models
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.store.releases import installed as release_index
 from ebm_tf.store.releases import installed as releases
@@ -123,7 +123,7 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
         "channels": 1,
     }
     keras.utils.clear_session()
-    network = build_energy(learning().energy, 8, 1, "float32")
+    network = build_models(learning()).energy
     facts = card["networks"]["energy"]
     assert facts["parameters"] == network.count_params()
     assert facts["architecture"] == "sngan"
@@ -190,7 +190,7 @@ def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
     again = packed(learned, shelf, measured=[str(folder)], replace=True)
     card = verified(str(again))
     assert "fid" in {figure["metric"] for figure in card["figures"]}
-    kind = read_config(releases.located("release:digits_tiny"), EXPERIMENTS)
+    kind = read_config(releases.located("release:digits_tiny"))
     assert not differing_fields(kind, learning(), fixed_only=False)
 
 
@@ -333,7 +333,7 @@ def test_a_published_config_has_its_own_command():
 def test_the_figures_of_several_chain_lengths_are_told_apart(measured):
     results = json.loads((measured / "results.json").read_text())
     rows = [{"num_steps": n, "fid": 1.0 / n} for n in (2, 4)]
-    config = read_config(str(measured), EXPERIMENTS)
+    config = read_config(str(measured))
     found = figures(config, results | {"by_num_steps": rows}, "it")
     told = [(f["num_steps"], f["value"]) for f in found if f["metric"] == "fid"]
     assert told == [(2, 0.5), (4, 0.25)]

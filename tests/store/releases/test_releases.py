@@ -9,10 +9,9 @@ import pytest
 
 from configs.digits_clean import config as clean
 from ebm_tf.config import core
-from ebm_tf.config.core import to_json
+from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.learned import learned_network
 from ebm_tf.store.releases import installed as release_index
 from ebm_tf.store.releases import installed as releases
 from ebm_tf.store.releases.archives import digest_of
@@ -26,7 +25,7 @@ from ebm_tf.store.releases.installed import (
     written,
 )
 from ebm_tf.store.releases.installing import found_release, install
-from ebm_tf.store.sources import find_weights, saved_steps, weights_of_run
+from ebm_tf.store.sources import find
 from tests.runs import DIGITS_FID
 from tests.store.releases.release_files import FILES, archive, serving
 
@@ -167,11 +166,11 @@ def test_other_schemes_of_the_web_are_refused(scheme):
 
 def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
     file = str(cache / "digits_small" / WEIGHTS)
-    assert find_weights("release:digits_small", "energy") == file
-    assert weights_of_run("release:digits_small", "energy", step=9) == file
-    assert saved_steps("release:digits_small", "energy") == [9]
+    assert find("release:digits_small").file("energy") == file
+    assert find("release:digits_small").file("energy", step=9, kind="averaged") == file
+    assert find("release:digits_small").steps("energy") == [9]
     with pytest.raises(WeightsError) as error:
-        find_weights("release:digits_small", "generator")
+        find("release:digits_small").file("generator")
     assert str(error.value).endswith(
         f"the newest that it holds: {os.path.basename(WEIGHTS)}."
     )
@@ -185,7 +184,7 @@ def test_a_release_brings_the_network_of_its_classifier(shelf):
         name="digits_clean",
         files={"config.json": config.encode()},
     )
-    assert learned_network("release:digits_clean", clean.data) == network
+    assert find("release:digits_clean").network("classifier") == network
 
 
 def test_a_config_takes_a_release_without_looking_for_it():

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ebm_tf.runtime import figures
-from ebm_tf.runtime.figures import GAP, LEAST_CELL
+from ebm_tf.evaluation import plots as evaluation_plots
+from ebm_tf.runtime import plots
+from ebm_tf.runtime.plots import GAP, LEAST_CELL
 
 
 def flat(*values: float, size: int = 64, channels: int = 3) -> np.ndarray:
@@ -24,7 +25,7 @@ def cells(picture: np.ndarray, size: int) -> np.ndarray:
 )
 def test_the_first_square_number_of_images_is_shown(count, side):
     values = np.linspace(-1, 1, count)
-    picture = figures.grid(flat(*values))
+    picture = plots.grid(flat(*values))
     pitch = 64 + GAP
     assert picture.shape == (side * pitch, side * pitch, 3)
     assert picture.dtype == np.uint8
@@ -33,45 +34,45 @@ def test_the_first_square_number_of_images_is_shown(count, side):
 
 
 def test_values_are_clipped():
-    picture = cells(figures.grid(flat(-9.0, -1.0, 1.0, 9.0)), 64)
+    picture = cells(plots.grid(flat(-9.0, -1.0, 1.0, 9.0)), 64)
     assert picture[..., 0].tolist() == [[0, 0], [255, 255]]
 
 
 def test_channels():
     coloured = flat(0.0)
     coloured[..., 0], coloured[..., 2] = 1.0, -1.0
-    assert cells(figures.grid(coloured), 64)[0, 0].tolist() == [255, 128, 0]
-    grey = figures.grid(flat(1.0, channels=1))
+    assert cells(plots.grid(coloured), 64)[0, 0].tolist() == [255, 128, 0]
+    grey = plots.grid(flat(1.0, channels=1))
     assert grey.shape[-1] == 3
     assert cells(grey, 64)[0, 0].tolist() == [255, 255, 255]
 
 
 @pytest.mark.parametrize(("size", "cell"), [(8, 64), (28, 84), (64, 64), (128, 128)])
 def test_small_images_are_enlarged(size, cell):
-    picture = figures.grid(flat(0.5, size=size, channels=1))
+    picture = plots.grid(flat(0.5, size=size, channels=1))
     assert picture.shape == (cell + GAP, cell + GAP, 3) and cell >= LEAST_CELL
 
 
 def test_rows_are_not_columns():
     image = flat(-1.0, size=8)
     image[0, :4] = 1.0  # the upper half
-    picture = figures.grid(image)
+    picture = plots.grid(image)
     assert picture[10, 32].tolist() == [255] * 3 and picture[54, 32].tolist() == [0] * 3
 
 
 def test_a_grid_is_a_png_of_the_same_pixels(tmp_path):
     path = tmp_path / "grid.png"
     images = np.random.default_rng(0).normal(size=[5, 8, 8, 1])
-    figures.save_grid(str(path), images)
+    plots.save_grid(str(path), images)
     with Image.open(path) as picture:
         assert picture.format == "PNG"
-        np.testing.assert_array_equal(np.asarray(picture), figures.grid(images))
+        np.testing.assert_array_equal(np.asarray(picture), plots.grid(images))
 
 
 def test_an_animation_has_every_frame_and_rests_on_the_last(tmp_path):
     path = tmp_path / "chains.gif"
     frames = np.random.default_rng(0).uniform(-1, 1, [7, 4, 8, 8, 1])
-    figures.save_animation(str(path), frames, milliseconds=50)
+    plots.save_animation(str(path), frames, milliseconds=50)
     with Image.open(path) as picture:
         assert picture.format == "GIF" and picture.n_frames == 7  # pyright: ignore
         assert picture.size == (2 * (64 + GAP), 2 * (64 + GAP))
@@ -82,8 +83,8 @@ def test_an_animation_has_every_frame_and_rests_on_the_last(tmp_path):
             durations.append(picture.info["duration"])
         last = np.asarray(picture.convert("RGB"), np.float32)
     assert durations == [50] * 6 + [1000]
-    assert np.abs(last - figures.grid(frames[-1])).mean() < 10
-    assert np.abs(last - figures.grid(frames[0])).mean() > 20
+    assert np.abs(last - plots.grid(frames[-1])).mean() < 10
+    assert np.abs(last - plots.grid(frames[0])).mean() > 20
 
 
 @pytest.mark.parametrize("count", [2, 3, 40])
@@ -91,7 +92,7 @@ def test_a_diagnosis_is_drawn(tmp_path, count):
     path = tmp_path / "diagnosis.png"
     random = np.random.default_rng(count)
     differences, norms = random.normal(size=[2, count])
-    figures.save_diagnosis(str(path), differences, norms, last=count + 100)
+    evaluation_plots.save_diagnosis(str(path), differences, norms, last=count + 100)
     with Image.open(path) as picture:
         values = np.asarray(picture.convert("RGB"))
     height, width = values.shape[:2]
@@ -111,7 +112,7 @@ def test_another_record_is_another_plot(tmp_path):
     first, second = tmp_path / "1.png", tmp_path / "2.png"
     for path in (first, second):
         differences, norms = random.normal(size=[2, 20])
-        figures.save_diagnosis(str(path), differences, norms, last=20)
+        evaluation_plots.save_diagnosis(str(path), differences, norms, last=20)
     assert first.read_bytes() != second.read_bytes()
 
 
@@ -133,12 +134,12 @@ def test_traces_are_drawn(tmp_path, records, chains):
     random = np.random.default_rng(0)
     energies, drifts = random.normal(size=[2, records, chains])
     steps = np.arange(1, records + 1) * 10
-    figures.save_traces(str(path), steps, energies, drifts)
+    plots.save_traces(str(path), steps, energies, drifts)
     if records > 1:  # a line needs two points
         assert all(half.sum() > 20 for half in halves(coloured(path)))
     first = path.read_bytes()
     for changed in ((steps, energies + 1, drifts), (steps, energies, drifts + 1)):
-        figures.save_traces(str(path), *changed)
+        plots.save_traces(str(path), *changed)
         assert path.read_bytes() != first
     assert [p.name for p in tmp_path.iterdir()] == ["traces.png"]
 
@@ -147,7 +148,7 @@ def test_traces_are_drawn(tmp_path, records, chains):
 def test_traces_of_chains_that_ran_away(tmp_path):
     path = tmp_path / "traces.png"
     energies = np.array([[1.0, 2.0], [np.inf, 3.0], [np.nan, np.nan]])
-    figures.save_traces(str(path), np.array([1, 2, 3]), energies, energies)
+    plots.save_traces(str(path), np.array([1, 2, 3]), energies, energies)
     assert path.exists()
 
 
@@ -155,9 +156,7 @@ def test_the_lowest_point_of_a_curve_is_marked(tmp_path):
     def drawn(up: list[float], **how: bool) -> np.ndarray:
         path = tmp_path / "curves.png"
         curves = {"it": ([10, 100, 1000], up)}
-        figures.save_curves(
-            str(path), curves, labels=("x", "y"), mark_lowest=True, **how
-        )
+        plots.save_curves(str(path), curves, labels=("x", "y"), mark_lowest=True, **how)
         return coloured(path)
 
     def place_of_the_mark(mask: np.ndarray) -> float:
@@ -173,9 +172,9 @@ def test_the_lowest_point_of_a_curve_is_marked(tmp_path):
 def test_curves_of_several_names_are_apart(tmp_path):
     one, two = tmp_path / "1.png", tmp_path / "2.png"
     curve = ([3, 6], [0.5, 0.25])
-    figures.save_curves(str(one), {"a": curve}, labels=("x", "y"))
+    plots.save_curves(str(one), {"a": curve}, labels=("x", "y"))
     both = {"a": curve, "b": ([3], [0.4])}
-    figures.save_curves(str(two), both, labels=("x", "y"))
+    plots.save_curves(str(two), both, labels=("x", "y"))
     assert coloured(two).sum() > coloured(one).sum() > 20
 
 
@@ -183,8 +182,8 @@ def test_curves_of_several_names_are_apart(tmp_path):
 def test_the_ages_of_chains_are_drawn(tmp_path, high):
     path = tmp_path / "ages.png"
     young, old = np.arange(40) % (high + 1), np.full([30], high)
-    figures.save_ages(str(path), {"burn-in": young, "learning": old})
+    evaluation_plots.save_ages(str(path), {"burn-in": young, "learning": old})
     assert all(half.sum() > 500 for half in halves(coloured(path)))
     first = path.read_bytes()
-    figures.save_ages(str(path), {"burn-in": young + 1, "learning": old})
+    evaluation_plots.save_ages(str(path), {"burn-in": young + 1, "learning": old})
     assert path.read_bytes() != first

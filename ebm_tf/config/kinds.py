@@ -1,0 +1,95 @@
+"""Kinds of experiments by name, for configs that are read from JSON."""
+
+import importlib
+import inspect
+import json
+import os
+import pkgutil
+from types import ModuleType
+
+import ebm_tf.config
+from ebm_tf.config.core import Experiment, run_file, to_mapping
+from ebm_tf.config.guests import guest_files
+from ebm_tf.errors import ConfigError
+
+# The folder in which a run keeps the files of its user.
+OWN = "own"
+_PACKAGE = "ebm_tf.config."
+
+
+def to_json(config: Experiment) -> str:
+    """An experiment as indented JSON text, by which its class is found again."""
+    mapping = to_mapping(config) | {"type": name_of(type(config))}
+    return json.dumps(mapping, indent=2) + "\n"
+
+
+def name_of(kind: type) -> str:
+    """The name by which `kind_named` finds a class of experiments again.
+
+    Raises:
+      ConfigError: if it is neither below `ebm_tf.config` nor in a file.
+    """
+    if kind.__module__.startswith(_PACKAGE):
+        return f"{kind.__module__}.{kind.__qualname__}"
+    return f"{OWN}/{os.path.basename(_file_of(kind))}:{kind.__qualname__}"
+
+
+def _file_of(kind: type) -> str:
+    try:
+        return inspect.getfile(kind)
+    except (TypeError, OSError) as error:
+        raise ConfigError(
+            f"Expected the class {kind.__qualname__} to be defined in a config file."
+        ) from error
+
+
+def own_files(config: Experiment) -> list[str]:
+    """The user's Python files that an experiment needs, each with a name of its own.
+
+    Raises:
+      ConfigError: if two have one name.
+    """
+    files, kind = guest_files(config), type(config)
+    if not kind.__module__.startswith(_PACKAGE):
+        files.append(_file_of(kind))
+    by_name: dict[str, str] = {}
+    for path in map(os.path.abspath, files):
+        if by_name.setdefault(os.path.basename(path), path) != path:
+            raise ConfigError(f"Expected files of different names, got two of {path}.")
+    return list(by_name.values())
+
+
+def kind_named(name: str, file: str = "") -> type[Experiment]:
+    """The class of experiments that `name_of` gave the name.
+
+    Args:
+      name: of a class below `ebm_tf.config`; of earlier versions without its module.
+      file: path of the user's own file, which is run only where the name says so.
+
+    Raises:
+      ConfigError: if there is no such class.
+    """
+    module, _, kind = name.rpartition(".")
+    if name.startswith(f"{OWN}/"):
+        found = getattr(run_file(file), name.rpartition(":")[2], None)
+    elif name.startswith(_PACKAGE):
+        found = getattr(_module(module), kind, None)
+    else:
+        classes = (getattr(module, name, None) for module in _modules())
+        found = next((each for each in classes if each is not None), None)
+    if not (isinstance(found, type) and issubclass(found, Experiment)):
+        raise ConfigError(f"Expected {name} to be a class of experiments.")
+    return found
+
+
+def _module(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError:
+        return None
+
+
+def _modules() -> list[ModuleType]:
+    """All modules of settings."""
+    found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
+    return [importlib.import_module(module.name) for module in found]

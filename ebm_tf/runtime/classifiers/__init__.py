@@ -1,1 +1,0 @@
-"""A run that learns a classifier."""

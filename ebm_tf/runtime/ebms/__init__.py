@@ -1,1 +1,0 @@
-"""A run that learns an energy, and its chains."""

@@ -1,0 +1,124 @@
+"""What a system that learns hands over, and the one run that learns."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from ebm_tf.errors import UnnamedWeightsError
+from ebm_tf.runtime import actions, plots
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.loop import Action, Loop, Task
+from ebm_tf.runtime.workspace import Workspace
+
+NUM_PICTURED = 100
+
+ModelFn = Callable[[], keras.Model]
+ActionsFn = Callable[[Workspace], Sequence[Action]]
+
+
+def _nothing(_: Workspace) -> Sequence[Action]:
+    return ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Learner:
+    """A system that learns, composed.
+
+    Attributes:
+      config: the experiment, with `seed`, `guard`, `num_updates` and `log_every`.
+      replicas: its devices.
+      task: the learning step, its state, its batches and what checkpoints hold.
+      networks: all networks, by role.
+      initial_weights: loads the weights that the config names; yields a line each.
+      save_every: updates between checkpoints.
+      examples: gives the first images [n, H, W, C] of the data; None if there is none.
+      weights: what gives the networks whose weights are written before each
+        checkpoint, by the name of their files.
+      frozen: the networks whose weights are written once, by role.
+      actions: what happens after updates besides progress and metrics.
+      before_save: what happens before each checkpoint, after weights are written.
+      measure: the reported metrics of what was learned, on every worker.
+      notes: lines of a dry run beside those on networks and weights.
+    """
+
+    config: Any
+    replicas: Replicas
+    task: Task
+    networks: Mapping[str, keras.Model]
+    initial_weights: Callable[[], Iterator[str]]
+    save_every: int
+    measure: Callable[[Workspace], dict[str, Any]]
+    examples: Callable[[], np.ndarray] | None = None
+    weights: Mapping[str, ModelFn] = dataclasses.field(default_factory=dict)
+    frozen: Mapping[str, keras.Model] = dataclasses.field(default_factory=dict)
+    actions: ActionsFn = _nothing
+    before_save: ActionsFn = _nothing
+    notes: Callable[[], Iterable[str]] = tuple
+
+
+def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
+    """Learns, or goes on learning, to the last update, then measures.
+
+    Returns:
+      The reported metrics, with `num_updates` and the mean `updates_per_second` of
+      those made now.
+    """
+    config = learner.config
+    if learner.examples is not None and workspace.is_chief:
+        plots.save_grid(workspace.path("images", "data.png"), learner.examples())
+    loop = Loop(
+        learner.task,
+        learner.replicas,
+        workspace,
+        guard=config.guard,
+        save_every=learner.save_every,
+        seed=config.seed,
+    )
+    if not loop.is_saved:
+        for line in learner.initial_weights():
+            workspace.log(line)
+    begun, num_before = time.monotonic(), loop.num_saved
+    loop.run(
+        config.num_updates,
+        _actions(learner, workspace) if workspace.is_chief else [],
+        before_save=_before_save(learner, workspace) if workspace.is_chief else [],
+    )
+    pace = (config.num_updates - num_before) / (time.monotonic() - begun) or None
+    done = {"num_updates": config.num_updates, "updates_per_second": pace}
+    return done | learner.measure(workspace)
+
+
+def _actions(learner: Learner, workspace: Workspace) -> list[Action]:
+    """What happens after updates, on the first worker."""
+    config = learner.config
+    return [
+        actions.show_progress(config.num_updates),
+        actions.log_metrics(workspace, config.num_updates, config.log_every),
+        *learner.actions(workspace),
+    ]
+
+
+def _before_save(learner: Learner, workspace: Workspace) -> list[Action]:
+    """Writes weights, so that a run's folder has all of its networks."""
+    return [
+        *(actions.save_network(workspace, *item) for item in learner.weights.items()),
+        *(actions.save_once(workspace, *item) for item in learner.frozen.items()),
+        *learner.before_save(workspace),
+    ]
+
+
+def describe(learner: Learner) -> Iterator[str]:
+    """What a run would build and read, a line each; nothing is written."""
+    for role, model in learner.networks.items():
+        yield f"{role}: {model.name}, {model.count_params():,} parameters"
+    replicas, batch = learner.replicas, learner.config.batch
+    yield f"replicas: {replicas.count}, each a batch of {replicas.batch_of_each(batch)}"
+    yield from learner.notes()
+    try:
+        yield from learner.initial_weights()
+    except UnnamedWeightsError as error:
+        yield f"missing: {error}"

@@ -1,1 +1,0 @@
-"""A run that samples a learned energy and measures the samples."""

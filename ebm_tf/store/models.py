@@ -1,0 +1,247 @@
+"""Networks with their weights: found by what a setting names, and built."""
+
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
+from ebm_tf.config.parts import Data
+from ebm_tf.errors import ConfigError, UnnamedWeightsError
+from ebm_tf.models.catalogue import build, in_inference
+from ebm_tf.models.ebm import EbmModels, marginal_energy
+from ebm_tf.protocols import Classifier
+from ebm_tf.runtime.weight_files import read_weights
+from ebm_tf.store.sources import Source, find
+
+# The roles of networks in experiments.
+ENERGY, PRIOR, GENERATOR, CLASSIFIER = "energy", "prior", "generator", "classifier"
+DISCRIMINATOR = "discriminator"
+
+
+class NetworkSource(NamedTuple):
+    """Where one network of an experiment comes from.
+
+    Attributes:
+      role: of the network in the experiment.
+      settings: that it is built with: those of the run that learned it if it is a
+        classifier, else those of the experiment.
+      source: of its weights; None for a network that comes with them.
+      role_there: its role in the run of its weights.
+      kind: of its weights there, as `Source.file` takes it.
+    """
+
+    role: str
+    settings: Any
+    source: Source | None
+    role_there: str
+    kind: str
+
+    def file(self, step: int | None = None) -> str:
+        """The weight file, of the newest weights or of those after some updates.
+
+        Raises:
+          WeightsError: if it is missing, or made for other settings.
+        """
+        if self.source is None:
+            return self.settings.weights
+        path = self.source.file(self.role_there, self.kind, step)
+        self.source.require_settings(path, self.settings, self.role, self.role_there)
+        return path
+
+    def load(self, model: keras.Model, step: int | None = None) -> str:
+        """Loads the weights into the network; returns their file.
+
+        Raises:
+          WeightsError: if they are missing, damaged or made for another network.
+        """
+        path = self.file(step)
+        if self.source is not None:
+            read_weights(model, path, self.role)
+        return path
+
+    def build(self, data: Data, dtype: str) -> keras.Model:
+        """Builds the network for such images; call it in the strategy's scope."""
+        model = build(self.settings, data.image_size, data.channels, dtype)
+        is_energy = self.role in (ENERGY, PRIOR)
+        return marginal_energy(model) if self.is_classifier and is_energy else model
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the weights are those of a classifier, which is an energy, too."""
+        return self.role_there == CLASSIFIER
+
+
+def _own_source(role: str, settings: Any) -> NetworkSource:
+    """Where the weights are that the settings of a network name."""
+    # A prior was learned as an energy elsewhere; no averages of opponents are kept.
+    role_there = ENERGY if role == PRIOR else role
+    kind = "raw" if role == DISCRIMINATOR else "best"
+    return NetworkSource(role, settings, find(settings.weights), role_there, kind)
+
+
+def load_initial(
+    config: Any, models: Mapping[str, keras.Model], frozen: Collection[str] = ()
+) -> Iterator[str]:
+    """Loads the weights that networks begin with, and says which files they are.
+
+    Args:
+      config: has the settings of each network under the name of its role.
+      models: get the weights, by role.
+      frozen: roles of the networks that do not learn, so that they need weights.
+
+    Raises:
+      WeightsError: if weights do not fit, or are needed and not named.
+    """
+    for role, model in models.items():
+        settings = getattr(config, role)
+        if settings.weights:
+            yield f"Weights of the {role}: {_own_source(role, settings).load(model)}"
+        elif role in frozen:
+            raise UnnamedWeightsError(
+                f"The {role} of {config.name} does not learn, so it needs weights: "
+                f"--set {role}.weights=FILE_OR_RUN."
+            )
+
+
+def network_sources(
+    config: Any, roles: Iterable[str], *, shared: str | None = None, kind: str = "best"
+) -> dict[str, NetworkSource]:
+    """Where the networks of a measurement come from, by role.
+
+    Args:
+      config: has the settings of each network under the name of its role.
+      roles: of the networks.
+      shared: names the run of those whose own settings name no weights.
+      kind: of the weights of that run.
+
+    Raises:
+      UserError: if weights are not named or not there, if a run has no such network,
+        or learned it from images of another shape.
+    """
+    found = {}
+    for role in roles:
+        settings = getattr(config, role)
+        if isinstance(settings, PretrainedClassifier):
+            found[role] = NetworkSource(role, settings, None, CLASSIFIER, "best")
+            continue
+        if settings.weights:
+            own = _own_source(role, settings)
+        elif shared is not None:
+            own = NetworkSource(role, settings, find(shared), role, kind)
+        else:
+            raise UnnamedWeightsError(
+                f"The {role} of {config.name} needs weights: --set weights=RUN, the "
+                "folder of the run that learned it or release:NAME, or --set "
+                f"{role}.weights=FILE."
+            )
+        found[role] = _as_learned(own, config.data)
+    return found
+
+
+def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
+    """With the settings of its run where that learned a classifier."""
+    source, role = found.source, found.role_there
+    if source is None:
+        return found
+    if role == ENERGY and not source.has(ENERGY) and source.has(CLASSIFIER):
+        role = CLASSIFIER
+    elif isinstance(found.settings, ClassifierNetwork):
+        role = CLASSIFIER
+    learned = source.network(role)  # raises where the run has none
+    if role != CLASSIFIER or learned is None:
+        return found._replace(role_there=role)
+    there = learned_data(found)
+    # It ends in a mean over space, so that its weights fit images of any size.
+    if there and (data.image_size, data.channels) != (there.image_size, there.channels):
+        raise ConfigError(
+            f"{source.path} learned from images of {there.image_size} pixels and "
+            f"{there.channels} channels, but data.image_size={data.image_size} and "
+            f"data.channels={data.channels}."
+        )
+    return found._replace(role_there=role, settings=learned)
+
+
+def learned_data(found: NetworkSource) -> Data | None:
+    """The images that a network was learned from, where its run is known."""
+    return getattr(found.source and found.source.config, "data", None)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """Networks that were built, and where their weights come from.
+
+    Attributes:
+      sources: of the weights, by role.
+      networks: by role.
+    """
+
+    sources: Mapping[str, NetworkSource]
+    networks: Mapping[str, keras.Model]
+
+    def __or__(self, other: "LoadedModel") -> "LoadedModel":
+        """All networks of both."""
+        networks = {**self.networks, **other.networks}
+        return LoadedModel({**self.sources, **other.sources}, networks)
+
+    def files(self, step: int | None = None) -> dict[str, str]:
+        """The weight files, the newest or those after some updates, by role.
+
+        Raises:
+          WeightsError: if one is missing, or made for other settings.
+        """
+        return {role: found.file(step) for role, found in self.sources.items()}
+
+    def load(self, step: int | None = None) -> dict[str, str]:
+        """Loads all weights, the newest or those after some updates.
+
+        Returns:
+          Their files, by role.
+
+        Raises:
+          WeightsError: if they are missing, damaged or made for other networks.
+        """
+        return {
+            role: found.load(self.networks[role], step)
+            for role, found in self.sources.items()
+        }
+
+    @property
+    def classifier(self) -> Classifier:
+        """Images -> logits.
+
+        Raises:
+          ConfigError: if there is no classifier.
+        """
+        return in_inference(self._network(CLASSIFIER))
+
+    @property
+    def ebm(self) -> EbmModels:
+        """What chains need: an energy, and a prior and a generator where there are."""
+        return EbmModels(
+            self.networks.get(ENERGY),
+            self.networks.get(GENERATOR),
+            self.networks.get(PRIOR),
+        )
+
+    def _network(self, role: str) -> keras.Model:
+        if role not in self.networks:
+            raise ConfigError(f"Expected a model with a {role}.")
+        return self.networks[role]
+
+
+def open_model(
+    config: Any, roles: Iterable[str], *, shared: str | None = None, kind: str = "best"
+) -> LoadedModel:
+    """Finds and builds the networks of a measurement; their weights load later.
+
+    Call it in the strategy's scope; for the arguments and errors see
+    `network_sources`.
+    """
+    sources = network_sources(config, roles, shared=shared, kind=kind)
+    dtype = config.compute_dtype
+    networks = {
+        role: found.build(config.data, dtype) for role, found in sources.items()
+    }
+    return LoadedModel(sources, networks)

@@ -1,0 +1,117 @@
+"""Learns an energy by denoising score matching: python3 ebm_tf/train_dsm.py CONFIG."""
+
+if __name__ == "__main__":  # first, so that a mistake is answered at once
+    import pathlib
+    import sys
+
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+    from ebm_tf.runtime.launch import main
+
+    sys.exit(main("train_dsm"))
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from ebm_tf.config.score_matching import ScoreMatching
+from ebm_tf.data.pipelines import (
+    describe_data,
+    first_images,
+    learning_stream,
+    open_for_learning,
+)
+from ebm_tf.data.sources import Source
+from ebm_tf.evaluation.quality import measure_chains
+from ebm_tf.learning.optimization import averaged, learned
+from ebm_tf.learning.score_matching import make_step
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.ebm import EbmModels
+from ebm_tf.runtime import learner, seeds
+from ebm_tf.runtime.distribution import Replicas, make_replicas, replicated
+from ebm_tf.runtime.learner import Learner
+from ebm_tf.runtime.loop import Task
+from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.potentials import potential
+from ebm_tf.store.models import ENERGY, load_initial
+
+
+def run(config: ScoreMatching, workspace: Workspace) -> dict[str, Any]:
+    """Learns, or goes on learning, then measures fresh chains."""
+    return learner.learn(build(config), workspace)
+
+
+def describe(config: ScoreMatching) -> Iterator[str]:
+    """What a run would build and read, a line each; nothing is written."""
+    return learner.describe(build(config))
+
+
+def build(config: ScoreMatching) -> Learner:
+    """Composes data, network and learning step.
+
+    Raises:
+      UserError: if a device or a dataset is missing.
+    """
+    replicas = make_replicas(config.device)
+    source = open_for_learning(config.data, config.batch)
+    shape = (config.data.image_size, config.data.channels, config.compute_dtype)
+    keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
+    with replicas.strategy.scope():
+        network = learned(
+            config.energy_optimizer, lambda: build_network(config.energy, *shape)
+        )
+    step = make_step(
+        network,
+        potential(config, network.model, None),
+        levels=config.noise_levels,
+        score_stddev=config.score_stddev,
+    )
+    networks = {ENERGY: network.model}
+    average = functools.partial(averaged, network)
+    return Learner(
+        config=config,
+        replicas=replicas,
+        task=Task(
+            step=replicated(replicas, step),
+            initial_state=tuple,
+            state_structure=(),
+            batches=functools.partial(_images, config, replicas, source),
+            modules=networks | {f"{ENERGY}_optimizer": network.optimizer},
+            rates=[network.rate],
+        ),
+        networks=networks,
+        initial_weights=lambda: load_initial(config, networks),
+        save_every=config.save_every,
+        examples=functools.partial(first_images, source, config.data),
+        weights={ENERGY: lambda: network.model, f"{ENERGY}_average": average},
+        measure=lambda workspace: measure_chains(
+            _chains(config, replicas, source, average()), config.samples, workspace
+        ),
+        notes=lambda: [describe_data(source)],
+    )
+
+
+def _images(
+    config: ScoreMatching, replicas: Replicas, source: Source, start: int
+) -> Iterator[tf.Tensor]:
+    for element in learning_stream(config, source, replicas, start):
+        yield element["image"]
+
+
+def _chains(
+    config: ScoreMatching, replicas: Replicas, source: Source, energy: keras.Model
+) -> EbmSampling:
+    """Chains that begin from uniform noise."""
+    return EbmSampling(
+        config=config,
+        replicas=replicas,
+        models=EbmModels(energy, None, None),
+        source=source,
+        start="noise",
+        noise_scale=1.0,
+        batch=config.batch,
+    )
