@@ -282,7 +282,7 @@ def test_a_classifier_that_is_always_wrong_is_not_attacked(
 
     def mislabelled(config, system, limit=None):
         images, _ = natural_images(config, system, limit)
-        return images, (np.argmax(system.classifier(images), 1) + 1) % 10
+        return images, (np.argmax(system.model.classifier(images), 1) + 1) % 10
 
     monkeypatch.setattr(attack, "natural_images", mislabelled)
     config = dataclasses.replace(everything(learned), auto_attack=None)
