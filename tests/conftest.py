@@ -1,6 +1,8 @@
 """Two logical CPU devices for all tests: replicas without a second machine."""
 
+import gc
 import os
+from collections.abc import Iterator
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -8,6 +10,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 # Before the first op: devices cannot be divided later. Figures are those of a CPU.
 tf.config.set_visible_devices([], "GPU")
@@ -18,10 +21,26 @@ tf.config.set_logical_device_configuration(
 
 from ebm_tf.runtime.distribution import make_replicas  # noqa: E402
 
+gc.freeze()  # what was imported stays: no collection looks at it again
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _same_networks_in_a_file() -> None:
     keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_programs_of_other_files() -> Iterator[None]:
+    """Lets go of what a file has traced.
+
+    TensorFlow registers the gradient of every traced `all_reduce` and `silu` for good,
+    and with it the whole program around it: 50 MB for a step of learning.
+    """
+    yield
+    registered = ops.gradient_registry._registry
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import signal
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -35,7 +36,7 @@ ENERGY = Network(width=4, activation="silu")
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> dict[str, str]:
+def weights(tmp_path_factory) -> Iterator[dict[str, str]]:
     """Files of untrained networks."""
     folder = tmp_path_factory.mktemp("weights")
     keras.utils.set_random_seed(3)
@@ -50,7 +51,8 @@ def weights(tmp_path_factory) -> dict[str, str]:
     bias.assign(bias - np.mean(models["classifier"](images, training=False), 0))
     for name, model in models.items():
         model.save_weights(folder / f"{name}.weights.h5")
-    return {name: str(folder / f"{name}.weights.h5") for name in models}
+    yield {name: str(folder / f"{name}.weights.h5") for name in models}
+    opened.cache_clear()
 
 
 def config_of(weights, **changed) -> DefenseMeasurement:

@@ -148,7 +148,7 @@ def create(folder, config: EbmLearning) -> Workspace:
         pytest.param("cifar10_prior", marks=pytest.mark.slow),
         "cifar10_conv",
         pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
-        "mnist_nonconv",
+        pytest.param("mnist_nonconv", marks=pytest.mark.slow),
     ],
 )
 def test_two_steps_at_32_pixels(name, data_dir, tmp_path):

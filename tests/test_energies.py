@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.energies import gaussian, network, tempered, total
+from ebm_tf.energies import (
+    gaussian,
+    joint_energy,
+    marginal_energy,
+    network,
+    tempered,
+    total,
+)
 from ebm_tf.models import sngan
 
 IMAGES = tf.constant([[1.0, -2.0], [0.0, 0.0], [3.0, 4.0]])[:, None, None, :]
@@ -21,6 +28,14 @@ def gradient(energy, images):
         tape.watch(images)
         energies = energy(images)
     return tape.gradient(energies, images)
+
+
+def test_the_classes_of_a_classifier_sum_up_to_its_marginal():
+    logits = tf.constant([[2.0, 0.0, -1.0], [100.0, 101.0, 99.0]])
+    joint = [joint_energy(logits, tf.fill([2], label)) for label in range(3)]
+    np.testing.assert_array_equal(tf.stack(joint, 1), -logits)
+    total = -tf.reduce_logsumexp(-tf.stack(joint, 1), 1)
+    np.testing.assert_allclose(marginal_energy(logits), total)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,22 @@
 """The models that come with the program are whole, and worth what their cards say."""
 
+import dataclasses
 import json
 import os
 import pathlib
 import shlex
 
+import numpy as np
 import pytest
 
+from ebm_tf.config import core
+from ebm_tf.config.classification import ClassifierTraining
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import load_images
+from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
 from ebm_tf.store.releases.installed import SHELF, read_index
+from ebm_tf.store.sources import load_weights
 from tests import runs
 
 ENTRIES = list(read_index(SHELF).values())
@@ -32,6 +40,22 @@ def test_an_archive_is_small_whole_and_says_how_it_was_made(entry):
     assert all(measured["command"] for measured in card["measurements"].values())
 
 
+def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("EBM_TF_RELEASES", str(tmp_path))
+    config = core.load(str(runs.ROOT / "configs" / "digits_clean.py"))
+    assert isinstance(config, ClassifierTraining)
+    model = build_classifier(config.classifier, 8, 1, "float32")
+    load_weights(model, "release:digits_clean", "classifier")
+    data = dataclasses.replace(config.data, split=config.test_split)
+    images, labels = load_images(open_source(data), data)
+    right = np.argmax(model(images, training=False), 1) == labels
+    card = read_card(os.path.join(SHELF, "digits_clean.zip"))
+    figures = {figure["metric"]: figure["value"] for figure in card["figures"]}
+    # One image of 360 may lie on a boundary.
+    assert np.mean(right) == pytest.approx(figures["test_accuracy"], abs=0.003)
+
+
+@pytest.mark.slow
 def test_a_card_s_own_command_gives_its_figure(tmp_path):
     card = read_card(os.path.join(SHELF, "digits_nonconv.zip"))
     command = card["measurements"]["fid digits_shortrun"]["command"]

@@ -119,7 +119,10 @@ CHAINS = {
 }
 
 
-@pytest.fixture(scope="module", params=CHAINS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param("data", marks=pytest.mark.slow), "data_persistent", "coop"],
+)
 def learned(request, tmp_path_factory) -> tuple[EbmTraining, pathlib.Path, dict]:
     config = dataclasses.replace(tiny(num_updates=3), **CHAINS[request.param])
     return config, *learn_here(config, tmp_path_factory.mktemp(request.param))

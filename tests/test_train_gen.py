@@ -170,7 +170,9 @@ def test_generators_of_a_run_begin_chains_and_learn_on(whole, tmp_path):
 
 
 def test_classes_are_learned(tmp_path):
-    config = tiny("generator.num_classes=10", "num_updates=2")
+    config = tiny(
+        "generator.num_classes=10", "num_updates=2", "discriminator_updates=1"
+    )
     folder, results = learn_here(config, tmp_path)
     assert results["num_samples"] == 30
     arrays, begun = saved_arrays(folder), saved_arrays(folder, 0)
@@ -190,6 +192,7 @@ def test_a_rate_that_is_too_high_goes_back_and_stops(tmp_path):
     config = tiny(
         "generator_optimizer.learning_rate=1e30",
         "guard.max_rollbacks=1",
+        "discriminator_updates=1",
         "num_updates=4",
         "measure_every=100",
     )

@@ -59,6 +59,8 @@ class EbmExperiment(Experiment):
 class EbmLearning(EbmExperiment):
     """Learns the energy U of images by Langevin sampling (Hill et al., 2022).
 
+    Of a classifier, E(x) is learned, also from chains that sample E(x, y).
+
     Attributes:
       chains: where they live.
       data_epsilon: standard deviation of the noise that is added to data.

@@ -136,9 +136,9 @@ class EbmSampling:
         more or less.
         """
         state, _ = self.kernel().init(chains.images)
-        if self.num_classes is not None:
-            places = tf.range(chains.images.shape[0]) + first
-            chains = chains._replace(labels=places % self.num_classes)
+        if count := self.num_classes:
+            places = tf.range(chains.images.shape[0]) + first % count
+            chains = chains._replace(labels=places % count)
         return chains._replace(carry=state.carry)
 
     @property
@@ -168,7 +168,7 @@ class EbmSampling:
     def kernel(self, labels: Any = (), *, denoising: bool = False) -> Kernel:
         """The step of chains that have these classes int32 [n], or () for none."""
         network = self.models.energy
-        if self.num_classes is not None:
+        if self.config.conditional:
             network = self._class_energy(labels)
         energy = potential(
             self.config,

@@ -9,6 +9,7 @@ from ebm_tf.config.parts import (
     GeneratorNetwork,
     Guard,
     Langevin,
+    MomentumLangevin,
     Network,
     Samples,
 )
@@ -38,6 +39,8 @@ MISTAKES = [
     (Langevin, {"noise": 0.1, "drift": -1}, "drift=-1.0 > 0."),
     (Langevin, {"noise": 0.1, "drift": 0.0}, "drift=0.0 > 0."),
     (Langevin, {"noise": 0.1, "max_drift": 0.0}, "max_drift=0.0 > 0."),
+    (MomentumLangevin, {"noise": 0.1, "momentum": 1}, "momentum=1.0 in [0, 1)."),
+    (MomentumLangevin, {"noise": 0.1, "momentum": -0.1}, "momentum=-0.1 in [0, 1)."),
     (Persistent, {"start": "noise", "bank_size": 0}, "bank_size=0 > 0."),
     (Persistent, {"start": "noise", "num_steps": 0}, "num_steps=0 to be at least 1."),
     (Persistent, {"start": "noise", "burn_in": -1}, "burn_in=-1 to be at least 0."),
@@ -150,3 +153,8 @@ def test_the_drift_of_the_langevin_equation(noise, temperature, multiplier):
     factor = Langevin(noise=noise).drift_factor
     assert factor / temperature == pytest.approx(multiplier)
     assert Langevin(noise=noise, drift=1.0).drift_factor == 1.0
+    for momentum in (0.0, 0.75):  # its steady gain is 1 / (1 - momentum)
+        step = MomentumLangevin(noise=noise, momentum=momentum)
+        assert step.drift_factor / (1 - momentum) == factor
+        fast = MomentumLangevin(noise=noise, momentum=momentum, drift=1.0)
+        assert fast.drift_factor == 1.0

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import (
     differing_fields,
     from_mapping,
@@ -19,6 +20,7 @@ from ebm_tf.config.parts import (
     GeneratorNetwork,
     Guard,
     Langevin,
+    MomentumLangevin,
     Network,
     Samples,
 )
@@ -52,6 +54,11 @@ COOPERATIVE = experiment(
     gaussian_stddev=0.15,
 )
 TRANSIENT = experiment(chains=Transient(start="data"))
+CONDITIONAL = experiment(
+    energy=ClassifierNetwork(),
+    conditional=True,
+    langevin=MomentumLangevin(noise=0.1, momentum=0.9),
+)
 
 
 def test_integers_become_floats_and_lists_tuples():
@@ -112,7 +119,7 @@ def test_settings_cannot_be_changed(name):
         setattr(experiment(), name, 8)
 
 
-@pytest.mark.parametrize("config", [experiment(), COOPERATIVE, TRANSIENT])
+@pytest.mark.parametrize("config", [experiment(), COOPERATIVE, TRANSIENT, CONDITIONAL])
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
     assert mapping["type"] == "EbmTraining"
@@ -120,6 +127,12 @@ def test_json_there_and_back(config):
     restored = from_mapping(EbmTraining, mapping)
     assert restored == config and hash(restored) == hash(config)
     assert to_json(restored) == to_json(config)
+
+
+def test_a_mapping_of_before_there_were_classes():
+    mapping = to_mapping(experiment())
+    del mapping["conditional"]
+    assert from_mapping(EbmTraining, mapping) == experiment()
 
 
 def test_an_unknown_field_in_a_mapping():

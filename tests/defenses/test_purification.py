@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from ebm_tf import energies, keyed_noise
 from ebm_tf.defenses.purification import purification, purification_gradient
-from ebm_tf.sampling.langevin import langevin
+from ebm_tf.sampling.langevin import langevin, momentum_langevin
 
 SHAPE = (4, 4, 1)
 NOISE, STDDEV = 0.2, 0.5
@@ -25,6 +25,12 @@ def curved(images: tf.Tensor) -> tf.Tensor:
 
 def crooked(draw):
     return langevin(curved, drift=0.05, noise=NOISE, draw=draw, max_drift=0.8)
+
+
+def crooked_momentum(draw):
+    return momentum_langevin(
+        curved, drift=0.02, noise=NOISE, momentum=0.7, draw=draw, max_drift=0.8
+    )
 
 
 def seeds_of(n: int) -> tf.Tensor:
@@ -90,7 +96,7 @@ def test_a_shorter_chain_is_the_beginning_of_a_longer_one():
     np.testing.assert_array_equal(states[1], after_two)
 
 
-@pytest.mark.parametrize("kernel", [quadratic, crooked])
+@pytest.mark.parametrize("kernel", [quadratic, crooked, crooked_momentum])
 @pytest.mark.parametrize("num_steps", [1, 6])
 def test_the_gradient_through_a_chain_is_that_of_finite_differences(kernel, num_steps):
     images, seeds = images_of(3), seeds_of(3)
@@ -123,14 +129,15 @@ def test_the_gradient_of_a_gaussian_chain_is_known():
     )
 
 
-def test_pulling_back_is_what_a_tape_over_all_steps_says():
+@pytest.mark.parametrize("kernel", [crooked, crooked_momentum])
+def test_pulling_back_is_what_a_tape_over_all_steps_says(kernel):
     images, seeds, num_steps = images_of(2), seeds_of(2), 4
-    purify = purification(crooked, num_steps)
+    purify = purification(kernel, num_steps)
     with tf.GradientTape() as tape:
         tape.watch(images)
         total = tf.reduce_sum(purify(images, seeds))
     expected = tape.gradient(total, images)
-    found = purification_gradient(crooked, num_steps)(images, seeds, tf.ones_like)
+    found = purification_gradient(kernel, num_steps)(images, seeds, tf.ones_like)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

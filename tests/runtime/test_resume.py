@@ -69,18 +69,35 @@ def is_killed_at(process, folder, goal, moment) -> bool:
     return False
 
 
+def kill_on_the_way(folder: pathlib.Path, process, moment, luck: random.Random) -> bool:
+    """Whether a run was killed at the moment, a few updates from now."""
+    goal = max(runs.saved_steps(folder), default=0) + luck.choice([3, 6])
+    killed = is_killed_at(process, folder, goal, moment)
+    print(f"{killed=} {moment.__name__} after", runs.saved_steps(folder))
+    return killed
+
+
+def ends_as(whole: pathlib.Path, folder: pathlib.Path) -> None:
+    """Resumes a run for the last time, and compares it with one without a stop."""
+    if not (folder / "results.json").exists():
+        done = runs.run_program("--resume", folder)
+        assert (done.code, done.err) == (0, "")
+        assert done.folder == folder
+    runs.assert_same_run(folder, whole)
+
+
+MOMENTS = [in_a_save, between_files, in_a_weight_file]
+
+
+@pytest.mark.slow
 def test_kill_at_random_moments(tmp_path, whole, luck):
     process, folder = start_tiny(tmp_path)
     time.sleep(luck.uniform(0, 0.2))
     process.kill()
     assert runs.finish(process).code == -signal.SIGKILL
-    moments = luck.sample([in_a_save, between_files, in_a_weight_file], 3)
-    for moment in moments:
-        goal = runs.saved_steps(folder)[-1] + luck.choice([3, 6])
+    for moment in luck.sample(MOMENTS, 3):
         process = runs.start("--resume", folder)
-        killed = is_killed_at(process, folder, goal, moment)
-        print(f"{killed=} {moment.__name__} after", runs.saved_steps(folder))
-        if not killed:
+        if not kill_on_the_way(folder, process, moment, luck):
             break
     else:
         # At any time at all, also while TensorFlow loads.
@@ -88,13 +105,12 @@ def test_kill_at_random_moments(tmp_path, whole, luck):
         time.sleep(luck.uniform(0, 5))
         process.kill()
         assert runs.finish(process).code == -signal.SIGKILL
-        done = runs.run_program("--resume", folder)
-        assert (done.code, done.err) == (0, "")
-        assert done.folder == folder
-    runs.assert_same_run(folder, whole)
+    ends_as(whole, folder)
 
 
-def test_sigterm_and_ctrl_c_save_and_say_how_to_resume(tmp_path, whole, luck):
+def test_signals_save_and_say_how_to_resume_and_a_kill_loses_nothing(
+    tmp_path, whole, luck
+):
     process, folder = start_tiny(tmp_path)
     for number in (signal.SIGTERM, signal.SIGINT):
         time.sleep(luck.uniform(0, 0.2))
@@ -114,9 +130,8 @@ def test_sigterm_and_ctrl_c_save_and_say_how_to_resume(tmp_path, whole, luck):
         process = runs.start(*arguments, program=[program], cwd=runs.ROOT)
         if number == signal.SIGTERM:
             runs.wait_until(process, lambda goal=step + 1: saved_beyond(folder, goal))
-    done = runs.finish(process)
-    assert (done.code, done.err) == (0, "")
-    runs.assert_same_run(folder, whole)
+    kill_on_the_way(folder, process, luck.choice(MOMENTS), luck)
+    ends_as(whole, folder)
 
 
 def test_damaged_checkpoints_are_named_and_the_one_before_is_used(tmp_path, whole):

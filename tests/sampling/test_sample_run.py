@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import signal
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -12,8 +13,15 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.config.parts import GeneratorNetwork, Langevin, Samples
+from ebm_tf.config.parts import (
+    GeneratorNetwork,
+    Langevin,
+    MomentumLangevin,
+    Network,
+    Samples,
+)
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, EarlyStopError
@@ -28,6 +36,12 @@ from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny
 
 STEPS = 7
 GENERATOR = GeneratorNetwork(width=4, latent_size=5)
+# Chains that have more than images: a velocity, and a class on top of it.
+MOMENTUM = {"langevin": MomentumLangevin(noise=0.01, momentum=0.8)}
+CLASSES = MOMENTUM | {
+    "energy": ClassifierNetwork(architecture="small_cnn", width=2, num_classes=3),
+    "conditional": True,
+}
 
 
 def settings(**changed) -> SampleMeasurement:
@@ -39,9 +53,10 @@ def settings(**changed) -> SampleMeasurement:
 
 
 @functools.cache
-def models(start: str) -> EbmModels:
+def models(start: str, energy: Network | ClassifierNetwork | None = None) -> EbmModels:
     keras.utils.set_random_seed(1)
-    return build_models(settings(start=start))
+    named = {"energy": energy} if energy else {}
+    return build_models(settings(start=start, **named))
 
 
 @pytest.fixture
@@ -49,10 +64,18 @@ def replicas(two_replicas) -> Replicas:
     return Replicas(two_replicas, jit=False)
 
 
+@functools.cache  # what is the same is compiled once
 def chains_of(config: SampleMeasurement, replicas: Replicas) -> EbmSampling:
     with replicas.strategy.scope():
-        networks = models(config.start)
+        networks = models(config.start, config.energy)
     return measured_chains(config, replicas, networks, open_source(config.data))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_is_kept() -> Iterator[None]:
+    yield
+    chains_of.cache_clear()
+    models.cache_clear()
 
 
 def run(config: SampleMeasurement, replicas: Replicas, folder) -> pathlib.Path:
@@ -101,17 +124,30 @@ def test_the_plan(changed, num_rounds, ends):
 
 
 @pytest.mark.parametrize(
-    ("start", "record_every"),
-    [("noise", 1), ("noise", 3), ("noise", 7), ("data", 3), ("generator", 3)],
+    ("start", "record_every", "more"),
+    [
+        ("noise", 1, {}),
+        ("noise", 3, {}),
+        ("noise", 7, {}),
+        ("data", 3, {}),
+        ("generator", 3, {}),
+        ("noise", 3, MOMENTUM),
+        ("noise", 3, CLASSES),
+    ],
 )
-def test_pieces_make_the_chain(replicas, tmp_path, start, record_every):
-    config = settings(start=start, record_every=record_every)
+def test_pieces_make_the_chain(replicas, tmp_path, start, record_every, more):
+    config = settings(start=start, record_every=record_every, **more)
     folder = run(config, replicas, tmp_path)
     images = samples_in(folder, STEPS)
     assert images.shape == (60, 8, 8, 1) and images.dtype == np.uint8
     np.testing.assert_array_equal(images, at_once(config, replicas))
     # Replicas and rounds have noise and starts of their own.
     assert len({image.tobytes() for image in images}) == 60
+    files = [np.load(path) for path in sorted(folder.glob("samples/*/*.npz"))]
+    assert all(("labels" in file) == config.conditional for file in files)
+    if config.conditional:  # chain i of all has the class i mod 3
+        labels = np.concatenate([file["labels"] for file in files])
+        np.testing.assert_array_equal(labels, np.arange(60) % 3)
 
 
 def test_images_on_the_way_are_those_of_shorter_chains(replicas, tmp_path):
@@ -206,18 +242,19 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("start", "piece", "how"),
+    ("start", "piece", "how", "more"),
     [
-        ("noise", 6, "signal"),
-        ("noise", 2, "kill"),
-        ("data", 11, "kill"),
-        ("generator", 8, "signal"),
+        ("noise", 6, "signal", {}),
+        ("noise", 2, "kill", {}),
+        ("data", 11, "kill", {}),
+        ("generator", 8, "signal", {}),
+        ("noise", 7, "kill", CLASSES),
     ],
 )
 def test_chains_go_on_in_the_middle_of_a_round(
-    replicas, tmp_path, monkeypatch, start, piece, how
+    replicas, tmp_path, monkeypatch, start, piece, how, more
 ):
-    config = settings(start=start, num_steps=(3, STEPS), save_every=3)
+    config = settings(start=start, num_steps=(3, STEPS), save_every=3, **more)
     assert plan(config).ends == (2, 3, 4, 6, 7)
     whole = run(config, replicas, tmp_path / "whole")
     with monkeypatch.context() as patched:

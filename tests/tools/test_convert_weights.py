@@ -1,33 +1,22 @@
-"""The command line of tools/convert_weights.py, run as a user runs it."""
+"""The command line of tools/convert_weights.py."""
 
 import pathlib
-import subprocess
-import sys
 
 import pytest
 
 from ebm_tf.models import sngan
 from ebm_tf.store.sources import find
 from tests.store.conversion import published
+from tests.tools.here import run_here
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "convert_weights.py"
-
-
-def run(*arguments: object, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(TOOL), *map(str, arguments)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_a_checkpoint_becomes_weights(tmp_path):
     arrays = published.filled(published.sngan_energy(32, 2), seed=0)
     published.write_graph(str(tmp_path / "ebm.ckpt"), arrays)
     words = ["life_cycle_sngan_energy", "ebm.ckpt", "out", "--image_size=32"]
-    done = run(*words, "--set", "width=2", folder=tmp_path)
+    done = run_here(TOOL, *words, "--set", "width=2", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     model = sngan.energy(32, 3, width=2)
     assert done.stdout.splitlines() == [
@@ -49,7 +38,7 @@ def test_a_checkpoint_becomes_weights(tmp_path):
 )
 def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
     (tmp_path / "text").write_text("no weights")
-    done = run(*arguments, folder=tmp_path)
+    done = run_here(TOOL, *arguments, folder=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ") and message in line

@@ -1,4 +1,4 @@
-"""The command line of tools/export_images.py, run as a user runs it."""
+"""The command line of tools/export_images.py."""
 
 import pathlib
 import signal
@@ -16,18 +16,13 @@ from ebm_tf.config.kinds import to_json
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.pieces import save_samples
 from tests.runs import measuring, tiny
+from tests.tools.here import run_here
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "export_images.py"
 
 
 def command(*arguments: object) -> list[str]:
     return [sys.executable, str(TOOL), *map(str, arguments)]
-
-
-def run(*arguments: object, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=120
-    )
 
 
 def files(folder: pathlib.Path) -> set[pathlib.Path]:
@@ -71,7 +66,7 @@ def test_exports_what_was_measured(tmp_path):
     write_run(tmp_path / "run", num_samples=10)
     write_samples(tmp_path / "run", 2, second, first)
     write_samples(tmp_path / "run", 10, first, second)
-    done = run("run/", "new/out", folder=tmp_path)
+    done = run_here(TOOL, "run/", "new/out", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "Exporting the samples of run/",
@@ -100,7 +95,7 @@ def test_grey_images_become_rgb(tmp_path):
     write_samples(tmp_path / "run", 10, grey[::-1])
     (tmp_path / "out").mkdir()
     options = ["--rgb", "--num_steps", "2", "--limit=4"]
-    done = run("run", "out", *options, folder=tmp_path)
+    done = run_here(TOOL, "run", "out", *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     images = exported(tmp_path / "out")
     np.testing.assert_array_equal(images, np.repeat(grey[:4], 3, axis=-1))
@@ -115,7 +110,7 @@ def test_coloured_images_of_a_sweep(tmp_path):
     )
     save_samples(Workspace(str(part)), 4, 0, floats)
     (part / "samples" / ".DS_Store").touch()
-    done = run("run/update_00000012", "out", "--rgb", folder=tmp_path)
+    done = run_here(TOOL, "run/update_00000012", "out", "--rgb", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1:] == [
         "Note: 2 images are not finite and were left out.",
@@ -123,7 +118,7 @@ def test_coloured_images_of_a_sweep(tmp_path):
         "Wrote 3 images after 4 Langevin steps: out/images, out/samples.npz",
     ]
     np.testing.assert_array_equal(exported(tmp_path / "out"), coloured)
-    whole = run("run", "other", folder=tmp_path)
+    whole = run_here(TOOL, "run", "other", folder=tmp_path)
     assert whole.returncode == 2
     assert whole.stderr == (
         "Error: run has no samples itself: it is a sweep, take run/update_00000012.\n"
@@ -157,7 +152,7 @@ def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
     last = tmp_path / "cut" / "samples" / "00000002" / "00001_0.npz"
     last.write_bytes(last.read_bytes()[:-10])
     before = files(tmp_path)
-    done = run(*arguments, folder=tmp_path)
+    done = run_here(TOOL, *arguments, folder=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ") and message in line

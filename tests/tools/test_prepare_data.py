@@ -1,4 +1,4 @@
-"""The command line of tools/prepare_data.py, run as a user runs it."""
+"""The command line of tools/prepare_data.py."""
 
 import pathlib
 import signal
@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.data.raw_files import encoded, picture, write_mnist, write_zip
+from tests.tools.here import run_here
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "prepare_data.py"
 
@@ -17,15 +18,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, str(TOOL), *map(str, arguments)]
 
 
-def run(*arguments: object, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=60
-    )
-
-
 def test_it_prepares_and_says_how_to_use_it(tmp_path):
     write_mnist(tmp_path / "raw", train=20, test=10)
-    done = run("mnist", "raw", "--data_dir", "out", folder=tmp_path)
+    done = run_here(TOOL, "mnist", "raw", "--data_dir", "out", folder=tmp_path)
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
@@ -43,7 +38,7 @@ def test_it_prepares_and_says_how_to_use_it(tmp_path):
     ],
 )
 def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
-    done = run(*arguments, folder=tmp_path)
+    done = run_here(TOOL, *arguments, folder=tmp_path)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("Error: ") and message in line

@@ -1,6 +1,5 @@
-"""The command line of tools/release.py, run as a user runs it."""
+"""The command line of tools/release.py."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import pytest
 from ebm_tf.store.releases.archives import digest_of
 from tests.runs import ROOT
 from tests.store.releases.release_files import FILES, archive
+from tests.tools.here import run_here
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "release.py"
 
@@ -19,14 +19,8 @@ def release(tmp_path):
     """Runs a subcommand in a folder with an empty cache."""
 
     def run(*words: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(TOOL), *map(str, words)],
-            cwd=tmp_path,
-            env=os.environ | {"EBM_TF_RELEASES": str(tmp_path / "cache")},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        env = {"EBM_TF_RELEASES": str(tmp_path / "cache")}
+        return run_here(TOOL, *words, folder=tmp_path, env=env)
 
     return run
 
