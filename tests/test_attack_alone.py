@@ -22,6 +22,7 @@ from ebm_tf.evaluation import batch_files, judged_attacks
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import run_folders
+from ebm_tf.store import models
 from tests.runs import assert_same_arrays
 
 NETWORK = ClassifierNetwork(architecture="small_cnn")
@@ -346,8 +347,8 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
         inner.load_weights(learned)
         return model
 
-    monkeypatch.setattr(attack, "build_classifier", build)
-    monkeypatch.setattr(attack, "load_weights", lambda *_: None)
+    monkeypatch.setattr(models, "build", build)
+    monkeypatch.setattr(models.NetworkSource, "load", lambda *_: learned)
 
 
 @pytest.mark.parametrize(
