@@ -123,7 +123,7 @@ def test_a_dry_run_writes_nothing(learned, tmp_path):
             {"weights": None},
             "The classifier of digits_classifier needs weights: --set weights=RUN",
         ),
-        ({"weights": "none"}, "No weights at none: expected a run folder"),
+        ({"weights": "none"}, "No weights at none: expected a file"),
         ({"weights": "{run}", "batch": 9}, "batch=9 to be divisible by 2 replicas"),
         (
             {"weights": "{run}", "data__image_size": 16},

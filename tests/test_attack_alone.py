@@ -22,6 +22,7 @@ from ebm_tf.evaluation import batch_files, judged_attacks
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build_classifier
 from ebm_tf.runtime import run_folders
+from ebm_tf.store import models
 from tests.runs import assert_same_arrays
 
 NETWORK = ClassifierNetwork(architecture="small_cnn")
@@ -282,7 +283,7 @@ def test_a_classifier_that_is_always_wrong_is_not_attacked(
 
     def mislabelled(config, system, limit=None):
         images, _ = natural_images(config, system, limit)
-        return images, (np.argmax(system.classifier(images), 1) + 1) % 10
+        return images, (np.argmax(system.model.classifier(images), 1) + 1) % 10
 
     monkeypatch.setattr(attack, "natural_images", mislabelled)
     config = dataclasses.replace(everything(learned), auto_attack=None)
@@ -346,8 +347,8 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
         inner.load_weights(learned)
         return model
 
-    monkeypatch.setattr(attack, "build_classifier", build)
-    monkeypatch.setattr(attack, "load_weights", lambda *_: None)
+    monkeypatch.setattr(models, "build", build)
+    monkeypatch.setattr(models.NetworkSource, "load", lambda *_: learned)
 
 
 @pytest.mark.parametrize(

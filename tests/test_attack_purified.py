@@ -328,7 +328,7 @@ def test_bad_input(weights, tmp_path):
     config = config_of(weights)
     workspace = Workspace(str(tmp_path))
     for changed, error, told in [
-        ({"classifier": SMALL}, WeightsError, "--set classifier.weights=RUN"),
+        ({"classifier": SMALL}, WeightsError, "--set classifier.weights=FILE"),
         ({"energy": ENERGY}, WeightsError, "--set weights=RUN"),
         ({"energy": ENERGY, "weights": "none"}, WeightsError, "No weights at none"),
         ({"chunk": 33}, ConfigError, "divisible by 2 replicas"),
