@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import keras
 
@@ -106,14 +106,19 @@ def load_initial(
 
 
 def network_sources(
-    config: Any, roles: Iterable[str], *, shared: str | None = None, kind: str = "best"
+    config: Any,
+    roles: Iterable[str],
+    *,
+    shared: str | Literal[False] | None = False,
+    kind: str = "best",
 ) -> dict[str, NetworkSource]:
     """Where the networks of a measurement come from, by role.
 
     Args:
       config: has the settings of each network under the name of its role.
       roles: of the networks.
-      shared: names the run of those whose own settings name no weights.
+      shared: names the run of those whose own settings name no weights; False where
+        each network's own settings have to.
       kind: of the weights of that run.
 
     Raises:
@@ -128,11 +133,12 @@ def network_sources(
             continue
         if settings.weights:
             own = _own_source(role, settings)
-        elif shared is not None:
+        elif shared:
             own = NetworkSource(role, settings, find(shared), role, kind)
         else:
+            option = f"{role}.weights" if shared is False else "weights"
             raise UnnamedWeightsError(
-                f"The {role} of {config.name} needs weights: --set weights=RUN, the "
+                f"The {role} of {config.name} needs weights: --set {option}=RUN, the "
                 "folder of the run that learned it or release:NAME, or --set "
                 f"{role}.weights=FILE."
             )
@@ -232,7 +238,11 @@ class LoadedModel:
 
 
 def open_model(
-    config: Any, roles: Iterable[str], *, shared: str | None = None, kind: str = "best"
+    config: Any,
+    roles: Iterable[str],
+    *,
+    shared: str | Literal[False] | None = False,
+    kind: str = "best",
 ) -> LoadedModel:
     """Finds and builds the networks of a measurement; their weights load later.
 
