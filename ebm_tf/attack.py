@@ -205,7 +205,7 @@ def _attack_alone(
 
 
 def _facts(config: Config, *settings: str) -> dict[str, Any]:
-    """What the figures were made with; some settings by their names."""
+    """What the metrics were measured with; some settings by their names."""
     values = {name: getattr(config, name) for name in settings}
     return {
         "data": config.data.name,

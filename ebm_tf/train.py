@@ -205,7 +205,7 @@ def _averages(config: EbmLearning, learning: dict[str, Learned]) -> dict[str, Av
     """What gives the averaged weights of now, for each network that learns, by role.
 
     Moving statistics go with them as they are, but for those of a generator that
-    learns by the statistics of its batches: they are computed anew.
+    learns by the statistics of its batches: they are computed again.
     """
     means: dict[str, Average] = {
         role: functools.partial(averaged, network) for role, network in learning.items()

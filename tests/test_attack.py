@@ -71,7 +71,7 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
         assert 0 <= low <= results[name] <= high <= 1
     assert results["robust_accuracy"] < results["natural_accuracy"] > 0.5
     again = run_here("--resume", done.folder, executable="attack")
-    assert again.code == 2 and "is finished; its figures are in" in again.err
+    assert again.code == 2 and "is finished; its metrics are in" in again.err
 
 
 def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):

@@ -1,10 +1,14 @@
 """The folders of runs: made for a new run, opened for an earlier one."""
 
 import datetime
+import importlib.metadata
 import itertools
 import json
 import os
 import pathlib
+import platform
+import subprocess
+import sys
 from typing import Any
 
 import tensorflow as tf
@@ -13,7 +17,6 @@ from ebm_tf.config.core import Experiment, from_mapping
 from ebm_tf.config.guests import is_guest
 from ebm_tf.config.kinds import OWN, kind_named, own_files, to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.environment import environment
 from ebm_tf.runtime.files import (
     damaged,
     exists,
@@ -161,3 +164,31 @@ def _as_begun(value: Any) -> Any:
         return value
     before = _BEFORE.get(value.get("type", ""), {})
     return before | {name: _as_begun(item) for name, item in value.items()}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, revision and devices that a run depends on."""
+    packages = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets")
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in packages},
+        "revision": _revision(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+    }
+
+
+def _version(package: str) -> str:
+    if package == "tensorflow":  # its distribution has several names
+        return tf.__version__
+    return importlib.metadata.version(package)
+
+
+def _revision() -> str | None:
+    root = pathlib.Path(__file__).resolve().parents[2]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
