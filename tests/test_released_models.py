@@ -1,4 +1,4 @@
-"""The models that come with the program are whole, and worth what their cards say."""
+"""The bundled models are undamaged, and worth what their cards say."""
 
 import json
 import os
@@ -8,10 +8,10 @@ import shlex
 import pytest
 
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
-from ebm_tf.store.releases.installed import SHELF, read_index
+from ebm_tf.store.releases.index import BUNDLED_FOLDER, read_index
 from tests import runs
 
-ENTRIES = list(read_index(SHELF).values())
+ENTRIES = list(read_index(BUNDLED_FOLDER).values())
 
 
 def test_there_is_one_of_every_kind():
@@ -23,7 +23,7 @@ def test_there_is_one_of_every_kind():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_an_archive_is_small_whole_and_says_how_it_was_made(entry):
-    path = os.path.join(SHELF, entry.file)
+    path = os.path.join(BUNDLED_FOLDER, entry.file)
     assert digest_of(path) == entry.sha256
     assert os.path.getsize(path) == entry.bytes <= 1_500_000
     card = verified(path)
@@ -33,7 +33,7 @@ def test_an_archive_is_small_whole_and_says_how_it_was_made(entry):
 
 
 def test_a_card_s_own_command_gives_its_figure(tmp_path):
-    card = read_card(os.path.join(SHELF, "digits_nonconv.zip"))
+    card = read_card(os.path.join(BUNDLED_FOLDER, "digits_nonconv.zip"))
     command = card["measurements"]["fid digits_shortrun"]["command"]
     _, program, *arguments = shlex.split(command)
     done = runs.run_program(
@@ -46,7 +46,7 @@ def test_a_card_s_own_command_gives_its_figure(tmp_path):
     )
     assert (done.code, done.err) == (0, ""), done
     results = json.loads(pathlib.Path(done.folder, "results.json").read_text())
-    (told,) = (f["value"] for f in card["figures"] if f["metric"] == "fid")
+    (reported,) = (f["value"] for f in card["figures"] if f["metric"] == "fid")
     # Other processors round otherwise, which a hundred steps make visible.
-    assert results["fid"] == pytest.approx(told, rel=0.05)
+    assert results["fid"] == pytest.approx(reported, rel=0.05)
     assert results["num_samples"] == 1000
