@@ -40,23 +40,9 @@ from absl import flags
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime import tool
-from ebm_tf.store.releases.archives import (
-    CARD,
-    digest_of,
-    read_card,
-    verified,
-    verified_folder,
-)
+from ebm_tf.store.releases import archives, index
 from ebm_tf.store.releases.cards import LICENCE, summary
-from ebm_tf.store.releases.index import (
-    BUNDLED_FOLDER,
-    Entry,
-    all_installed,
-    bundled_archive,
-    differs_from_bundled,
-    listed_digest,
-    read_index,
-)
+from ebm_tf.store.releases.index import BUNDLED_FOLDER, read_index
 from ebm_tf.store.releases.installing import install, release_path
 
 _USAGE = "python3 tools/release.py pack RUN | verify SOURCE | install SOURCE | list"
@@ -110,7 +96,7 @@ def verify(source: str) -> None:
     """Checks a release, or all archives in a folder, and lists their files."""
     path = release_path(source)
     paths = [path]
-    if os.path.isdir(path) and not os.path.exists(os.path.join(path, CARD)):
+    if os.path.isdir(path) and not os.path.exists(os.path.join(path, archives.CARD)):
         paths = [os.path.join(path, entry.file) for entry in read_index(path).values()]
         if not paths:
             raise WeightsError(f"{path} holds no release and no archive of one.")
@@ -120,15 +106,15 @@ def verify(source: str) -> None:
 
 def _verify_one(path: str) -> None:
     if os.path.isdir(path):
-        card = verified_folder(path)
+        card = archives.verified_folder(path)
     else:
-        listed, found = listed_digest(path), digest_of(path)
+        listed, found = index.listed_digest(path), archives.digest_of(path)
         if listed not in (None, found):
             raise WeightsError(
                 f"Expected SHA-256 {listed} of {path}, as in the index beside it, got "
                 f"{found}. Get it again."
             )
-        card = verified(path)
+        card = archives.verified(path)
     print(f"{card['name']}: {card.get('description', '')}")
     print(summary(card["figures"], most=len(card["figures"])))
     for name, facts in card["files"].items():
@@ -146,11 +132,11 @@ def install_source(source: str) -> None:
 
 def show() -> None:
     """Lists installed releases and others, a line each."""
-    here, others = all_installed(), read_index(BUNDLED_FOLDER)
+    here, others = index.all_installed(), read_index(BUNDLED_FOLDER)
     for name in sorted({*here, *others}):
         if found := here.get(name):
             text = f"installed in {found.folder}  {_metrics(found.folder)}"
-            if differs_from_bundled(name, found.sha256):
+            if index.differs_from_bundled(name, found.sha256):
                 text += "  differs from the bundled one"
             print(f"{name}  {text}")
         else:
@@ -159,8 +145,8 @@ def show() -> None:
         print("No release is here: install FILE_OR_ADDRESS")
 
 
-def _state(entry: Entry) -> str:
-    path = bundled_archive(entry)
+def _state(entry: index.Entry) -> str:
+    path = index.bundled_archive(entry)
     if os.path.exists(path):
         return f"bundled  {entry.bytes:,} bytes  {entry.figures or _metrics(path)}"
     place = f"at {entry.address}" if entry.address else f"missing: {path}"
@@ -168,7 +154,7 @@ def _state(entry: Entry) -> str:
 
 
 def _metrics(path: str) -> str:
-    return summary(read_card(path)["figures"])
+    return summary(archives.read_card(path)["figures"])
 
 
 COMMANDS = {"pack": pack_run, "verify": verify, "install": install_source, "list": show}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.releases import index
+from ebm_tf.store.releases import downloads, index
 from ebm_tf.store.releases.archives import (
     CARD,
     SUFFIX,
@@ -17,27 +17,6 @@ from ebm_tf.store.releases.archives import (
     folder_files,
     is_name,
     packed,
-)
-from ebm_tf.store.releases.downloads import (
-    download,
-    file_name,
-    is_address,
-    published_digest,
-)
-from ebm_tf.store.releases.index import (
-    BUNDLED,
-    PREFIX,
-    Entry,
-    all_installed,
-    bundled_archive,
-    current,
-    differs_from_bundled,
-    install_archive,
-    installed,
-    listed_digest,
-    located,
-    read_index,
-    writable_cache,
 )
 
 
@@ -57,22 +36,22 @@ def install(source: str, **options: Any) -> list[str]:
         nothing of it is installed. Of a folder all others are installed first.
     """
     installer = Installer(**options)
-    if is_address(source):
+    if downloads.is_address(source):
         return [installer.from_address(source)]
     if re.match("(ftp|ftps|sftp)://", source.lower()):
         raise WeightsError(f"Cannot download {source}: http(s) only.")
     if "://" in source:
         return [installer.from_cloud(source)]
-    name = source.removeprefix(PREFIX)
-    if entry := read_index(index.BUNDLED_FOLDER).get(name):
+    name = source.removeprefix(index.PREFIX)
+    if entry := index.read_index(index.BUNDLED_FOLDER).get(name):
         return [installer.from_index(entry)]
     if _is_named(source):
-        folder = located(f"{PREFIX}{name}")
+        folder = index.located(f"{index.PREFIX}{name}")
         installer.report(f"{name} is installed already.")
         return [folder]
     if os.path.isdir(source):
         return list(installer.from_folder(source))
-    return [installer.from_file(source, _origin(source), listed_digest(source))]
+    return [installer.from_file(source, _origin(source), index.listed_digest(source))]
 
 
 def release_path(source: str) -> str:
@@ -90,13 +69,15 @@ def release_path(source: str) -> str:
     """
     if not _is_named(source):
         return source
-    found = current(source.removeprefix(PREFIX))
-    return bundled_archive(found) if isinstance(found, Entry) else found.folder
+    found = index.current(source.removeprefix(index.PREFIX))
+    if isinstance(found, index.Installed):
+        return found.folder
+    return index.bundled_archive(found)
 
 
 def _is_named(source: str) -> bool:
     """Whether something names a release and is no path."""
-    if source.startswith(PREFIX):
+    if source.startswith(index.PREFIX):
         return True
     is_path = os.path.exists(source) or source.endswith(SUFFIX)
     return is_name(source) and not is_path
@@ -105,7 +86,7 @@ def _is_named(source: str) -> bool:
 def _origin(path: str) -> str:
     """The source of a local archive: the program, or its path."""
     path, bundled = os.path.realpath(path), os.path.realpath(index.BUNDLED_FOLDER)
-    return BUNDLED if os.path.dirname(path) == bundled else path
+    return index.BUNDLED if os.path.dirname(path) == bundled else path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +109,7 @@ class Installer:
     def from_file(self, path: str, source: str, listed: str | None = None) -> str:
         """From a local archive, whose listed SHA-256 is known or not."""
         sha256 = self.sha256 or listed
-        folder = install_archive(
+        folder = index.install_archive(
             path, source, sha256=sha256, allow_code=self.allow_code
         )
         if sha256 is None:
@@ -138,8 +119,8 @@ class Installer:
             )
         name = os.path.basename(folder)
         self.report(f"Installed {name} in {folder}")
-        found = installed(name)
-        if found and differs_from_bundled(name, found.sha256):
+        found = index.installed(name)
+        if found and index.differs_from_bundled(name, found.sha256):
             self.report(
                 f"Note: it replaces the bundled {name}, which comes back with: python3 "
                 f"tools/release.py install {name}"
@@ -153,11 +134,11 @@ class Installer:
         except WeightsError as error:
             raise type(error)(str(error).replace(copy, source)) from error
 
-    def from_index(self, entry: Entry) -> str:
+    def from_index(self, entry: index.Entry) -> str:
         """A release of the program, which is bundled or can be downloaded."""
-        path = bundled_archive(entry)
+        path = index.bundled_archive(entry)
         if os.path.exists(path):
-            return self.from_file(path, BUNDLED, entry.sha256)
+            return self.from_file(path, index.BUNDLED, entry.sha256)
         if entry.address is None:
             raise WeightsError(f"{path} is missing, and its index has no address.")
         return self.from_address(entry.address, entry.sha256)
@@ -170,7 +151,8 @@ class Installer:
                     file.write(packed(folder_files(folder)))
                 yield self.from_copy(path, folder)
             return
-        paths = {os.path.join(folder, e.file): e for e in read_index(folder).values()}
+        entries = index.read_index(folder).values()
+        paths = {os.path.join(folder, entry.file): entry for entry in entries}
         here = {path: entry for path, entry in paths.items() if os.path.exists(path)}
         if not here:
             raise WeightsError(
@@ -195,23 +177,23 @@ class Installer:
 
     def from_address(self, address: str, listed: str | None = None) -> str:
         """From an http(s) address; a download that broke off is resumed."""
-        file = file_name(address)
+        file = downloads.file_name(address)
         if not (is_name(file) and file.endswith(SUFFIX)):
             raise WeightsError(
                 f"Expected the address {address} to end in NAME{SUFFIX}."
             )
         sha256 = self.sha256 or listed
-        for name, found in all_installed().items():
+        for name, found in index.all_installed().items():
             is_same = found.source == address and sha256 in (None, found.sha256)
             if is_same and not self.again:
                 self.report(f"{name} is installed already; --again downloads it again.")
                 return found.folder
-        sha256 = sha256 or published_digest(address)
-        with writable_cache() as cache:
+        sha256 = sha256 or downloads.published_digest(address)
+        with index.writable_cache() as cache:
             partial = os.path.join(cache, f"{file}.partial")
             verb = "Resuming" if os.path.exists(partial) else "Downloading"
             self.report(f"{verb} {address}")
-            download(address, partial)
+            downloads.download(address, partial)
             try:
                 folder = self.from_copy(partial, address, sha256)
             except BadArchiveError:
