@@ -27,7 +27,16 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
-from ebm_tf.store.releases import archives, cards, index
+from ebm_tf.store.releases import cards, index
+from ebm_tf.store.releases.archives import (
+    CARD,
+    SUFFIX,
+    Card,
+    is_name,
+    manifest,
+    packed,
+    read_card,
+)
 from ebm_tf.store.releases.index import Entry, located
 from ebm_tf.store.sources import newest_weights
 
@@ -74,7 +83,7 @@ def pack(
     """
     run = _read_run(folder)
     name = run.config.name
-    if not archives.is_name(name):
+    if not is_name(name):
         raise RunError(
             f"Expected the name {name!r} of the run to be of letters, digits, _, - and "
             "dots: --set name=NAME when it is trained."
@@ -85,7 +94,7 @@ def pack(
             f"The run {folder} has no metrics to report: measure it and give "
             "--measured RUN, or pack it with --allow_no_figures."
         )
-    file, archive = f"{name}{archives.SUFFIX}", archives.packed(files)
+    file, archive = f"{name}{SUFFIX}", packed(files)
     path, megabytes = os.path.join(output, file), len(archive) / 1e6
     if max_megabytes is not None and megabytes > max_megabytes:
         raise RunError(
@@ -97,10 +106,7 @@ def pack(
             f"{path} exists and holds something else: --replace packs this in its "
             "place, or give another --output."
         )
-    facts, text = (
-        archives.manifest({file: archive})[file],
-        cards.summary(card["figures"]),
-    )
+    facts, text = manifest({file: archive})[file], cards.summary(card["figures"])
     entry = Entry(name, file, facts["sha256"], facts["bytes"], text, address)
     return _write(entry, archive, output)
 
@@ -114,7 +120,7 @@ def _write(entry: Entry, archive: bytes, output: str) -> Entry:
     if entry.address is None and before and before.sha256 == entry.sha256:
         entry = entry._replace(address=before.address)
     entries[entry.name] = entry
-    advice = "Nothing is archives.packed; make room there or give another --output."
+    advice = "Nothing is packed; make room there or give another --output."
     make_folder(output)
     replace_file(os.path.join(output, entry.file), archive, advice=advice)
     replace_file(path, index.index_text(entries.values()), advice=advice)
@@ -145,7 +151,7 @@ def _read_run(folder: str) -> _Run:
 
 def _contents(
     run: _Run, measured: list[_Run], licence: str
-) -> tuple[dict[str, bytes], archives.Card]:
+) -> tuple[dict[str, bytes], Card]:
     """The files of a release by name, and its card."""
     weights = {
         f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
@@ -156,25 +162,12 @@ def _contents(
             f"The run {run.folder} of {run.config.executable}.py holds no weights: "
             "pack the run that learned the model."
         )
-    own = {facts["sha256"] for facts in archives.manifest(weights).values()}
+    own = {facts["sha256"] for facts in manifest(weights).values()}
     for other in measured:
         _check_measured(other, own, run.folder)
     rename = renaming(_known_weights(run.config.name, own), _digests)
-    config: Any = portable_config(run.config, rename)
-    measurements, reported = {}, []
-    for number, each in enumerate((run, *measured)):
-        # The first run learned the model; two measurements may have one name.
-        name = f"{each.config.executable} {each.config.name}"
-        name += f" ({number})" if number > 1 else ""
-        settings = portable_config(each.config, rename)
-        data = getattr(each.config, "data", None)
-        measurements[name] = {
-            "command": cards.command(settings, data and data.directory),
-            "revision": each.environment.get("revision"),
-            "config": to_mapping(settings),
-        }
-        results = portable(each.results, rename)
-        reported += cards.reported_metrics(settings, results, name)
+    config = portable_config(run.config, rename)
+    measurements, reported = _measurements([run, *measured], rename)
     card = cards.card(
         config,
         run.environment,
@@ -188,19 +181,39 @@ def _contents(
     files[RESULTS] = _json(portable(run.results, rename))
     files[ENVIRONMENT] = _json(run.environment)
     # The text lists all files but the two cards, card.json all but itself.
-    files[CARD_TEXT] = cards.as_markdown(
-        card | {"files": archives.manifest(files)}
-    ).encode()
-    card["files"] = archives.manifest(files)
-    files[archives.CARD] = cards.as_json(card).encode()
+    text = cards.as_markdown(card | {"files": manifest(files)})
+    files[CARD_TEXT] = text.encode()
+    card["files"] = manifest(files)
+    files[CARD] = cards.as_json(card).encode()
     return files, card
+
+
+def _measurements(
+    runs: list[_Run], rename: Rename
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Facts about runs by name, the one that learned the model first; their metrics."""
+    measurements, reported = {}, []
+    for number, run in enumerate(runs):
+        # Two measurements may have one name.
+        name = f"{run.config.executable} {run.config.name}"
+        name += f" ({number})" if number > 1 else ""
+        config = portable_config(run.config, rename)
+        data = getattr(run.config, "data", None)
+        measurements[name] = {
+            "command": cards.command(config, data and data.directory),
+            "revision": run.environment.get("revision"),
+            "config": to_mapping(config),
+        }
+        results = portable(run.results, rename)
+        reported += cards.reported_metrics(config, results, name)
+    return measurements, reported
 
 
 def _own_files(folder: str) -> dict[str, bytes]:
     """The user's own Python files that a run keeps and its config needs."""
     folder = os.path.join(folder, OWN)
     names = [name for name in names_in(folder) if name.endswith(".py")]
-    if odd := [name for name in names if not archives.is_name(name)]:
+    if odd := [name for name in names if not is_name(name)]:
         raise RunError(
             f"Expected the name of {folder}/{odd[0]} to be of letters, digits, _, - "
             "and dots."
@@ -213,13 +226,13 @@ def _json(value: Any) -> bytes:
 
 
 def _check_measured(run: _Run, own: set[str], folder: str) -> None:
-    """Refuses a run that did not measure weights that are archives.packed."""
+    """Refuses a run that did not measure weights that are packed."""
     files = run.results.get("weights") or {}
     files = [files] if isinstance(files, str) else list(files.values())
     if not any(found in own for file in files for found in _digests(file)):
         raise RunError(
             f"The run {run.folder} did not measure the newest weights of {folder}, but "
-            f"{', '.join(files) or 'none'}: measure those that are archives.packed."
+            f"{', '.join(files) or 'none'}: measure those that are packed."
         )
 
 
@@ -237,10 +250,8 @@ def _known_weights(name: str, own: set[str]) -> dict[str, str]:
     known = dict.fromkeys(own, name)
     for other, entry in index.bundled_releases().items():
         if other != name:
-            for facts in archives.read_card(index.bundled_archive(entry))[
-                "files"
-            ].values():
-                known.setdefault(facts["sha256"], other)
+            card = read_card(index.bundled_archive(entry))
+            known = {facts["sha256"]: other for facts in card["files"].values()} | known
     return known
 
 
