@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
 from ebm_tf.runtime import tool
-from ebm_tf.runtime.files import new_stage
 
 _USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
 _NUM_STEPS = flags.DEFINE_integer(
@@ -80,7 +79,7 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
     """
     from ebm_tf.errors import RunError
     from ebm_tf.sampling.pieces import load_samples, saved_steps
-    from ebm_tf.store.releases.installed import located
+    from ebm_tf.store.releases.index import located
 
     folder = located(folder).rstrip("/")
     measured = _config(folder).num_samples
@@ -140,7 +139,7 @@ def write(samples: Samples, output: str, *, rgb: bool) -> None:
       RunError: if something is there already, or it cannot be written.
     """
     from ebm_tf.errors import RunError
-    from ebm_tf.runtime.files import is_cloud, names_in, upload_folder
+    from ebm_tf.runtime.files import is_cloud, names_in, new_stage, upload_folder
 
     place = pathlib.Path(output)
     is_file = place.exists() and not place.is_dir()

@@ -135,9 +135,11 @@ def read_config(folder: str) -> Experiment:
     mapping = read_json(path)
     try:
         kind, mapping = mapping["type"], _as_begun(_with_own(mapping, folder))
-        if not kind.startswith(OWN):
+        if not kind.startswith(f"{OWN}/"):
             return from_mapping(kind_named(kind), mapping)
-        with fetched(os.path.join(folder, kind.rpartition(":")[0])) as file:
+        # Only a file in this folder is run, whatever the path says.
+        name = os.path.basename(kind.rpartition(":")[0])
+        with fetched(os.path.join(folder, OWN, name)) as file:
             return from_mapping(kind_named(kind, file), mapping)
     except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
         raise damaged(path, error) from error

@@ -21,7 +21,7 @@ from ebm_tf.runtime.weight_files import (
     weights_name,
 )
 from ebm_tf.runtime.workspace import CONFIG
-from ebm_tf.store.releases.installed import located
+from ebm_tf.store.releases.index import located
 
 CONVERTED = "{}_settings.json"  # by role: the network of converted weights
 # Settings of networks which the shapes of weights do not depend on.

@@ -19,23 +19,18 @@ class Stored(NamedTuple):
     """The arrays, by the end of their name, that make up one variable."""
 
     names: tuple[str, ...]
-    transform: Callable[..., np.ndarray]
+    transform: Callable[..., np.ndarray] = np.asarray
 
 
-# Variables of a layer by their name in this project.
+# The variables of a layer by their names here.
 Variables = Mapping[str, Stored]
-
-
-def same(array: np.ndarray) -> np.ndarray:
-    """Returns the array."""
-    return array
 
 
 def channels_last(weight: np.ndarray) -> np.ndarray:
     """The kernel of a layer of PyTorch: [out,in] -> [in,out], OIHW -> HWIO.
 
     Raises:
-      ValueError: if it is neither that of a dense layer nor of a convolution.
+      ValueError: if it is not that of a dense layer or of a convolution.
     """
     if weight.ndim not in _TO_KERAS:
         raise ValueError(f"Expected 2 or 4 axes, got {weight.ndim}.")
@@ -63,7 +58,7 @@ def spectrally_normalised(
 
 
 def _as_is(**names: str) -> Variables:
-    return {ours: Stored((theirs,), same) for ours, theirs in names.items()}
+    return {ours: Stored((theirs,)) for ours, theirs in names.items()}
 
 
 TORCH_LAYER: Variables = {
@@ -75,32 +70,27 @@ TORCH_SPECTRAL_LAYER: Variables = {
     **_as_is(bias="bias"),
 }
 TORCH_BATCH_NORM = _as_is(
-    gamma="weight",
-    beta="bias",
-    moving_mean="running_mean",
-    moving_variance="running_var",
+    **{"gamma": "weight", "beta": "bias"},
+    **{"moving_mean": "running_mean", "moving_variance": "running_var"},
 )
 TORCH_TABULATED_NORM = _as_is(
     means="running_means", variances="running_vars", gain="weight", offset="bias"
 )
 
 GRAPH_LAYER = _as_is(kernel="kernel", bias="bias")
-# A wrapper that normalises, of which the networks never made use.
+# Within a wrapper that can normalise, which the networks never used.
 GRAPH_WRAPPED_LAYER = _as_is(kernel="layer/kernel", bias="layer/bias")
-GRAPH_BATCH_NORM = _as_is(
-    gamma="gamma",
-    beta="beta",
-    moving_mean="moving_mean",
-    moving_variance="moving_variance",
-)
+GRAPH_BATCH_NORM: Variables = {
+    name: Stored((name,))
+    for name in ("gamma", "beta", "moving_mean", "moving_variance")
+}
 GRAPH_TABULATED_NORM = _as_is(
     means="means", variances="vars", gain="weight", offset="bias"
 )
 
 ATTENTION = _as_is(gamma="gamma")
 
-
-# Blocks by their index, which elsewhere may be another one.
+# Blocks by their index, which may differ elsewhere.
 _CONV = r"block(?P<block>\d+)_(?P<part>conv_\d)"
 _NORM = r"block(?P<block>\d+)_(?P<part>bn_\d)"
 _SHORTCUT = r"block(?P<block>\d+)_shortcut"

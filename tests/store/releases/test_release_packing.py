@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 import shutil
+from typing import Any
 
 import keras
 import pytest
@@ -22,19 +23,18 @@ from ebm_tf.config.overrides import override
 from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.models.ebm import build_models
 from ebm_tf.runtime.run_folders import read_config
-from ebm_tf.store.releases import installed as release_index
-from ebm_tf.store.releases import installed as releases
+from ebm_tf.store.releases import index as releases
 from ebm_tf.store.releases.archives import digest_of, verified
-from ebm_tf.store.releases.cards import figures
-from ebm_tf.store.releases.installed import read_index
+from ebm_tf.store.releases.cards import command, reported_metrics
+from ebm_tf.store.releases.index import read_index
 from ebm_tf.store.releases.installing import install
-from ebm_tf.store.releases.packing import pack
-from ebm_tf.store.releases.portable import (
-    command,
+from ebm_tf.store.releases.packing import (
+    pack,
     portable,
     portable_config,
     renaming,
 )
+from ebm_tf.store.sources import find
 from tests.runs import ROOT, learn_here, measuring, run_here, tiny
 
 WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")
@@ -43,7 +43,7 @@ WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")
 @pytest.fixture(autouse=True)
 def shelf(tmp_path, monkeypatch):
     monkeypatch.setenv(releases.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(release_index, "SHELF", str(tmp_path / "shelf"))
+    monkeypatch.setattr(releases, "BUNDLED_FOLDER", str(tmp_path / "shelf"))
     return tmp_path / "shelf"
 
 
@@ -177,7 +177,7 @@ def test_nothing_tells_of_the_folders_of_a_machine(run, measured, shelf, tmp_pat
 
 def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
     """Installed, and measured by a command: the same figures."""
-    install(str(packed(learned, shelf)), tell=lambda _: None)
+    install(str(packed(learned, shelf)), report=lambda _: None)
     config = measuring(learning(), "release:digits_tiny")
     folder, results = learn_here(config, tmp_path / "runs")
     expected = json.loads((measured / "results.json").read_text())
@@ -232,11 +232,11 @@ def test_an_unfinished_run_is_refused(run, shelf):
 
 def test_a_card_without_figures_is_refused(run, shelf):
     (run / "results.json").write_text('{"frechet_pixel": null, "num_samples": 20}')
-    with pytest.raises(RunError, match="has no figures to tell: measure it"):
+    with pytest.raises(RunError, match="has no metrics to report: measure it"):
         pack(str(run), str(shelf))
     assert not shelf.exists()
     entry = pack(str(run), str(shelf), allow_no_figures=True)
-    assert entry.figures == "no figures"
+    assert entry.figures == "no metrics"
 
 
 def test_an_archive_that_is_too_large_is_refused(learned, shelf):
@@ -272,7 +272,7 @@ def test_an_address_stays_while_the_bytes_do(learned, run, shelf):
 def test_another_archive_of_the_name_is_kept(learned, run, shelf):
     path = packed(learned, shelf)
     before, index = path.read_bytes(), (shelf / "index.json").read_bytes()
-    message = "digits_tiny.zip is there already and holds something else: --replace"
+    message = "digits_tiny.zip exists and holds something else: --replace"
     with pytest.raises(RunError, match=message):
         packed(run, shelf, licence="CC0-1.0")
     assert path.read_bytes() == before
@@ -283,7 +283,7 @@ def test_another_archive_of_the_name_is_kept(learned, run, shelf):
 
 def test_a_release_is_packed_into_a_bucket(learned, shelf):
     pack(str(learned), "ram://bucket/releases")
-    install("ram://bucket/releases/digits_tiny.zip", tell=lambda _: None)
+    install("ram://bucket/releases/digits_tiny.zip", report=lambda _: None)
     assert releases.located("release:digits_tiny")
 
 
@@ -334,7 +334,7 @@ def test_the_figures_of_several_chain_lengths_are_told_apart(measured):
     results = json.loads((measured / "results.json").read_text())
     rows = [{"num_steps": n, "fid": 1.0 / n} for n in (2, 4)]
     config = read_config(str(measured))
-    found = figures(config, results | {"by_num_steps": rows}, "it")
+    found = reported_metrics(config, results | {"by_num_steps": rows}, "it")
     told = [(f["num_steps"], f["value"]) for f in found if f["metric"] == "fid"]
     assert told == [(2, 0.5), (4, 0.25)]
 
@@ -346,6 +346,48 @@ def test_a_classifier_tells_its_test_split():
         "num_images": 360,
         "pgd20_accuracy": float("nan"),
     }
-    (figure,) = figures(clean, results, "it")
+    (figure,) = reported_metrics(clean, results, "it")
     assert figure["reference"] == f"digits, split {clean.test_split}"
     assert figure["interval"] == [0.95, 0.98] and figure["num_images"] == 360
+
+
+OWN_CONFIG = """
+import dataclasses
+import numpy as np
+from ebm_tf.config.ebm import EbmTraining
+from tests.runs import tiny
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mine(EbmTraining):
+    strength: float = 0.5
+
+def images(split, directory):
+    return np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
+
+fields = {f.name: getattr(tiny(), f.name) for f in dataclasses.fields(EbmTraining)}
+config = Mine(**fields | {"name": "mine", "strength": 0.25})
+"""
+
+
+def test_a_release_carries_the_files_that_a_user_wrote(tmp_path, shelf):
+    """A class and a dataset of a config file are packed, and installed if allowed."""
+    file = tmp_path / "my_model.py"
+    file.write_text(OWN_CONFIG)
+    config = override(core.load(str(file)), [f"data.name={file}:images"])
+    folder, _ = learn_here(config, tmp_path / "runs")
+    entry = pack(str(folder), str(shelf))
+    shutil.rmtree(tmp_path / "runs")
+    file.unlink()
+    archive = str(shelf / entry.file)
+    assert verified(archive)["data"]["name"] == "own/my_model.py:images"
+    for use in (lambda: find("release:mine"), lambda: install(archive)):
+        with pytest.raises(WeightsError, match=r"own/my_model.py\): --allow_code"):
+            use()
+    assert not list((tmp_path / "cache").iterdir())
+    install(archive, allow_code=True, report=lambda _: None)
+    for _ in range(2):  # running its file leaves nothing that damages the release
+        found: Any = find("release:mine")
+        assert type(found.config).__name__ == "Mine" and found.config.strength == 0.25
+    assert found.config.data.name == f"{found.folder}/own/my_model.py:images"
+    assert pack("release:mine", str(tmp_path / "again")).sha256 == entry.sha256
+    learn_here(measuring(found.config, "release:mine"), tmp_path / "measured")
