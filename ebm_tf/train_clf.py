@@ -34,7 +34,8 @@ from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, averaged, learned
-from ebm_tf.models.catalogue import build_classifier, in_inference
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime import actions, learner, plots, seeds
 from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
 from ebm_tf.runtime.learner import NUM_PICTURED, Learner
@@ -167,7 +168,7 @@ def _networks(
     data = config.data
 
     def make() -> keras.Model:
-        return build_classifier(
+        return build_network(
             config.classifier, data.image_size, data.channels, config.compute_dtype
         )
 

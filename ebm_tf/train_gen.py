@@ -37,11 +37,8 @@ from ebm_tf.evaluation.quality import (
 from ebm_tf.learning.generator import RealBatch, make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, learned
-from ebm_tf.models.catalogue import (
-    build_discriminator,
-    build_generator,
-    latent_prior,
-)
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.latents import with_classes
 from ebm_tf.runtime import actions, learner, plots, seeds
 from ebm_tf.runtime.distribution import (
@@ -136,11 +133,11 @@ def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learne
         return {
             GENERATOR: learned(
                 config.generator_optimizer,
-                lambda: build_generator(config.generator, *shape),
+                lambda: build_network(config.generator, *shape),
             ),
             DISCRIMINATOR: learned(
                 config.discriminator_optimizer,
-                lambda: build_discriminator(
+                lambda: build_network(
                     config.discriminator,
                     *shape,
                     num_classes=config.generator.num_classes,

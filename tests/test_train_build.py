@@ -8,6 +8,7 @@ import pytest
 
 from ebm_tf import train
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
@@ -69,6 +70,12 @@ def test_networks(config, models, learned):
         assert built.weights[role]() is built.networks[role]
         assert built.weights[f"{role}_average"]() is not built.networks[role]
         assert built.task.modules[f"{role}_optimizer"].built
+
+
+def test_a_classifier_is_learned_as_its_marginal_energy():
+    network = ClassifierNetwork(architecture="small_cnn", width=2)
+    built = train.build(dataclasses.replace(PLAIN, energy=network))
+    assert built.networks["energy"].output_shape == (None, 1)
 
 
 def num_images(batch) -> int:

@@ -180,7 +180,7 @@ def in_halves(tensors, count, updates):
 def test_two_replicas_of_half_the_batch_make_the_updates_of_one(
     one_replica, two_replicas
 ):
-    z = latents.standard_normal_with_class(5, 3)(16, SEED)
+    z = latents.standard_normal(5, 3)(16, SEED)
     labels = tf.random.stateless_uniform([16], SEED, 0, 3, tf.int64)
     data, fakes = (
         tf.random.stateless_uniform([16, 8, 8, 1], SEED + key, -1.0, 1.0)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -13,7 +13,7 @@ from ebm_tf.config.core import to_mapping, unknown_key
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.models.catalogue import build_classifier, build_energy, build_generator
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.files import exists, make_folder, replace_file
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.store.conversion import tables
@@ -90,13 +90,6 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-_BUILDERS: Mapping[str, Callable[..., keras.Model]] = {
-    "energy": build_energy,
-    "generator": build_generator,
-    "classifier": build_classifier,
-}
-
-
 class Target(NamedTuple):
     """What weights are converted for.
 
@@ -125,7 +118,6 @@ class Target(NamedTuple):
         Raises:
           ConfigError: if it cannot have such images.
         """
-        build = _BUILDERS[self.kind.role]
         return build(self.network, self.image_size, self.channels, "float32")
 
 
