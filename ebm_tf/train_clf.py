@@ -32,8 +32,9 @@ from ebm_tf.evaluation.classifier_validation import (
 from ebm_tf.evaluation.energy_statistics import Judged
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
-from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
+from ebm_tf.learning.classifier import ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, averaged, learned
+from ebm_tf.learning.steps import LabelledBatch
 from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime import actions, learner, plots, seeds
@@ -157,7 +158,7 @@ def _load(
     """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
     images, labels = load_images(source, unaugmented(config.data), limit=limit)
     classes = config.classifier.num_classes
-    require_classes(labels, classes, source, told="classifier.num_classes")
+    require_classes(labels, classes, source, setting="classifier.num_classes")
     return images, labels
 
 
@@ -215,7 +216,7 @@ def _task(
 
 def _batches(
     config: ClassifierTraining, replicas: Replicas, source: Source, start: int
-) -> Iterator[ClassifierBatch]:
+) -> Iterator[LabelledBatch]:
     stream = batches(
         source,
         config.data,
@@ -225,7 +226,7 @@ def _batches(
         strategy=replicas.strategy,
     )
     for element in stream:
-        yield ClassifierBatch(element["image"], element["label"])
+        yield LabelledBatch(element["image"], element["label"])
 
 
 def _measure(

@@ -34,9 +34,10 @@ from ebm_tf.evaluation.quality import (
     pixel_distance,
     pixel_moments,
 )
-from ebm_tf.learning.generator import RealBatch, make_step
+from ebm_tf.learning.generator import make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, learned
+from ebm_tf.learning.steps import LabelledBatch
 from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.latents import with_classes
@@ -83,7 +84,7 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
     classes = config.generator.num_classes
     if classes is not None:
         _, labels = load_images(source, config.data, limit=num_checked)
-        require_classes(labels, classes, source, told="generator.num_classes")
+        require_classes(labels, classes, source, setting="generator.num_classes")
     networks = _networks(config, replicas)
     generator = networks[GENERATOR]
     models = {role: network.model for role, network in networks.items()}
@@ -170,7 +171,7 @@ def _task(
 
 def _batches(
     config: GeneratorTraining, replicas: Replicas, source: Source, start: int
-) -> Iterator[tuple[RealBatch, ...]]:
+) -> Iterator[tuple[LabelledBatch, ...]]:
     """For every step one batch for each update of the discriminator."""
     count = config.discriminator_updates
     stream = batches(
@@ -183,7 +184,7 @@ def _batches(
     )
     while True:
         elements = itertools.islice(stream, count)
-        yield tuple(RealBatch(e["image"], e["label"]) for e in elements)
+        yield tuple(LabelledBatch(e["image"], e["label"]) for e in elements)
 
 
 def _sampler(

@@ -121,7 +121,7 @@ def test_statistics_are_recomputed_where_batches_normalise(training):
 
 def test_a_source_in_hand_takes_the_place_of_the_data_named():
     images = np.full([8, 8, 8, 1], 255, np.uint8)
-    source = array_source(images, np.zeros(8), name="a", split="b", origin="c")
+    source = array_source(images, np.zeros(8, int), name="a", split="b", origin="c")
     batch = next(train.build(PLAIN, source).task.batches(0))
     for part in local(make_replicas("cpu"), batch.images):
         np.testing.assert_array_equal(part, np.ones_like(part))

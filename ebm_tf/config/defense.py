@@ -28,7 +28,7 @@ class Purification(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        self.require_least(0, "num_steps")
         self.require_positive("num_replicates")
 
 
@@ -52,7 +52,7 @@ class PurifiedAttack(Settings):
 
     def validate(self) -> None:
         """Checks counts, and that steps through a chain go with its gradient."""
-        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        self.require_least(0, "num_steps")
         self.require_positive("num_replicates", "chain_steps")
         require(
             (self.gradient == "chain") == (self.chain_steps is not None),

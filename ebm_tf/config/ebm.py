@@ -91,9 +91,7 @@ class EbmLearning(EbmExperiment):
         self.require_positive(
             "batch", "num_updates", "log_every", "picture_every", "save_every"
         )
-        require(
-            self.data_epsilon >= 0, f"Expected data_epsilon={self.data_epsilon} >= 0."
-        )
+        self.require_least(0, "data_epsilon")
         for name in ("bank_size", "burn_in_size"):
             size = getattr(self.chains, name, self.batch)
             require(

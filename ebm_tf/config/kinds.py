@@ -63,33 +63,24 @@ def kind_named(name: str, file: str = "") -> type[Experiment]:
     """The class of experiments that `name_of` gave the name.
 
     Args:
-      name: of a class below `ebm_tf.config`; of earlier versions without its module.
+      name: of a class below `ebm_tf.config`, with or without its module, or in a
+        user's file.
       file: path of the user's own file, which is run only where the name says so.
 
     Raises:
       ConfigError: if there is no such class.
     """
-    module, _, kind = name.rpartition(".")
     if name.startswith(f"{OWN}/"):
         found = getattr(run_file(file), name.rpartition(":")[2], None)
-    elif name.startswith(_PACKAGE):
-        found = getattr(_module(module), kind, None)
     else:
-        classes = (getattr(module, name, None) for module in _modules())
+        kind = name.rpartition(".")[2]
+        classes = (getattr(module, kind, None) for module in _modules())
         found = next((each for each in classes if each is not None), None)
     if not (isinstance(found, type) and issubclass(found, Experiment)):
         raise ConfigError(f"Expected {name} to be a class of experiments.")
     return found
 
 
-def _module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        return None
-
-
 def _modules() -> list[ModuleType]:
-    """All modules of settings."""
     found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
     return [importlib.import_module(module.name) for module in found]

@@ -1,4 +1,4 @@
-"""Datasets by name, and those that guests bring."""
+"""Datasets by name, and those of users."""
 
 import difflib
 import functools
@@ -39,7 +39,7 @@ def open_source(data: Data, *, images: bool = True) -> Source:
 
     Raises:
       DataError: if the dataset is unknown, not prepared or damaged, or has no such
-        split, or other examples; the message says what to do.
+        split, or other examples; the message names a remedy.
     """
     source = _dataset(data.name)(data.split, data.directory)
     wanted = (data.image_size, data.image_size, data.channels)
