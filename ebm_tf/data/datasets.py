@@ -4,7 +4,7 @@ import difflib
 import functools
 from collections.abc import Callable
 
-from ebm_tf.config.guests import is_guest, load_function
+from ebm_tf.config.kinds import is_reference, load_function
 from ebm_tf.config.parts import Data
 from ebm_tf.data.arrays import digits, source_of
 from ebm_tf.data.prepared import held, streamed
@@ -54,7 +54,7 @@ def open_source(data: Data, *, images: bool = True) -> Source:
 def _dataset(name: str) -> Callable[[str, str | None], Source]:
     if name in DATASETS:
         return DATASETS[name]
-    if is_guest(name):
+    if is_reference(name):
         try:
             return functools.partial(source_of, load_function(name), name)
         except ConfigError as error:

@@ -99,10 +99,3 @@ class MomentumSgd(Averaging):
         self.assign(velocity, momentum * tf.convert_to_tensor(velocity))
         self.assign_add(velocity, decayed)
         self.assign_sub(variable, learning_rate * tf.convert_to_tensor(velocity))
-
-    def get_config(self) -> dict[str, Any]:
-        """What the optimizer is rebuilt from."""
-        return super().get_config() | {
-            "momentum": self.momentum,
-            "coupled_decay": self.coupled_decay,
-        }

@@ -1,11 +1,11 @@
-"""Functions that settings name by the file of a guest."""
+"""Functions that settings name by a user's file."""
 
 import dataclasses
 
 import pytest
 
 from ebm_tf.config.core import Settings
-from ebm_tf.config.guests import guest_files, is_guest, load_function
+from ebm_tf.config.kinds import is_reference, load_function, named_files
 from ebm_tf.config.parts import Data, Network
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import experiment
@@ -44,14 +44,14 @@ def test_what_is_no_function_is_named_in_a_line(
     assert str(error.value) == message
 
 
-def test_files_of_guests_are_found_whatever_setting_names_them():
-    assert guest_files(experiment()) == []
+def test_files_of_users_are_found_whatever_setting_names_them():
+    assert named_files(experiment()) == []
     data = Data(name="my data/faces.py:small", image_size=8)
-    assert guest_files(experiment(data=data)) == ["my data/faces.py"]
+    assert named_files(experiment(data=data)) == ["my data/faces.py"]
     chosen = Chosen(Network(architecture="other.py:net", weights="release:a"))
-    assert guest_files(chosen) == ["other.py", "my/starts.py"]
+    assert named_files(chosen) == ["other.py", "my/starts.py"]
 
 
 @pytest.mark.parametrize("value", [None, 3, "digits", "x.py", "x.py:", "x.py:2", ".py"])
 def test_other_values_name_no_file(value):
-    assert not is_guest(value)
+    assert not is_reference(value)
