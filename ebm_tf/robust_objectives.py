@@ -16,7 +16,6 @@ from ebm_tf.config.objectives import (
     Objective,
     Sat,
     Trades,
-    WeatAdv,
     WeatNat,
 )
 from ebm_tf.energies import marginal_energy
@@ -25,7 +24,7 @@ MeanFn = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Predictions(NamedTuple):
-    """Logits [n, k] of a batch; None where an objective does not look at them."""
+    """Logits [n, k] of a batch; None where an objective does not need them."""
 
     natural: Any
     attacked: Any
@@ -68,11 +67,6 @@ def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(of_others(values, labels), axis=-1)
 
 
-def trades(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
-    """Natural cross-entropy and beta times the divergence (Zhang et al., 2019)."""
-    return cross_entropy(predictions.natural, labels) + beta * divergence(*predictions)
-
-
 def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
     """Boosted cross-entropy, divergence where the label is unlikely.
 
@@ -86,46 +80,17 @@ def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tens
     return cross_entropy(predictions.attacked, labels) + boost + beta * regulariser
 
 
-def mail_trades(
-    predictions: Predictions,
-    labels: tf.Tensor,
-    *,
-    beta: float,
-    slope: float,
-    bias: float,
-    weighted: tf.Tensor,
+def mail_weights(
+    attacked: tf.Tensor, labels: tf.Tensor, settings: MailTrades, update: tf.Tensor
 ) -> tf.Tensor:
-    """TRADES whose divergence counts more where the attack wins (Wang et al., 2021).
+    """Factors [n] of the divergence, larger where the attack wins; 1 at first.
 
-    Args:
-      predictions: of a batch.
-      labels: of its images.
-      beta: factor of the divergence.
-      slope: of the weight over the margin.
-      bias: added to the margin.
-      weighted: bool scalar, whether there are weights already.
+    Source: Wang et al. (2021).
     """
-    margin = tf.stop_gradient(margins(predictions.attacked, labels))
-    weights = tf.where(weighted, 3.0 * tf.sigmoid(slope * (margin + bias)), 1.0)
-    regulariser = weights * divergence(*predictions)
-    return cross_entropy(predictions.natural, labels) + beta * regulariser
-
-
-def weighted_loss(
-    logits: tf.Tensor,
-    predictions: Predictions,
-    labels: tf.Tensor,
-    *,
-    beta: float,
-    weights: tf.Tensor,
-) -> tf.Tensor:
-    """Cross-entropy and beta times the divergence, both weighted.
-
-    With natural logits this is WEAT_nat, with attacked ones WEAT_adv (Mirza et al.,
-    2024).
-    """
-    loss = cross_entropy(logits, labels) + beta * divergence(*predictions)
-    return weights * loss
+    margin = tf.stop_gradient(margins(attacked, labels))
+    weights = 3.0 * tf.sigmoid(settings.slope * (margin + settings.bias))
+    weighted = update >= tf.cast(settings.first_update, update.dtype)
+    return tf.where(weighted, weights, 1.0)
 
 
 def per_image(
@@ -145,30 +110,24 @@ def per_image(
       update: updates so far, an integer scalar.
       batch_mean: mean of values [n] over the batch of all replicas.
     """
+    natural, attacked = predictions
     match settings:
         case Clean():
-            return cross_entropy(predictions.natural, labels)
+            return cross_entropy(natural, labels)
         case Sat():
-            return cross_entropy(predictions.attacked, labels)
+            return cross_entropy(attacked, labels)
         case Trades(beta=beta):
-            return trades(predictions, labels, beta=beta)
+            return cross_entropy(natural, labels) + beta * divergence(*predictions)
         case Mart(beta=beta):
             return mart(predictions, labels, beta=beta)
-        case MailTrades(beta=beta, slope=slope, bias=bias, first_update=first):
-            weighted = update >= tf.cast(first, update.dtype)
-            return mail_trades(
-                predictions,
-                labels,
-                beta=beta,
-                slope=slope,
-                bias=bias,
-                weighted=weighted,
-            )
-        case WeatNat(beta=beta, normalize=normalize):
-            logits = predictions.natural
-        case WeatAdv(beta=beta, normalize=normalize):
-            logits = predictions.attacked
-    weights = energy_weights(predictions.natural)
-    if normalize:
+        case MailTrades(beta=beta):
+            weights = mail_weights(attacked, labels, settings, update)
+            regulariser = weights * divergence(*predictions)
+            return cross_entropy(natural, labels) + beta * regulariser
+    # WEAT_nat has natural cross-entropy, WEAT_adv attacked one (Mirza et al., 2024).
+    logits = natural if isinstance(settings, WeatNat) else attacked
+    weights = energy_weights(natural)
+    if settings.normalize:
         weights /= batch_mean(weights)
-    return weighted_loss(logits, predictions, labels, beta=beta, weights=weights)
+    loss = cross_entropy(logits, labels) + settings.beta * divergence(*predictions)
+    return weights * loss

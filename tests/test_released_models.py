@@ -13,7 +13,7 @@ from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
 from ebm_tf.store.releases.index import BUNDLED_FOLDER, read_index
 from ebm_tf.store.sources import find
@@ -44,7 +44,7 @@ def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
     monkeypatch.setenv("EBM_TF_RELEASES", str(tmp_path))
     config = core.load(str(runs.ROOT / "configs" / "digits_clean.py"))
     assert isinstance(config, ClassifierTraining)
-    model = build_classifier(config.classifier, 8, 1, "float32")
+    model = build(config.classifier, 8, 1, "float32")
     find("release:digits_clean").load(model, "classifier")
     data = dataclasses.replace(config.data, split=config.test_split)
     images, labels = load_images(open_source(data), data)

@@ -14,8 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping
-from ebm_tf.config.guests import is_guest
-from ebm_tf.config.kinds import OWN, kind_named, own_files, to_json
+from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.files import (
     damaged,
@@ -151,7 +150,7 @@ def _with_own(value: Any, folder: str) -> Any:
         return [_with_own(item, folder) for item in value]
     if isinstance(value, dict):
         return {name: _with_own(item, folder) for name, item in value.items()}
-    if not is_guest(value):
+    if not is_reference(value):
         return value
     path, _, function = value.rpartition(":")
     kept = os.path.join(folder, OWN, os.path.basename(path))

@@ -10,7 +10,7 @@ from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError, UnnamedWeightsError
 from ebm_tf.models.catalogue import build, in_inference
-from ebm_tf.models.ebm import EbmModels, marginal_energy
+from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime.weight_files import read_weights
 from ebm_tf.store.sources import Source, find
@@ -63,9 +63,8 @@ class NetworkSource(NamedTuple):
 
     def build(self, data: Data, dtype: str) -> keras.Model:
         """Builds the network for such images; call it in the strategy's scope."""
-        model = build(self.settings, data.image_size, data.channels, dtype)
-        is_energy = self.role in (ENERGY, PRIOR)
-        return marginal_energy(model) if self.is_classifier and is_energy else model
+        make = build_energy if self.role in (ENERGY, PRIOR) else build
+        return make(self.settings, data.image_size, data.channels, dtype)
 
     @property
     def is_classifier(self) -> bool:

@@ -6,11 +6,21 @@ import json
 import pytest
 
 from ebm_tf.config import core
-from ebm_tf.config.core import Experiment
+from ebm_tf.config.core import Experiment, Settings
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement
-from ebm_tf.config.kinds import kind_named, name_of, own_files, to_json
+from ebm_tf.config.kinds import (
+    is_reference,
+    kind_named,
+    load_function,
+    name_of,
+    named_files,
+    own_files,
+    to_json,
+)
+from ebm_tf.config.parts import Data, Network
 from ebm_tf.errors import ConfigError
+from tests.config.test_settings import experiment
 
 # What runs of earlier versions say of their kind.
 EARLIER = (
@@ -25,7 +35,7 @@ EARLIER = (
 )
 OWN = """
 import dataclasses
-from ebm_tf.config.core import Experiment
+from ebm_tf.config.core import Experiment, Settings
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Mine(Experiment):
     executable = "train"
@@ -93,3 +103,49 @@ def _with_reference(config: Experiment, reference: str) -> Experiment:
     )
     kind.__module__ = type(config).__module__
     return kind(name=config.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen(Settings):
+    network: Network
+    starts: tuple[str, ...] = ("noise", "my/starts.py:ring", "other.py:ring")
+
+
+def test_a_function_is_loaded_by_its_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def double(value):\n    return 2 * value\n")
+    assert load_function(f"{path}:double")(4) == 8
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("our/x.py:points", "No file our/x.py."),
+        ("mine.py:point", "Expected mine.py to define a function 'point'."),
+        ("mine.py:number", "Expected mine.py to define a function 'number'."),
+        ("mine.py", "Expected 'mine.py' as FILE.py:function."),
+        ("broken.py:points", "broken.py: ValueError: one two"),
+    ],
+)
+def test_what_is_no_function_is_named_in_a_line(
+    tmp_path, monkeypatch, reference, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("number = 3")
+    (tmp_path / "broken.py").write_text("raise ValueError('one\\ntwo')")
+    with pytest.raises(ConfigError) as error:
+        load_function(reference)
+    assert str(error.value) == message
+
+
+def test_files_of_users_are_found_whatever_setting_names_them():
+    assert named_files(experiment()) == []
+    data = Data(name="my data/faces.py:small", image_size=8)
+    assert named_files(experiment(data=data)) == ["my data/faces.py"]
+    chosen = Chosen(Network(architecture="other.py:net", weights="release:a"))
+    assert named_files(chosen) == ["other.py", "my/starts.py"]
+
+
+@pytest.mark.parametrize("value", [None, 3, "digits", "x.py", "x.py:", "x.py:2", ".py"])
+def test_other_values_name_no_file(value):
+    assert not is_reference(value)

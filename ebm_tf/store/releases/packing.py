@@ -11,8 +11,7 @@ import h5py
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping, to_mapping
-from ebm_tf.config.guests import is_guest
-from ebm_tf.config.kinds import OWN, to_json
+from ebm_tf.config.kinds import OWN, is_reference, to_json
 from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.runtime.files import (
     exists,
@@ -284,7 +283,7 @@ def portable(value: Any, rename: Rename) -> Any:
         return {key: _portable_item(key, item, rename) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [portable(item, rename) for item in value]
-    if is_guest(value):
+    if is_reference(value):
         return f"{OWN}/{os.path.basename(value)}"
     return _FOLDERS.sub("", value) if isinstance(value, str) else value
 

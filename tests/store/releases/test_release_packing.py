@@ -21,7 +21,6 @@ from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.models.ebm import build_models
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.store.releases import index as releases
 from ebm_tf.store.releases.archives import digest_of, verified
@@ -35,7 +34,7 @@ from ebm_tf.store.releases.packing import (
     renaming,
 )
 from ebm_tf.store.sources import find
-from tests.runs import ROOT, learn_here, measuring, run_here, tiny
+from tests.runs import ROOT, learn_here, measuring, models_of, run_here, tiny
 
 WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")
 
@@ -123,7 +122,7 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
         "channels": 1,
     }
     keras.utils.clear_session()
-    network = build_models(learning()).energy
+    network = models_of(learning()).energy
     facts = card["networks"]["energy"]
     assert facts["parameters"] == network.count_params()
     assert facts["architecture"] == "sngan"
