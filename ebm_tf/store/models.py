@@ -1,4 +1,4 @@
-"""Networks with their weights: found by what a setting names, and built."""
+"""Networks and the sources of their weights, as settings name them."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -83,7 +83,7 @@ def _own_source(role: str, settings: Any) -> NetworkSource:
 def load_initial(
     config: Any, models: Mapping[str, keras.Model], frozen: Collection[str] = ()
 ) -> Iterator[str]:
-    """Loads the weights that networks begin with, and says which files they are.
+    """Loads the weights that networks begin with, and yields a line for each file.
 
     Args:
       config: has the settings of each network under the name of its role.

@@ -93,7 +93,7 @@ def test_what_is_installed_is_verified_by_name_and_as_a_folder(release, tmp_path
         assert "config.json has another SHA-256 than its card says" in done.stderr
 
 
-def test_what_comes_with_the_program_is_verified_by_name(release, tmp_path):
+def test_what_is_bundled_is_verified_by_name(release, tmp_path):
     for source in ("digits_conv", "release:digits_conv"):
         done = release("verify", source)
         assert (done.returncode, done.stderr) == (0, "")

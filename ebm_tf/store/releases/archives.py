@@ -35,6 +35,7 @@ _MEMBER = re.compile(rf"{_NAME.pattern}(/{_NAME.pattern})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Card = dict[str, Any]
+_Digest = Callable[[str], str]
 
 
 class BadArchiveError(WeightsError):
@@ -92,7 +93,8 @@ def read_card(path: str) -> Card:
         if os.path.isdir(path):
             return _card(pathlib.Path(path, CARD).read_bytes(), path)
         with zipfile.ZipFile(path) as archive:
-            return _archived_card(archive, _members(archive, path), path)
+            _members(archive, path)
+            return _card(archive.read(CARD), path)
 
 
 def verified(path: str, folder: str | None = None) -> Card:
@@ -111,7 +113,7 @@ def verified(path: str, folder: str | None = None) -> Card:
     """
     with _raises_weights_error(path), zipfile.ZipFile(path) as archive:
         members = _members(archive, path)
-        card = _archived_card(archive, members, path)
+        card = _card(archive.read(CARD), path)
         sizes = {name: m.file_size for name, m in members.items() if name != CARD}
         _compare(path, card, sizes, lambda name: _read(archive, name, folder))
         _read(archive, CARD, folder)
@@ -138,18 +140,15 @@ def verified_folder(folder: str, *, contents: bool = True) -> Card:
         paths = [path for sub in subfolders for path in (root / sub).glob("*")]
         nested = {path.relative_to(root).as_posix() for path in paths}
         names = {*filter(_MEMBER.fullmatch, nested), *card["files"]}
-        files = {name: root / name for name in names if (root / name).is_file()}
-        sizes = {name: path.stat().st_size for name, path in files.items()}
-        digest = (lambda name: digest_of(str(files[name]))) if contents else None
+        files = [root / name for name in names if (root / name).is_file()]
+        sizes = {p.relative_to(root).as_posix(): p.stat().st_size for p in files}
+        digest = (lambda name: digest_of(str(root / name))) if contents else None
         _compare(folder, card, sizes, digest)
     return card
 
 
 def _compare(
-    path: str,
-    card: Card,
-    sizes: Mapping[str, int],
-    digest: Callable[[str], str] | None,
+    path: str, card: Card, sizes: Mapping[str, int], digest: _Digest | None
 ) -> None:
     listed = card["files"]
     for odd in sorted(set(sizes) - set(listed)):
@@ -204,20 +203,14 @@ def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
         members[name] = member
     if odd := {name.split("/")[0] for name in members if "/" in name} & set(members):
         raise _damaged(path, f"{odd.pop()} is a file and a folder")
-    total = sum(member.file_size for member in members.values())
-    if total > MOST_EXPANSION * os.path.getsize(path) + SMALL_BYTES:
-        raise _damaged(path, f"it would expand to {total:,} bytes")
-    return members
-
-
-def _archived_card(
-    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], path: str
-) -> Card:
     if CARD not in members:
         raise BadArchiveError(f"{path} is not the archive of a release: no {CARD}.")
     if members[CARD].file_size > MOST_CARD_BYTES:
         raise _damaged(path, f"its {CARD} is too long")
-    return _card(archive.read(CARD), path)
+    total = sum(member.file_size for member in members.values())
+    if total > MOST_EXPANSION * os.path.getsize(path) + SMALL_BYTES:
+        raise _damaged(path, f"it would expand to {total:,} bytes")
+    return members
 
 
 def _card(content: bytes, path: str) -> Card:

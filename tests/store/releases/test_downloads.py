@@ -65,7 +65,7 @@ def test_what_is_longer_than_the_file_is_fetched_again(shop, partial):
     assert partial.read_bytes() == DATA
 
 
-def test_what_a_server_does_not_have_is_told(shop, partial):
+def test_what_a_server_does_not_have_is_reported(shop, partial):
     with pytest.raises(WeightsError, match="Cannot download .*none.zip: 404"):
         download(shop.address("none.zip"), str(partial))
     assert not partial.exists()
@@ -79,7 +79,7 @@ def test_an_empty_file_is_no_endless_loop(shop, partial):
     assert partial.read_bytes() == b""
 
 
-def test_a_server_that_is_not_there_is_told(shop, partial):
+def test_a_server_that_is_not_there_is_reported(shop, partial):
     address = shop.address("a.zip")
     with serving() as other:
         address = other.address("a.zip")

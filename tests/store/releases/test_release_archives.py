@@ -158,7 +158,7 @@ def test_members_that_no_release_has_are_refused(tmp_path, inside, extra, messag
     assert not list(inside.iterdir())
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     path = tmp_path / "bad.zip"
     members = content()
     del members[WEIGHTS]
@@ -195,7 +195,7 @@ def test_a_bomb_that_hides_its_size_does_not_grow(tmp_path, inside):
 
 
 @pytest.mark.parametrize("part", ["stored", "size", "card"])
-def test_what_was_tampered_with_is_told(tmp_path, part):
+def test_what_was_tampered_with_is_reported(tmp_path, part):
     members = content()
     if part == "stored":
         members[WEIGHTS] = b"\x01" + members[WEIGHTS][1:]
@@ -215,7 +215,7 @@ def test_what_was_tampered_with_is_told(tmp_path, part):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
-def test_a_truncated_archive_is_told(tmp_path, share):
+def test_a_truncated_archive_is_reported(tmp_path, share):
     path = archive(tmp_path / "a.zip")
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
@@ -255,14 +255,14 @@ def test_no_flipped_bit_goes_unseen(tmp_path, inside):
         b"[" * 100_000,
     ],
 )
-def test_a_card_that_is_none_is_told(tmp_path, card):
+def test_a_card_that_is_none_is_reported(tmp_path, card):
     path = tmp_path / "bad.zip"
     path.write_bytes(packed({CARD: card}))
     with pytest.raises(WeightsError, match="card.json is not as this version writes"):
         read_card(str(path))
 
 
-def test_other_files_are_told(tmp_path):
+def test_other_files_are_reported(tmp_path):
     with pytest.raises(WeightsError, match="No release at .*none.zip"):
         verified(str(tmp_path / "none.zip"))
     path = tmp_path / "other.zip"

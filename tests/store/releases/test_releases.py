@@ -33,16 +33,16 @@ WEIGHTS = "weights/energy_average_00000009.weights.h5"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """Nothing is installed, and nothing comes with the program."""
+    """Nothing is installed, and nothing is bundled."""
     monkeypatch.setenv(releases.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(releases, "BUNDLED_FOLDER", str(tmp_path / "shelf"))
+    monkeypatch.setattr(releases, "BUNDLED_FOLDER", str(tmp_path / "bundled"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    """A release that comes with the program."""
-    folder = tmp_path / "shelf"
+def bundled(tmp_path):
+    """A release that is bundled."""
+    folder = tmp_path / "bundled"
     folder.mkdir()
     list_in(archive(folder / "digits_small.zip"))
     return folder
@@ -74,41 +74,41 @@ def test_other_sources_stay_as_they_are(cache):
     assert not cache.exists()
 
 
-def test_what_comes_with_the_program_is_unpacked_at_first_use(shelf, cache):
+def test_what_is_bundled_is_unpacked_at_first_use(bundled, cache):
     folder = located("release:digits_small")
     assert folder == str(cache / "digits_small")
     assert (cache / WEIGHTS.replace("weights/", "digits_small/weights/")).read_bytes()
-    shutil.rmtree(shelf)
+    shutil.rmtree(bundled)
     assert located("release:digits_small") == folder
     assert names(cache) == ["digits_small"]
 
 
-def test_a_newer_release_of_the_program_takes_its_place(shelf, cache):
+def test_a_newer_release_of_the_program_takes_its_place(bundled, cache):
     located("release:digits_small")
-    list_in(archive(shelf / "digits_small.zip", files=other_files()))
+    list_in(archive(bundled / "digits_small.zip", files=other_files()))
     folder = located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == b"later weights"
     assert names(cache) == ["digits_small"] and folder == str(cache / "digits_small")
 
 
-def test_what_a_user_installed_stays(shelf, cache, tmp_path):
+def test_what_a_user_installed_stays(bundled, cache, tmp_path):
     own = archive(tmp_path / "own.zip", files=other_files())
     install(str(own), report=quiet)
     located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == b"later weights"
 
 
-def test_what_takes_the_place_of_one_of_the_program_is_told(shelf, tmp_path):
-    own, told = archive(tmp_path / "own.zip", files=other_files()), []
-    install(str(shelf), report=told.append)
-    assert not any("replaces the bundled" in line for line in told)
-    install(str(own), report=told.append)
-    assert "it replaces the bundled digits_small" in told[-1]
-    assert told[-1].endswith("tools/release.py install digits_small")
+def test_what_replaces_a_bundled_one_is_reported(bundled, tmp_path):
+    own, lines = archive(tmp_path / "own.zip", files=other_files()), []
+    install(str(bundled), report=lines.append)
+    assert not any("replaces the bundled" in line for line in lines)
+    install(str(own), report=lines.append)
+    assert "it replaces the bundled digits_small" in lines[-1]
+    assert lines[-1].endswith("tools/release.py install digits_small")
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "more", "no card"])
-def test_a_release_that_lost_files_is_unpacked_again(shelf, cache, harm):
+def test_a_release_that_lost_files_is_unpacked_again(bundled, cache, harm):
     folder = cache / "digits_small"
     located("release:digits_small")
     spoil(folder, harm)
@@ -128,8 +128,8 @@ def spoil(folder, harm):
         (folder / "card.json").unlink()
 
 
-def test_one_of_a_user_that_lost_files_says_how_to_restore_it(shelf, cache, tmp_path):
-    """It is not replaced by the other one that comes with the program."""
+def test_one_of_a_user_that_lost_files_says_how_to_restore_it(bundled, cache, tmp_path):
+    """It is not replaced by the other one that is bundled."""
     own = archive(tmp_path / "own.zip", files=other_files())
     install(str(own), report=quiet)
     spoil(cache / "digits_small", "cut")
@@ -140,17 +140,17 @@ def test_one_of_a_user_that_lost_files_says_how_to_restore_it(shelf, cache, tmp_
     assert located("release:digits_small") == str(cache / "digits_small")
 
 
-def test_a_name_may_have_the_prefix_of_a_config(shelf, cache):
+def test_a_name_may_have_the_prefix_of_a_config(bundled, cache):
     folder = str(cache / "digits_small")
     assert install("release:digits_small", report=quiet) == [folder]
-    shutil.rmtree(shelf)
+    shutil.rmtree(bundled)
     assert install("release:digits_small", report=quiet) == [folder]
     with pytest.raises(WeightsError, match="No release is named 'none'"):
         install("release:none", report=quiet)
 
 
-def test_verifying_takes_what_a_config_would(shelf, cache):
-    path = shelf / "digits_small.zip"
+def test_verifying_takes_what_a_config_would(bundled, cache):
+    path = bundled / "digits_small.zip"
     assert release_path("release:digits_small") == str(path)
     assert release_path(located("release:digits_small")) == str(cache / path.stem)
     assert release_path("digits_small") == str(cache / path.stem)
@@ -164,7 +164,7 @@ def test_other_schemes_of_the_web_are_refused(scheme):
         install(f"{scheme}://host/a.zip", report=quiet)
 
 
-def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
+def test_wherever_a_run_folder_is_read_a_release_is(bundled, cache):
     file = str(cache / "digits_small" / WEIGHTS)
     assert find("release:digits_small").file("energy") == file
     assert find("release:digits_small").file("energy", step=9, kind="averaged") == file
@@ -176,11 +176,11 @@ def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
     )
 
 
-def test_a_release_brings_the_network_of_its_classifier(shelf):
+def test_a_release_brings_the_network_of_its_classifier(bundled):
     network = dataclasses.replace(clean.classifier, width=7)
     config = to_json(dataclasses.replace(clean, classifier=network))
     archive(
-        shelf / "digits_clean.zip",
+        bundled / "digits_clean.zip",
         name="digits_clean",
         files={"config.json": config.encode()},
     )
@@ -201,7 +201,7 @@ def test_a_config_takes_a_release_without_looking_for_it():
         ("", "No release is named ''"),
     ],
 )
-def test_an_unknown_name_lists_the_near_ones(shelf, cache, name, message):
+def test_an_unknown_name_lists_the_near_ones(bundled, cache, name, message):
     with pytest.raises(WeightsError) as error:
         located(f"release:{name}")
     assert message in str(error.value)
@@ -215,17 +215,17 @@ def test_an_unknown_name_where_nothing_is(cache):
         install("digits", report=quiet)
 
 
-def test_a_wrong_hash_is_left_unpacked(shelf, cache):
-    archive(shelf / "digits_small.zip", files=other_files())
-    for use in (lambda: located("release:digits_small"), lambda: install(str(shelf))):
+def test_a_wrong_hash_is_left_unpacked(bundled, cache):
+    archive(bundled / "digits_small.zip", files=other_files())
+    for use in (lambda: located("release:digits_small"), lambda: install(str(bundled))):
         with pytest.raises(WeightsError, match="Expected SHA-256 .* is left unpacked"):
             use()
     assert names(cache) == []
 
 
-def test_a_bad_archive_leaves_what_was_there(shelf, cache):
+def test_a_bad_archive_leaves_what_was_there(bundled, cache):
     located("release:digits_small")
-    path = shelf / "digits_small.zip"
+    path = bundled / "digits_small.zip"
     path.write_bytes(path.read_bytes()[:-300])
     list_in(path)
     with pytest.raises(WeightsError, match="is damaged"):
@@ -234,7 +234,7 @@ def test_a_bad_archive_leaves_what_was_there(shelf, cache):
     assert names(cache) == ["digits_small"]
 
 
-def test_a_kill_while_unpacking_leaves_nothing_half(shelf, cache, monkeypatch):
+def test_a_kill_while_unpacking_leaves_nothing_half(bundled, cache, monkeypatch):
     """As where nothing of the program ran after the last file was written."""
     monkeypatch.setattr(releases, "_move", lambda *_: None)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
@@ -247,9 +247,9 @@ def test_a_kill_while_unpacking_leaves_nothing_half(shelf, cache, monkeypatch):
     assert installed("digits_small") is None
 
 
-def test_two_processes_that_unpack_at_once_agree(shelf, cache, monkeypatch):
+def test_two_processes_that_unpack_at_once_agree(bundled, cache, monkeypatch):
     """The other one is done just before this one moves its folder."""
-    move, path = releases._move, str(shelf / "digits_small.zip")
+    move, path = releases._move, str(bundled / "digits_small.zip")
 
     def late(*arguments):
         monkeypatch.setattr(releases, "_move", move)
@@ -269,13 +269,13 @@ def test_two_processes_that_unpack_at_once_agree(shelf, cache, monkeypatch):
     assert moved and names(cache) == ["digits_small"]
 
 
-def test_an_archive_of_another_name_is_not_taken(shelf):
-    archive(shelf / "digits_large.zip")
+def test_an_archive_of_another_name_is_not_taken(bundled):
+    archive(bundled / "digits_large.zip")
     with pytest.raises(WeightsError, match="release digits_large, not digits_small"):
         located("release:digits_large")
 
 
-def test_a_cache_that_cannot_be_written_is_told(shelf, cache):
+def test_a_cache_that_cannot_be_written_is_reported(bundled, cache):
     cache.write_text("a file")
     with pytest.raises(
         WeightsError, match=f"Cannot write .* {releases.VARIABLE} names"
@@ -289,11 +289,11 @@ def test_the_cache_has_one_documented_place(monkeypatch, tmp_path):
     assert releases.cache_folder() == str(tmp_path / ".cache/ebm_tf/releases")
 
 
-def test_a_damaged_index_is_told(shelf):
+def test_a_damaged_index_is_reported(bundled):
     for text in ("", "{}", '{"releases": [{"name": "../x"}]}'):
-        (shelf / INDEX).write_text(text)
+        (bundled / INDEX).write_text(text)
         with pytest.raises(WeightsError, match="The index .* is damaged"):
-            read_index(str(shelf))
+            read_index(str(bundled))
 
 
 def test_files_and_folders_are_installed(tmp_path, cache):
@@ -315,16 +315,16 @@ def test_files_and_folders_are_installed(tmp_path, cache):
 
 
 def test_a_bad_archive_of_a_folder_keeps_no_other_from_being_installed(tmp_path, cache):
-    folder, told = tmp_path / "some", []
+    folder, lines = tmp_path / "some", []
     folder.mkdir()
     for name in ("one", "two", "three"):
         archive(folder / f"{name}.zip", name=name)
     whole = (folder / "one.zip").read_bytes()
     (folder / "one.zip").write_bytes(whole[:-40])
     with pytest.raises(WeightsError, match=r"1 of 3 archives in .* installed: one.zip"):
-        install(str(folder), report=told.append)
+        install(str(folder), report=lines.append)
     assert names(cache) == ["three", "two"]
-    assert [line for line in told if line.startswith("Not installed: ")]
+    assert [line for line in lines if line.startswith("Not installed: ")]
 
 
 def test_a_file_in_a_bucket_is_installed(tmp_path, cache):
@@ -347,9 +347,9 @@ def shop(tmp_path):
 
 def test_an_address_is_installed_and_works_offline(shop, cache):
     address = shop.address("digits_small.zip")
-    told = []
-    assert install(address, report=told.append) == [str(cache / "digits_small")]
-    assert told[0] == f"Downloading {address}" and not told[1].startswith("Note")
+    lines = []
+    assert install(address, report=lines.append) == [str(cache / "digits_small")]
+    assert lines[0] == f"Downloading {address}" and not lines[1].startswith("Note")
     asked = len(shop.asked)
     shop.files.clear()
     assert install(address, report=quiet) == [str(cache / "digits_small")]
@@ -402,9 +402,9 @@ def test_a_tampered_download_is_left_unpacked(shop, cache, tmp_path, by):
     if by == "argument":
         given = wrong
     elif by == "index":
-        (tmp_path / "shelf").mkdir()
+        (tmp_path / "bundled").mkdir()
         entry = Entry("digits_small", "digits_small.zip", wrong, 1, "", address)
-        (tmp_path / "shelf" / INDEX).write_text(index_text([entry]))
+        (tmp_path / "bundled" / INDEX).write_text(index_text([entry]))
         source = "digits_small"
     with pytest.raises(
         WeightsError, match=f"Expected SHA-256 {wrong} .* unpacked"
@@ -416,24 +416,24 @@ def test_a_tampered_download_is_left_unpacked(shop, cache, tmp_path, by):
 
 def test_without_a_known_hash_the_card_is_checked_and_that_is_said(shop, cache):
     del shop.files["digits_small.zip.sha256"]
-    told = []
-    install(shop.address("digits_small.zip"), report=told.append)
-    assert any(line.startswith("Note: no SHA-256 of the archive") for line in told)
-    told.clear()
+    lines = []
+    install(shop.address("digits_small.zip"), report=lines.append)
+    assert any(line.startswith("Note: no SHA-256 of the archive") for line in lines)
+    lines.clear()
     with pytest.raises(WeightsError, match="No release at none.zip"):
-        install("none.zip", report=told.append)
-    assert told == []
+        install("none.zip", report=lines.append)
+    assert lines == []
     facts = json.loads((cache / "digits_small" / "installed.json").read_text())
     assert facts["source"] == shop.address("digits_small.zip")
 
 
 def test_a_name_whose_archive_is_elsewhere(shop, cache, tmp_path):
     """A run does not download of itself: it says how to."""
-    (tmp_path / "shelf").mkdir()
+    (tmp_path / "bundled").mkdir()
     sha256 = shop.files["digits_small.zip.sha256"].decode()
     address = shop.address("digits_small.zip")
     entry = Entry("digits_small", "digits_small.zip", sha256, 1, "", address)
-    (tmp_path / "shelf" / INDEX).write_text(index_text([entry]))
+    (tmp_path / "bundled" / INDEX).write_text(index_text([entry]))
     with pytest.raises(WeightsError, match="tools/release.py install digits_small"):
         located("release:digits_small")
     assert shop.asked == []

@@ -16,7 +16,7 @@ from ebm_tf.store.releases.cards import reported_metrics
         ("apgd_ce_accuracy", "APGD on the cross-entropy alone did not break"),
     ],
 )
-def test_accuracies_under_every_attack_are_told(metric, meaning):
+def test_accuracies_under_every_attack_are_reported(metric, meaning):
     results = {metric: 0.5, f"{metric}_interval": [0.4, 0.6], f"validation_{metric}": 1}
     (figure,) = reported_metrics(config, results, "it")
     assert figure["metric"] == metric and figure["value"] == 0.5
