@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping
 from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
-from ebm_tf.errors import RunError
+from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.runtime.files import (
     damaged,
     exists,
@@ -133,15 +133,23 @@ def read_config(folder: str) -> Experiment:
     path = os.path.join(reopen(folder).folder, CONFIG)
     mapping = read_json(path)
     try:
-        kind, mapping = mapping["type"], _as_begun(_with_own(mapping, folder))
-        if not kind.startswith(f"{OWN}/"):
-            return from_mapping(kind_named(kind), mapping)
-        # Only a file in this folder is run, whatever the path says.
-        name = os.path.basename(kind.rpartition(":")[0])
-        with fetched(os.path.join(folder, OWN, name)) as file:
-            return from_mapping(kind_named(kind, file), mapping)
-    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        kind = _kind(mapping["type"], folder)
+    except (ConfigError, AttributeError, KeyError, tf.errors.OpError) as error:
         raise damaged(path, error) from error
+    try:
+        return from_mapping(kind, _as_begun(_with_own(mapping, folder)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def _kind(name: str, folder: str) -> type[Experiment]:
+    """The class of the experiment of a run."""
+    if not name.startswith(f"{OWN}/"):
+        return kind_named(name)
+    # Only a file in this folder is run, whatever the path says.
+    own = os.path.basename(name.rpartition(":")[0])
+    with fetched(os.path.join(folder, OWN, own)) as file:
+        return kind_named(name, file)
 
 
 def _with_own(value: Any, folder: str) -> Any:

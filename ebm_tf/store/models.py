@@ -1,14 +1,14 @@
 """Networks and the sources of their weights, as settings name them."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
-from ebm_tf.errors import ConfigError, UnnamedWeightsError
+from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
 from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.protocols import Classifier
@@ -106,7 +106,7 @@ def load_initial(
 
 def network_sources(
     config: Any,
-    roles: Iterable[str],
+    roles: Sequence[str],
     *,
     shared: str | Literal[False] | None = False,
     kind: str = "best",
@@ -134,6 +134,11 @@ def network_sources(
             own = _own_source(role, settings)
         elif shared:
             own = NetworkSource(role, settings, find(shared), role, kind)
+            if own.source and own.source.is_file and len(roles) > 1:
+                raise WeightsError(
+                    f"Expected weights={shared} to be the folder of a run; a file goes "
+                    f"to its network: --set {role}.weights=FILE."
+                )
         else:
             option = f"{role}.weights" if shared is False else "weights"
             raise UnnamedWeightsError(
@@ -238,7 +243,7 @@ class LoadedModel:
 
 def open_model(
     config: Any,
-    roles: Iterable[str],
+    roles: Sequence[str],
     *,
     shared: str | Literal[False] | None = False,
     kind: str = "best",
