@@ -25,7 +25,7 @@ MeanFn = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Predictions(NamedTuple):
-    """Logits [n, k] of a batch; None where an objective does not look at them."""
+    """Logits [n, k] of a batch; None where an objective does not need them."""
 
     natural: Any
     attacked: Any
@@ -54,8 +54,7 @@ def energy_weights(natural: tf.Tensor) -> tf.Tensor:
 def margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Largest probability of another class less that of the label, [n]."""
     probabilities = tf.nn.softmax(logits)
-    own = tf.gather(probabilities, labels, axis=-1, batch_dims=1)
-    return _largest_other(probabilities, labels) - own
+    return largest_other(probabilities, labels) - of_class(probabilities, labels)
 
 
 def of_others(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -64,68 +63,45 @@ def of_others(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.where(is_label, -float("inf"), values)
 
 
-def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest of values [n, k] but for that of the label, [n]."""
     return tf.reduce_max(of_others(values, labels), axis=-1)
 
 
-def trades(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
+def of_class(values: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """Of values [n, k] that of one class of each image, [n]."""
+    return tf.gather(values, classes, axis=1, batch_dims=1)
+
+
+def trades(predictions: Predictions, labels: tf.Tensor, beta: float) -> tf.Tensor:
     """Natural cross-entropy and beta times the divergence (Zhang et al., 2019)."""
     return cross_entropy(predictions.natural, labels) + beta * divergence(*predictions)
 
 
-def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
+def mart(predictions: Predictions, labels: tf.Tensor, beta: float) -> tf.Tensor:
     """Boosted cross-entropy, divergence where the label is unlikely.
 
     Source: Wang et al. (2020), with the small constants of the authors' code.
     """
     attacked = tf.nn.softmax(predictions.attacked)
-    boost = -tf.math.log(1.0001 - _largest_other(attacked, labels) + 1e-12)
-    natural = tf.nn.softmax(predictions.natural)
-    own = tf.gather(natural, labels, axis=-1, batch_dims=1)
+    boost = -tf.math.log(1.0001 - largest_other(attacked, labels) + 1e-12)
+    own = of_class(tf.nn.softmax(predictions.natural), labels)
     regulariser = divergence(*predictions) * (1.0000001 - own)
     return cross_entropy(predictions.attacked, labels) + boost + beta * regulariser
 
 
 def mail_trades(
-    predictions: Predictions,
-    labels: tf.Tensor,
-    *,
-    beta: float,
-    slope: float,
-    bias: float,
-    weighted: tf.Tensor,
+    predictions: Predictions, labels: tf.Tensor, settings: MailTrades, update: tf.Tensor
 ) -> tf.Tensor:
     """TRADES whose divergence counts more where the attack wins (Wang et al., 2021).
 
-    Args:
-      predictions: of a batch.
-      labels: of its images.
-      beta: factor of the divergence.
-      slope: of the weight over the margin.
-      bias: added to the margin.
-      weighted: bool scalar, whether there are weights already.
+    It does from the update on that the settings name; before, weights are 1.
     """
     margin = tf.stop_gradient(margins(predictions.attacked, labels))
-    weights = tf.where(weighted, 3.0 * tf.sigmoid(slope * (margin + bias)), 1.0)
-    regulariser = weights * divergence(*predictions)
-    return cross_entropy(predictions.natural, labels) + beta * regulariser
-
-
-def weighted_loss(
-    logits: tf.Tensor,
-    predictions: Predictions,
-    labels: tf.Tensor,
-    *,
-    beta: float,
-    weights: tf.Tensor,
-) -> tf.Tensor:
-    """Cross-entropy and beta times the divergence, both weighted.
-
-    With natural logits this is WEAT_nat, with attacked ones WEAT_adv (Mirza et al.,
-    2024).
-    """
-    loss = cross_entropy(logits, labels) + beta * divergence(*predictions)
-    return weights * loss
+    weights = 3.0 * tf.sigmoid(settings.slope * (margin + settings.bias))
+    is_weighted = update >= tf.cast(settings.first_update, update.dtype)
+    regulariser = tf.where(is_weighted, weights, 1.0) * divergence(*predictions)
+    return cross_entropy(predictions.natural, labels) + settings.beta * regulariser
 
 
 def per_image(
@@ -151,24 +127,17 @@ def per_image(
         case Sat():
             return cross_entropy(predictions.attacked, labels)
         case Trades(beta=beta):
-            return trades(predictions, labels, beta=beta)
+            return trades(predictions, labels, beta)
         case Mart(beta=beta):
-            return mart(predictions, labels, beta=beta)
-        case MailTrades(beta=beta, slope=slope, bias=bias, first_update=first):
-            weighted = update >= tf.cast(first, update.dtype)
-            return mail_trades(
-                predictions,
-                labels,
-                beta=beta,
-                slope=slope,
-                bias=bias,
-                weighted=weighted,
-            )
+            return mart(predictions, labels, beta)
+        case MailTrades():
+            return mail_trades(predictions, labels, settings, update)
         case WeatNat(beta=beta, normalize=normalize):
             logits = predictions.natural
         case WeatAdv(beta=beta, normalize=normalize):
             logits = predictions.attacked
+    # Mirza et al. (2024): both terms weighted by the energy of the natural image.
     weights = energy_weights(predictions.natural)
     if normalize:
         weights /= batch_mean(weights)
-    return weighted_loss(logits, predictions, labels, beta=beta, weights=weights)
+    return weights * (cross_entropy(logits, labels) + beta * divergence(*predictions))

@@ -18,12 +18,13 @@ from ebm_tf.attacks.gradients import (
 )
 from ebm_tf.attacks.outcomes import (
     Outcome,
+    all_broken,
     attacked,
     chosen,
     errs,
+    for_each_target,
     merged,
     natural,
-    over_targets,
 )
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
@@ -84,15 +85,19 @@ def apgd_targeted(
         logits = classifier(images)
         around = balls.ball(ball.norm, epsilon)
 
-        def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
             ascent = plain(
                 classifier, lambda logits: losses.targeted_dlr(logits, labels, targets)
             )
             run = Run(ascent, around, images, labels, num_steps)
-            return run.from_surface(broken, *tf.unstack(tf.random.split(seed, 2)))
+            seeds = tf.unstack(tf.random.split(seed, 2))
+            return merged(best, run.from_surface(best.broken, *seeds))
 
         start = natural(images, logits, labels)
-        return attacked(over_targets(aim, logits, labels, num_targets, start, seed))
+        outcome = for_each_target(
+            aim, logits, labels, num_targets, start, seed, until=all_broken
+        )
+        return attacked(outcome)
 
     return attack
 

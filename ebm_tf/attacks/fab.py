@@ -19,11 +19,13 @@ from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import gap, margin
 from ebm_tf.attacks.outcomes import (
     Outcome,
+    all_broken,
     attacked,
     chosen,
     errs,
+    for_each_target,
+    merged,
     natural,
-    over_targets,
 )
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
@@ -93,19 +95,21 @@ def fab_targeted(
         around = balls.ball(ball.norm, epsilon)
         this = Attack(classifier, around, ball.norm, images, labels)
 
-        def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
             ascent = plain(classifier, lambda logits: gap(logits, labels, targets))
             kernel = boundary_walk(this, ascent)
             state, _ = iterate(
                 kernel,
-                *kernel.init((images, broken)),
+                *kernel.init((images, best.broken)),
                 num_steps,
                 seed,
-                until=lambda state: tf.reduce_all(state.broken),
+                until=all_broken,
             )
-            return _outcome(this, state)
+            return merged(best, _outcome(this, state))
 
-        outcome = over_targets(aim, logits, labels, num_targets, start, seed)
+        outcome = for_each_target(
+            aim, logits, labels, num_targets, start, seed, until=all_broken
+        )
         result = attacked(_inside(this, outcome))
         return result._replace(info=result.info | {"distance": 0.0 - outcome.score})
 

@@ -97,6 +97,11 @@ def attacked(outcome: Outcome) -> Attacked:
     return Attacked(outcome.images, outcome.broken, info)
 
 
+def all_broken(outcome: Any) -> tf.Tensor:
+    """Whether nothing is left to attack, bool scalar."""
+    return tf.reduce_all(outcome.broken)
+
+
 def for_each_target(
     advance: Callable[[Any, tf.Tensor, tf.Tensor], Any],
     logits: tf.Tensor,
@@ -135,37 +140,3 @@ def for_each_target(
         until=until and (lambda state: until(state[1])),
     )
     return last
-
-
-def over_targets(
-    aim: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], Outcome],
-    logits: tf.Tensor,
-    labels: tf.Tensor,
-    num_targets: int,
-    start: Outcome,
-    seed: tf.Tensor,
-) -> Outcome:
-    """Aims at the likeliest wrong classes in turn, until every image is broken.
-
-    Args:
-      aim: (classes int32 [n], bool [n], which images are final, key) -> what an attack
-        towards the classes found; it leaves final images alone.
-      logits: and the rest as in `for_each_target`.
-      labels: of the images.
-      num_targets: how many classes.
-      start: what is known before; broken images stay as they are.
-      seed: int32 [2].
-    """
-
-    def advance(outcome: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
-        return merged(outcome, aim(targets, outcome.broken, seed))
-
-    return for_each_target(
-        advance,
-        logits,
-        labels,
-        num_targets,
-        start,
-        seed,
-        until=lambda outcome: tf.reduce_all(outcome.broken),
-    )

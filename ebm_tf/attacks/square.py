@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.outcomes import Outcome, attacked, errs, merged, natural
+from ebm_tf.attacks.outcomes import Outcome, all_broken, attacked, errs, merged, natural
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
@@ -52,7 +52,7 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
             *kernel.init((start, first_seed)),
             num_queries - 1,
             seed,
-            until=lambda state: tf.reduce_all(state[0].broken),
+            until=lambda state: all_broken(state[0]),
         )
         return attacked(found)
 

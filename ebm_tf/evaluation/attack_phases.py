@@ -213,9 +213,9 @@ class Phases:
 
     @functools.cached_property
     def _evaluate(self) -> EvaluateFn:
-        settings = self.config.auto_attack
-        is_repeated = settings is not None and is_random(self.config)
-        num = settings.num_verifications if is_repeated else 1
+        settings, num = self.config.auto_attack, 1
+        if settings is not None and settings.version == "rand":
+            num = settings.num_verifications
         return evaluator(self.classifier, num)
 
     @functools.cached_property

@@ -228,8 +228,9 @@ def _energy(axes: Axes, lines: Lines, name: str, title: str) -> None:
     for part, color in COLORS.items():
         _plot(axes, lines, f"{part}_{name}_mean", "-", part)
         for low, high in (("05", "95"), ("25", "75")):
-            bounds = (_values(lines, f"{part}_{name}_{end}") for end in (low, high))
-            axes.fill_between(epochs, *bounds, color=color, alpha=0.12)
+            below = _values(lines, f"{part}_{name}_{low}")
+            above = _values(lines, f"{part}_{name}_{high}")
+            axes.fill_between(epochs, below, above, color=color, alpha=0.12)
     if name.startswith("delta"):
         axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(title=f"{title}: mean, 25-75 % and 5-95 %")

@@ -121,6 +121,14 @@ class Evaluator:
         return predicted(scores).numpy()
 
 
+class Batch(NamedTuple):
+    """Natural images [n, H, W, C], their labels [n] and keys int32 [n, 2]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    keys: tf.Tensor
+
+
 class Round(NamedTuple):
     """What a round found for n images; `following` is where the next one begins.
 
@@ -167,8 +175,8 @@ class PurifiedAttack(abc.ABC):
         for index in range(self._num_rounds):
             rows = np.flatnonzero(defended)
             if len(rows):
-                own = images[rows], labels[rows], tf.gather(keys, rows)
-                found = self._round(index, points[rows], *own)
+                batch = Batch(images[rows], labels[rows], tf.gather(keys, rows))
+                found = self._round(index, points[rows], batch)
                 kept[rows], points[rows] = found.images, found.following
                 losses[index, rows] = found.loss
                 last_rise[rows] = np.maximum(last_rise[rows], found.last_rise)
@@ -200,14 +208,7 @@ class PurifiedAttack(abc.ABC):
         return images.copy()
 
     @abc.abstractmethod
-    def _round(
-        self,
-        index: int,
-        points: np.ndarray,
-        images: np.ndarray,
-        labels: np.ndarray,
-        keys: tf.Tensor,
-    ) -> Round: ...
+    def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round: ...
 
     def _last_rise(self, losses: np.ndarray, last_rise: np.ndarray) -> np.ndarray:
         """Of losses [m, n] after all rounds, and the largest rise within one, [n]."""
@@ -234,14 +235,8 @@ class PgdOnPurified(PurifiedAttack):
     def _starts(self, images: np.ndarray, keys: tf.Tensor) -> np.ndarray:
         return self.evaluator.starts(images, keys)
 
-    def _round(
-        self,
-        index: int,
-        points: np.ndarray,
-        images: np.ndarray,
-        labels: np.ndarray,
-        keys: tf.Tensor,
-    ) -> Round:
+    def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round:
+        images, labels, keys = batch
         noise = self.evaluator.noise(keys, Use.ASCENT, index)
         output = self.ascent(tf.constant(labels))(tf.constant(points), noise)
         gradient = finite(output).gradient  # a broken chain shows no way up
@@ -278,16 +273,9 @@ class AutoAttackOnPurified(PurifiedAttack):
     def _num_rounds(self) -> int:
         return len(self.ascents)
 
-    def _round(
-        self,
-        index: int,
-        points: np.ndarray,
-        images: np.ndarray,
-        labels: np.ndarray,
-        keys: tf.Tensor,
-    ) -> Round:
-        evaluator, n = self.evaluator, len(images)
-        noise = evaluator.noise(keys, Use.ASCENT, index)
+    def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round:
+        evaluator, (images, labels, keys) = self.evaluator, batch
+        noise, n = evaluator.noise(keys, Use.ASCENT, index), len(images)
         is_fixed = evaluator.config.defense.noise == "fixed"
         of_labels = list(self.ascents.values())[index](tf.constant(labels))
 

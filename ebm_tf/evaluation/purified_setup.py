@@ -14,7 +14,7 @@ from ebm_tf.defenses.purification import (
     purification,
     purification_gradient,
 )
-from ebm_tf.defenses.voting import replicate_logits, vote
+from ebm_tf.defenses.voting import VOTES, replicate_logits
 from ebm_tf.evaluation.purified_attacks import (
     AutoAttackOnPurified,
     Evaluator,
@@ -63,7 +63,7 @@ def purified_attack(
     def over_chains(function: Callable) -> Callable:
         return over_rows(function, replicas, config.chunk, parts=CHUNK_PARTS)
 
-    attack, scores = config.attack, vote(config.defense.vote)
+    attack, scores = config.attack, VOTES[config.defense.vote]
     purify = purification(kernel, config.defense.num_steps)
     estimator = Estimator(
         *map(over_chains, _estimator(config, classifier, purify, kernel))
