@@ -28,11 +28,15 @@ from ebm_tf.data.sources import (
     subset,
 )
 from ebm_tf.evaluation import defense_record, plots, reliability, verdicts
-from ebm_tf.evaluation.attack_phases import Phases, attacked_in_turn
+from ebm_tf.evaluation.attack_phases import (
+    Phases,
+    attacked_in_turn,
+    is_random,
+    named_attacks,
+)
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
-from ebm_tf.evaluation.judged_attacks import is_random, named_attacks
-from ebm_tf.evaluation.purified_trial import description, purified_trial
-from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, figures_by_radius
+from ebm_tf.evaluation.purified_setup import description, purified_attack
+from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
 from ebm_tf.models.catalogue import summary
 from ebm_tf.runtime import actions, seeds
@@ -181,13 +185,13 @@ def _attack_alone(
         radii = by_radius(phases, found)
         found = after_smaller_radii(found, radii)
         record |= radii.arrays()
-        curves = figures_by_radius(config, found, radii)
+        curves = metrics_by_radius(config, found, radii)
     if workspace.is_chief:
         record |= verdicts.to_arrays(found, images, labels, predictions)
         save_arrays(workspace.path("record.npz"), **record)
-        plots.show_verdicts(workspace, found, images, predictions)
+        plots.save_verdicts(workspace, found, images, predictions)
         if config.curve:
-            plots.show_accuracy_by_radius(workspace, config, curves["curve"])
+            plots.save_accuracy_by_radius(workspace, config, curves["curve"])
     results = verdicts.accuracies(found) | curves
     if "carlini_wagner" in tried:
         chosen, outcome = tried["carlini_wagner"]
@@ -228,7 +232,7 @@ def _attack_purified(
 ) -> dict[str, Any]:
     images, labels = natural_images(config, system)
     classifier = system.model.classifier
-    trial, purify = purified_trial(
+    attack, purify = purified_attack(
         config, system.replicas, classifier, system.model.ebm
     )
 
@@ -237,7 +241,7 @@ def _attack_purified(
 
     def attacked(batch: int) -> Arrays:
         chosen = images[rows(batch)], labels[rows(batch)]
-        record = trial.run(*chosen, system.positions[rows(batch)])
+        record = attack.run(*chosen, system.positions[rows(batch)])
         return defense_record.to_arrays(*chosen, record)
 
     total = -(-len(images) // config.batch)
@@ -258,11 +262,11 @@ def _attack_purified(
     record = defense_record.joined(records) | {"positions": system.positions}
     if workspace.is_chief:
         save_arrays(workspace.path("data_log", "results.npz"), **record)
-        plots.show_defended(workspace, config.name, record["class_path"])
-    plots.show_purified(workspace, record, purify, classifier)
+        plots.save_defended(workspace, config.name, record["class_path"])
+    plots.save_purified(workspace, record, purify, classifier)
     settings = ("ball", "attack", "defense", "num_final_replicates", "langevin")
     return {
-        **defense_record.figures(config, record),
+        **defense_record.metrics(config, record),
         **_facts(config, *settings, "temperature", "weights_kind"),
         "weights": system.weights,
     }

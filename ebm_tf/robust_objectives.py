@@ -53,8 +53,7 @@ def energy_weights(natural: tf.Tensor) -> tf.Tensor:
 def margins(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Largest probability of another class less that of the label, [n]."""
     probabilities = tf.nn.softmax(logits)
-    own = tf.gather(probabilities, labels, axis=-1, batch_dims=1)
-    return _largest_other(probabilities, labels) - own
+    return largest_other(probabilities, labels) - of_class(probabilities, labels)
 
 
 def of_others(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -63,8 +62,14 @@ def of_others(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.where(is_label, -float("inf"), values)
 
 
-def _largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest of values [n, k] but for that of the label, [n]."""
     return tf.reduce_max(of_others(values, labels), axis=-1)
+
+
+def of_class(values: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """Of values [n, k] that of one class of each image, [n]."""
+    return tf.gather(values, classes, axis=1, batch_dims=1)
 
 
 def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
@@ -73,9 +78,8 @@ def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tens
     Source: Wang et al. (2020), with the small constants of the authors' code.
     """
     attacked = tf.nn.softmax(predictions.attacked)
-    boost = -tf.math.log(1.0001 - _largest_other(attacked, labels) + 1e-12)
-    natural = tf.nn.softmax(predictions.natural)
-    own = tf.gather(natural, labels, axis=-1, batch_dims=1)
+    boost = -tf.math.log(1.0001 - largest_other(attacked, labels) + 1e-12)
+    own = of_class(tf.nn.softmax(predictions.natural), labels)
     regulariser = divergence(*predictions) * (1.0000001 - own)
     return cross_entropy(predictions.attacked, labels) + boost + beta * regulariser
 

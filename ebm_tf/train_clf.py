@@ -28,13 +28,13 @@ from ebm_tf.data.pipelines import (
 )
 from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
 from ebm_tf.evaluation.classifier_validation import (
+    Evaluator,
     ImagesByPart,
-    Measurement,
     save_selected,
     selection,
     validate,
 )
-from ebm_tf.evaluation.energy_statistics import Judged
+from ebm_tf.evaluation.energy_statistics import Evaluation
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
@@ -91,12 +91,12 @@ def build(config: ClassifierTraining, num_checked: int | None = None) -> Learner
     network, selected = _networks(config, replicas)
     epoch = num_batches(sources.data, config.batch)
     validate_every = config.validate_every or epoch
-    measurement = Measurement(config, replicas, network.average)
+    evaluator = Evaluator(config, replicas, network.average)
     average = functools.partial(averaged, network)
 
     def validating(workspace: Workspace) -> list[Action]:
         action = validate(
-            measurement,
+            evaluator,
             images,
             workspace,
             average=average,
@@ -127,7 +127,7 @@ def build(config: ClassifierTraining, num_checked: int | None = None) -> Learner
         save_every=config.save_every or validate_every,
         actions=validating,
         before_save=saving,
-        measure=functools.partial(_measure, measurement, selected, sources.test),
+        measure=functools.partial(_measure, evaluator, selected, sources.test),
         notes=notes,
     )
 
@@ -227,29 +227,29 @@ def _batches(
 
 
 def _measure(
-    measurement: Measurement,
+    evaluator: Evaluator,
     selected: keras.Model,
     source: Source,
     workspace: Workspace,
 ) -> dict[str, Any]:
     """Measures the selected weights on the test split, and shows attacked images."""
-    config = measurement.config
+    config = evaluator.config
     if not workspace.is_chief:
         return {}
     best = selection(config, workspace.read_metrics(name=VALIDATION))
     if best is None:
         raise ValueError("The last update is measured, and may be selected.")
-    measurement.model.set_weights(selected.get_weights())
+    evaluator.model.set_weights(selected.get_weights())
     images, labels = _load(config, source, config.num_test)
     workspace.log(
         f"Measuring the weights of update {best['step']} on {len(labels)} test images."
     )
-    judged, attacked = measurement.judged(images, labels, Purpose.TEST)
+    evaluation, attacked = evaluator.evaluate(images, labels, Purpose.TEST)
     for name, shown in (("natural", images), ("attacked", attacked)):
         path = workspace.path("images", f"test_{name}.png")
         plots.save_grid(path, shown[:NUM_PICTURED])
     pgd = f"pgd{config.evaluation_attack.num_steps}_accuracy"
-    return _accuracies(judged, pgd) | {
+    return _accuracies(evaluation, pgd) | {
         "evaluation_attack": to_mapping(config.evaluation_attack),
         "ball": to_mapping(config.ball),
         "selected_update": best["step"],
@@ -260,12 +260,12 @@ def _measure(
     }
 
 
-def _accuracies(judged: Judged, pgd: str) -> dict[str, Any]:
+def _accuracies(evaluation: Evaluation, pgd: str) -> dict[str, Any]:
     """Accuracies on natural images and under PGD, with their 95 % intervals."""
     return {
-        **accuracy("test_accuracy", ~judged.natural_errors),
-        **accuracy(pgd, ~judged.robust_errors),
-        "num_images": len(judged.labels),
+        **accuracy("test_accuracy", ~evaluation.natural_errors),
+        **accuracy(pgd, ~evaluation.robust_errors),
+        "num_images": len(evaluation.labels),
     }
 
 

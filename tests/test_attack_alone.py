@@ -18,7 +18,7 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, WeightsError
-from ebm_tf.evaluation import batch_files, judged_attacks
+from ebm_tf.evaluation import attack_phases, batch_files
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
@@ -197,7 +197,7 @@ def test_what_breaks_in_a_smaller_ball_is_not_robust(learned, tmp_path, monkeypa
 
         return in_small_balls
 
-    monkeypatch.setattr(judged_attacks, "pgd_attack", failing)
+    monkeypatch.setattr(attack_phases, "pgd_attack", failing)
     config = measuring(learned, curve=(20.0,), pgd=Pgd(num_steps=5, step_size=8.0))
     folder, results = measure(config, tmp_path)
     assert results["pgd_accuracy"] == results["natural_accuracy"]

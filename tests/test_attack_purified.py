@@ -25,8 +25,8 @@ from ebm_tf.config.parts import Data, Langevin, Network
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, EarlyStopError, WeightsError
-from ebm_tf.evaluation.defense_trial import Trial
-from ebm_tf.evaluation.purified_trial import purified_trial
+from ebm_tf.evaluation.purified_attacks import PurifiedAttack
+from ebm_tf.evaluation.purified_setup import purified_attack
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.workspace import Workspace
@@ -78,14 +78,14 @@ def config_of(weights, **changed) -> DefenseMeasurement:
 
 opened = functools.cache(attack.open_system)
 natural_images = attack.natural_images
-trials = {}
+attacks = {}
 
 
-def cached_trial(config, replicas, *networks):
+def cached_attack(config, replicas, *networks):
     key = (config, replicas)
-    if key not in trials:
-        trials[key] = purified_trial(config, replicas, *networks)
-    return trials[key]
+    if key not in attacks:
+        attacks[key] = purified_attack(config, replicas, *networks)
+    return attacks[key]
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def own_labels(monkeypatch):
         return images, np.argmax(system.model.classifier(images), 1)
 
     monkeypatch.setattr(attack, "open_system", opened)
-    monkeypatch.setattr(attack, "purified_trial", cached_trial)
+    monkeypatch.setattr(attack, "purified_attack", cached_attack)
     monkeypatch.setattr(attack, "natural_images", labelled)
 
 
@@ -155,7 +155,7 @@ def test_lost_records_are_made_anew(weights, tmp_path):
     _, record = run(config_of(weights), tmp_path)
     assert_same_record(record, expected)
     log = (tmp_path / "log.txt").read_text()
-    assert log.count("It is made again.") == 1
+    assert log.count("Recomputing it.") == 1
 
 
 @pytest.mark.slow
@@ -209,13 +209,13 @@ def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch
         told = "Stopped by SIGTERM and saved after 2 of 3 batches."
         assert str(error.value) == told
     begun = []
-    trial = Trial.run
+    run_batch = PurifiedAttack.run
 
     def counted(self, images, labels, positions):
         begun.append(opened(config).positions.tolist().index(positions[0]))
-        return trial(self, images, labels, positions)
+        return run_batch(self, images, labels, positions)
 
-    monkeypatch.setattr(Trial, "run", counted)
+    monkeypatch.setattr(PurifiedAttack, "run", counted)
     results, record = run(config, tmp_path / "cut")
     assert begun == [8]
     assert results == whole

@@ -74,7 +74,7 @@ def test_results_and_files(whole):
     assert results["evaluation_attack"]["num_steps"] == 2
     assert results["weights"] == "weights/classifier_selected.weights.h5"
     assert (folder / results["weights"]).is_file()
-    assert (folder / "plots" / "story.png").is_file()
+    assert (folder / "plots" / "training_curves.png").is_file()
     assert {path.name for path in (folder / "images").iterdir()} == {
         "test_natural.png",
         "test_attacked.png",
@@ -84,7 +84,7 @@ def test_results_and_files(whole):
     json.dumps(results)
 
 
-def test_lines_of_the_story(whole):
+def test_lines_of_the_training_curves(whole):
     folder, results = whole
     told = lines(folder)
     assert [line["step"] for line in told] == [3, 6, 9, 10]

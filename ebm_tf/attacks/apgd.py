@@ -1,28 +1,39 @@
-"""Attacks by Auto-PGD: untargeted, targeted, on classifiers with randomness.
+"""Auto-PGD, whose step sizes set themselves: untargeted, targeted, under randomness.
 
-Each starts at the surface of the ball, as AutoAttack does (Croce and Hein, 2020).
+Each run starts at the surface of the ball, as AutoAttack does. Source of all of it:
+Croce and Hein (2020).
 """
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.auto_pgd import (
-    AcceptFn,
-    auto_pgd,
-    climbed,
-    first_error,
-    highest_loss,
+from ebm_tf.attacks.gradients import (
+    RandomClassifier,
+    finite,
+    is_zero,
+    plain,
+    random_gradient,
 )
-from ebm_tf.attacks.gradients import RandomClassifier, averaged, plain, random_gradient
-from ebm_tf.attacks.outcomes import Outcome, attacked, merged, natural
-from ebm_tf.attacks.targets import likeliest_others, over_targets
+from ebm_tf.attacks.outcomes import (
+    Outcome,
+    all_broken,
+    attacked,
+    chosen,
+    errs,
+    for_each_target,
+    merged,
+    natural,
+)
 from ebm_tf.config.attacks import Ball
+from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
 
 LossName = Literal["cross_entropy", "margin", "dlr"]
+MOMENTUM = 0.75
+FIRST_STEP = 2.0  # in radii
+LEAST_RISING = 0.75  # of the steps of a window
 
 
 def apgd(
@@ -40,15 +51,16 @@ def apgd(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        logits = classifier(images)
-        start = natural(images, logits, labels)
-        around = balls.ball(ball.norm, epsilon)
-        ascent = plain(
-            classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
+        start = natural(images, classifier(images), labels)
+        run = Run(
+            plain(classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)),
+            balls.ball(ball.norm, epsilon),
+            images,
+            labels,
+            num_steps,
         )
-        climb = _climbing(ascent, around, images, labels, num_steps=num_steps)
-        found = climb(start.broken, tf.random.split(seed, 2))
-        return attacked(merged(start, found))
+        seeds = tf.unstack(tf.random.split(seed, 2))
+        return attacked(merged(start, run.from_surface(start.broken, *seeds)))
 
     return attack
 
@@ -71,19 +83,21 @@ def apgd_targeted(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         logits = classifier(images)
-        start = natural(images, logits, labels)
         around = balls.ball(ball.norm, epsilon)
 
-        def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
             ascent = plain(
-                classifier,
-                lambda logits: losses.targeted_dlr(logits, labels, targets),
+                classifier, lambda logits: losses.targeted_dlr(logits, labels, targets)
             )
-            climb = _climbing(ascent, around, images, labels, num_steps=num_steps)
-            return climb(broken, tf.random.split(seed, 2))
+            run = Run(ascent, around, images, labels, num_steps)
+            seeds = tf.unstack(tf.random.split(seed, 2))
+            return merged(best, run.from_surface(best.broken, *seeds))
 
-        targets = likeliest_others(logits, labels, num_targets)
-        return attacked(over_targets(aim, targets, start, seed))
+        start = natural(images, logits, labels)
+        outcome = for_each_target(
+            aim, logits, labels, num_targets, start, seed, until=all_broken
+        )
+        return attacked(outcome)
 
     return attack
 
@@ -113,44 +127,233 @@ def apgd_random(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        single = random_gradient(
-            classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)
+        ascent = random_gradient(
+            classifier,
+            lambda logits: losses.OF_LABELS[loss](logits, labels),
+            num_samples,
         )
-        ascent = averaged(single, num_samples)
-        seeds = tf.random.split(seed, 3)
-        logits = ascent(images, seeds[0]).logits
-        start = natural(images, logits, labels)
+        natural_seed, *seeds = tf.unstack(tf.random.split(seed, 3))
+        start = natural(images, ascent(images, natural_seed).logits, labels)
         around = balls.ball(ball.norm, epsilon)
-        climb = _climbing(
-            ascent, around, images, labels, num_steps=num_steps, accept=highest_loss
-        )
-        outcome = merged(start, climb(start.broken, seeds[1:]))
+        run = Run(ascent, around, images, labels, num_steps, stops_at_error=False)
+        outcome = merged(start, run.from_surface(start.broken, *seeds))
         return attacked(outcome._replace(num_queries=num_samples * outcome.num_queries))
 
     return attack
 
 
-def _climbing(
-    ascent: AscentFn,
-    around: balls.Ball,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    *,
-    num_steps: int,
-    accept: AcceptFn = first_error,
-) -> Callable[[tf.Tensor, tf.Tensor], Outcome]:
-    """APGD from a random start, as a function of what is final and of two keys.
+class Run(NamedTuple):
+    """A run of APGD on n images.
 
-    Its arguments are bool [n], where the natural image stays, and int32 [2, 2], the
-    keys of the start and of the climb.
+    Attributes:
+      ascent: loss and gradient.
+      ball: where images may go.
+      centers: natural images [n, H, W, C].
+      labels: int64 [n].
+      num_steps: of the whole ascent, to which the checkpoints belong.
+      stops_at_error: whether the first image that is misclassified is final. Else the
+        loss alone counts: one error of a random classifier may be chance.
     """
 
-    def climb(broken: tf.Tensor, seeds: tf.Tensor) -> Outcome:
-        start_seed, seed = tf.unstack(seeds)
-        kernel = auto_pgd(
-            ascent, around, images, labels, num_steps=num_steps, accept=accept
-        )
-        starts = around.surface_start(images, start_seed)
-        return climbed(kernel, starts, broken, num_steps=num_steps, seed=seed)
+    ascent: AscentFn
+    ball: balls.Ball
+    centers: tf.Tensor
+    labels: tf.Tensor
+    num_steps: int
+    stops_at_error: bool = True
 
-    return climb
+    def from_surface(
+        self, broken: tf.Tensor, start_seed: tf.Tensor, seed: tf.Tensor
+    ) -> Outcome:
+        """Runs from random starts at the surface; a natural image stays if broken."""
+        starts = self.ball.surface_start(self.centers, start_seed)
+        return self.from_starts(starts, broken, seed)
+
+    def from_starts(
+        self, starts: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor
+    ) -> Outcome:
+        """Runs from given images until the last step, or until every image is final."""
+        kernel = auto_pgd(self)
+        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
+        last = self.num_steps - 1
+
+        def is_over(state: ApgdState) -> tf.Tensor:
+            return tf.reduce_all(state.final)
+
+        state, _ = iterate(
+            kernel,
+            *kernel.init((starts, broken, first_seed)),
+            last,
+            seed,
+            until=is_over,
+        )
+
+        def found(state: ApgdState) -> tuple[tf.Tensor, ...]:
+            best = state.best
+            return best.images, best.wrong, best.loss, state.late_loss
+
+        # A graph leaves out the gradient of the last step, which nothing follows.
+        images, broken, loss, late_loss = tf.cond(
+            is_over(state),
+            lambda: found(state),
+            lambda: found(kernel.step(state, tf.random.fold_in(seed, last))[0]),
+        )
+        return Outcome(
+            images=images,
+            broken=broken,
+            score=loss,
+            last_rise=tf.where(loss > late_loss, loss - late_loss, 0.0),
+            num_gradients=state.num_gradients,
+            num_zero_gradients=state.num_zero_gradients,
+            num_queries=state.num_gradients + tf.cast(~state.final, tf.float32),
+        )
+
+
+class Point(NamedTuple):
+    """Images [n, H, W, C] with the gradient and loss there, and whether they err."""
+
+    images: tf.Tensor
+    gradient: tf.Tensor
+    loss: tf.Tensor
+    wrong: tf.Tensor
+
+
+class ApgdState(NamedTuple):
+    """The state of APGD.
+
+    Attributes:
+      here: where it is.
+      previous: images before.
+      best: the point of the highest loss, or the first error where that is final; it
+        goes on from here when its steps are halved.
+      final: bool [n], whether the best stays as it is.
+      step: float32 [n], step sizes.
+      num_rises: float32 [n], steps of this window at which the loss rose.
+      halved: bool [n], whether the step was halved at the last checkpoint.
+      checked_loss: float32 [n], the best at the last checkpoint.
+      late_loss: float32 [n], the best when the last tenth of the steps began.
+      num_gradients: float32 [n], taken before the image was final.
+      num_zero_gradients: float32 [n], of these exactly 0.
+      index: int32 scalar, steps until now.
+    """
+
+    here: Point
+    previous: tf.Tensor
+    best: Point
+    final: tf.Tensor
+    step: tf.Tensor
+    num_rises: tf.Tensor
+    halved: tf.Tensor
+    checked_loss: tf.Tensor
+    late_loss: tf.Tensor
+    num_gradients: tf.Tensor
+    num_zero_gradients: tf.Tensor
+    index: tf.Tensor
+
+
+def windows(num_steps: int) -> list[int]:
+    """For every step the length of the window that it ends, 0 where it ends none.
+
+    The first window has 0.22 of the steps, each other 0.03 of them less than the one
+    before, but not less than 0.06 (Croce and Hein, 2020, section 3).
+    """
+    length, shrinks, least = (
+        max(int(share * num_steps), 1) for share in (0.22, 0.03, 0.06)
+    )
+    lengths = [0] * num_steps
+    end = length
+    while end <= num_steps:
+        lengths[end - 1] = length
+        length = max(length - shrinks, least)
+        end += length
+    return lengths
+
+
+def auto_pgd(run: Run) -> Kernel:
+    """The kernel of APGD: steps with momentum, halved where the loss stalls.
+
+    Its position is (starts, final, seed): images to begin at, bool [n], where the
+    natural image is to stay, and a key for the evaluation of the starts. Its state is
+    an `ApgdState`.
+    """
+    window_of = tf.constant(windows(run.num_steps), tf.float32)
+    late = run.num_steps - max(run.num_steps // 10, 1)
+
+    def evaluated(images: tf.Tensor, seed: tf.Tensor) -> Point:
+        output = finite(run.ascent(images, seed))
+        wrong = errs(output.logits, run.labels)
+        return Point(images, output.gradient, output.loss, wrong)
+
+    def init(position: tuple[tf.Tensor, tf.Tensor, tf.Tensor]):
+        starts, final, seed = position
+        here = evaluated(starts, seed)
+        active = tf.cast(~final, tf.float32)
+        return ApgdState(
+            here=here,
+            previous=starts,
+            best=here._replace(
+                images=chosen(final, run.centers, starts), wrong=final | here.wrong
+            ),
+            final=final | here.wrong if run.stops_at_error else final,
+            step=FIRST_STEP * run.ball.epsilon,
+            num_rises=tf.zeros_like(here.loss),
+            # So that the first checkpoint asks for rising steps only.
+            halved=tf.ones_like(final),
+            checked_loss=here.loss,
+            late_loss=here.loss,
+            num_gradients=active,
+            num_zero_gradients=active * is_zero(here.gradient),
+            index=tf.constant(0),
+        ), ()
+
+    def step(state: ApgdState, seed: tf.Tensor) -> tuple[ApgdState, tuple]:
+        here = evaluated(_moved(state, run), seed)
+        rises, final, active = here.loss > state.best.loss, state.final, ~state.final
+        if run.stops_at_error:
+            rises, final = here.wrong | rises, final | here.wrong
+        rose = tf.cast(here.loss > state.here.loss, tf.float32)
+        counted = tf.cast(active, tf.float32)
+        arrived = state._replace(
+            here=here,
+            previous=state.here.images,
+            best=chosen(active & rises, here, state.best),
+            final=final,
+            num_rises=state.num_rises + rose,
+            late_loss=tf.where(state.index == late, state.best.loss, state.late_loss),
+            num_gradients=state.num_gradients + counted,
+            num_zero_gradients=state.num_zero_gradients
+            + counted * is_zero(here.gradient),
+            index=state.index + 1,
+        )
+        return _checked(arrived, tf.gather(window_of, state.index)), ()
+
+    return Kernel(init, step)
+
+
+def _moved(state: ApgdState, run: Run) -> tf.Tensor:
+    """The next images: a projected step, and a part of the way that led here."""
+    images, gradient = state.here.images, state.here.gradient
+    aimed = run.ball.moved(images, gradient, state.step, run.centers)
+    weight = tf.where(state.index == 0, 1.0, MOMENTUM)
+    way = weight * (aimed - images)
+    way += (1.0 - weight) * (images - state.previous)
+    return run.ball.project(images + way, run.centers)
+
+
+def _checked(state: ApgdState, window: tf.Tensor) -> ApgdState:
+    """Halves steps and goes back to the best at a checkpoint, where `window` is not 0.
+
+    That is, where too few steps of the window raised the loss, or where neither the
+    step was halved at the checkpoint before nor the best loss rose since then.
+    """
+    ends = window > 0.0
+    stalls = state.num_rises <= LEAST_RISING * window
+    stalls |= ~state.halved & (state.best.loss <= state.checked_loss)
+    halve = ends & stalls
+    return state._replace(
+        here=chosen(halve, state.best, state.here),
+        step=tf.where(halve, 0.5 * state.step, state.step),
+        num_rises=tf.where(ends, 0.0, state.num_rises),
+        halved=tf.where(ends, stalls, state.halved),
+        checked_loss=tf.where(ends, state.best.loss, state.checked_loss),
+    )

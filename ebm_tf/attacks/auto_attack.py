@@ -49,8 +49,8 @@ def random_attacks(
 ) -> dict[str, AttackFn]:
     """The attacks of version="rand", by means over the classifier's randomness.
 
-    What they call broken was judged by the noise that they climbed on; the verdict
-    takes fresh evaluations (`settings.num_verifications`), which are the caller's.
+    What they call broken is broken by the noise that they followed; the verdict takes
+    fresh evaluations (`settings.num_verifications`), which are the caller's.
     """
     raised: dict[str, LossName] = {"apgd_ce": "cross_entropy", "apgd_dlr": "dlr"}
     return {

@@ -1,5 +1,6 @@
-"""Balls around natural images: where attacks may go, and how they climb there."""
+"""Balls around natural images: where attacks may go, and how they move there."""
 
+import abc
 import dataclasses
 
 import tensorflow as tf
@@ -18,8 +19,8 @@ def euclidean(images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LinfBall:
-    """Images of which no pixel is further than epsilon from its natural value.
+class Ball(abc.ABC):
+    """Images whose distance from the natural one is at most epsilon.
 
     Attributes:
       epsilon: float32 [n], radius around each image, in units of images in [-1, 1].
@@ -27,15 +28,62 @@ class LinfBall:
 
     epsilon: tf.Tensor
 
+    @abc.abstractmethod
     def distance(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-        """The largest difference of a pixel, float32 [n]."""
+        """The length float32 [n] of differences, in the norm of the ball."""
+
+    @abc.abstractmethod
+    def project(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
+        """Images in the balls around centers [n, H, W, C] and in [-1, 1].
+
+        For l-infinity they are the nearest; for l2 images are scaled into the ball and
+        then clipped, which brings every pixel nearer to its center. Those that are
+        inside both already stay as they are, bit for bit.
+        """
+
+    @abc.abstractmethod
+    def ascend(
+        self, images: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor | float
+    ) -> tf.Tensor:
+        """Moves images by the length `step`, a scalar or [n], to raise the loss most.
+
+        That is, every pixel by the sign of the gradient, or images along it for l2.
+        """
+
+    @abc.abstractmethod
+    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
+
+    @abc.abstractmethod
+    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
+
+    def moved(
+        self,
+        images: tf.Tensor,
+        gradient: tf.Tensor,
+        step: tf.Tensor | float,
+        centers: tf.Tensor,
+    ) -> tf.Tensor:
+        """Images after a step of ascent, projected."""
+        return self.project(self.ascend(images, gradient, step), centers)
+
+    def random_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Images drawn uniformly from the ball, projected into [-1, 1]."""
+        return self.project(centers + self._inside(tf.shape(centers), seed), centers)
+
+    def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Images at the distance epsilon, projected into [-1, 1].
+
+        For l-infinity uniform noise over its largest entry, for l2 normal noise over
+        its norm. Source: the starts of APGD (Croce and Hein, 2020).
+        """
+        return self.project(centers + self._surface(tf.shape(centers), seed), centers)
+
+
+class _LinfBall(Ball):
+    def distance(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(tf.abs(images - centers), PIXEL_AXES)
 
     def project(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-        """The nearest images in the balls around centers [n, H, W, C] and in [-1, 1].
-
-        Those that are inside both already stay as they are, bit for bit.
-        """
         epsilon = per_image(self.epsilon)
         inside = tf.clip_by_value(images, centers - epsilon, centers + epsilon)
         return tf.clip_by_value(inside, -1.0, 1.0)
@@ -43,45 +91,22 @@ class LinfBall:
     def ascend(
         self, images: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor | float
     ) -> tf.Tensor:
-        """Moves every pixel by `step`, a scalar or [n], to where the loss rises."""
         return images + per_image(step) * tf.sign(gradient)
 
-    def random_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images drawn uniformly from the ball, projected into [-1, 1]."""
-        noise = tf.random.stateless_uniform(tf.shape(centers), seed, -1.0, 1.0)
-        return self.project(centers + per_image(self.epsilon) * noise, centers)
+    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        noise = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+        return per_image(self.epsilon) * noise
 
-    def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images of which one pixel is epsilon away, projected into [-1, 1].
-
-        Source: the start of APGD, uniform noise over its largest entry (AutoAttack).
-        """
-        noise = tf.random.stateless_uniform(tf.shape(centers), seed, -1.0, 1.0)
-        largest = tf.reduce_max(tf.abs(noise), PIXEL_AXES, keepdims=True)
-        noise = tf.math.divide_no_nan(noise, largest)
-        return self.project(centers + per_image(self.epsilon) * noise, centers)
+    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        noise = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+        return per_image(self.epsilon) * _over_largest(noise)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class L2Ball:
-    """Images whose Euclidean distance from the natural one is at most epsilon.
-
-    Attributes:
-      epsilon: float32 [n], radius around each image, in units of images in [-1, 1].
-    """
-
-    epsilon: tf.Tensor
-
+class _L2Ball(Ball):
     def distance(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-        """The Euclidean distance, float32 [n]."""
         return euclidean(images, centers)
 
     def project(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
-        """Scales images into the balls around centers [n, H, W, C], then clips them.
-
-        Clipping brings every pixel nearer to its center, which is in [-1, 1], so the
-        result is inside both. Images that were already stay as they are.
-        """
         epsilon = per_image(self.epsilon)
         distance = per_image(self.distance(images, centers))
         scale = tf.math.divide_no_nan(epsilon, distance)
@@ -91,41 +116,31 @@ class L2Ball:
     def ascend(
         self, images: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor | float
     ) -> tf.Tensor:
-        """Moves images by `step`, a scalar or [n], along their gradients."""
         return images + per_image(step) * _unit(gradient)
 
-    def random_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images drawn uniformly from the ball, projected into [-1, 1]."""
-        shape = tf.shape(centers)
+    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         direction_seed, radius_seed = tf.unstack(tf.random.split(seed, 2))
         direction = _unit(tf.random.stateless_normal(shape, direction_seed))
         uniform = tf.random.stateless_uniform(shape[:1], radius_seed)
         num_pixels = tf.cast(tf.reduce_prod(shape[1:]), tf.float32)
-        radius = self.epsilon * uniform ** (1.0 / num_pixels)
-        return self.project(centers + per_image(radius) * direction, centers)
+        return per_image(self.epsilon * uniform ** (1.0 / num_pixels)) * direction
 
-    def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images drawn uniformly from the sphere, projected into [-1, 1].
-
-        Source: the start of APGD, normal noise over its norm (AutoAttack).
-        """
-        direction = _unit(tf.random.stateless_normal(tf.shape(centers), seed))
-        return self.project(centers + per_image(self.epsilon) * direction, centers)
-
-
-Ball = LinfBall | L2Ball
-BALLS = {"linf": LinfBall, "l2": L2Ball}
+    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return per_image(self.epsilon) * _unit(tf.random.stateless_normal(shape, seed))
 
 
 def ball(norm: str, epsilon: tf.Tensor) -> Ball:
     """The ball of a norm, "linf" or "l2", with a radius for each image, [n]."""
-    return BALLS[norm](epsilon)
+    return {"linf": _LinfBall, "l2": _L2Ball}[norm](epsilon)
+
+
+def _over_largest(vectors: tf.Tensor) -> tf.Tensor:
+    largest = tf.reduce_max(tf.abs(vectors), PIXEL_AXES, keepdims=True)
+    return tf.math.divide_no_nan(vectors, largest)
 
 
 def _unit(vectors: tf.Tensor) -> tf.Tensor:
     """Vectors [n, H, W, C] of Euclidean norm 1; 0 where they are 0."""
-    # Divided by the largest entry, so that squares neither overflow nor vanish.
-    largest = tf.reduce_max(tf.abs(vectors), PIXEL_AXES, keepdims=True)
-    scaled = tf.math.divide_no_nan(vectors, largest)
+    scaled = _over_largest(vectors)  # so that squares neither overflow nor vanish
     norm = tf.sqrt(tf.reduce_sum(tf.square(scaled), PIXEL_AXES, keepdims=True))
     return tf.math.divide_no_nan(scaled, norm)

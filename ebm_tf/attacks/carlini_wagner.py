@@ -9,28 +9,15 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.balls import euclidean, per_image
 from ebm_tf.attacks.gradients import finite, plain
 from ebm_tf.attacks.losses import Loss, margin
-from ebm_tf.attacks.outcomes import chosen, errs
-from ebm_tf.attacks.targets import for_each_target, likeliest_others
+from ebm_tf.attacks.outcomes import chosen, errs, for_each_target
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
+from ebm_tf.protocols import Attacked, AttackFn, Classifier
 
 # Keeps pixels of -1 and 1 at a finite hyperbolic angle.
 SHRINK = 0.999999
 # Of Adam, as published (Kingma and Ba, 2015).
 MEAN_DECAY, SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
-
-
-class Aim(NamedTuple):
-    """What is raised.
-
-    Attributes:
-      ascent: its gradient, as far as the confidence.
-      gap: logits [n, k] -> what must be above the confidence, [n].
-    """
-
-    ascent: AscentFn
-    gap: Loss
 
 
 class Nearest(NamedTuple):
@@ -102,7 +89,7 @@ def carlini_wagner(
     Args:
       classifier: what is attacked.
       settings: steps, rates and confidence.
-      ball: its norm tells what epsilon bounds.
+      ball: whose norm is meant; radii come with the images.
     """
 
     def attack(
@@ -113,19 +100,19 @@ def carlini_wagner(
         nearest = Nearest(images, distance)
 
         def searched(gap: Loss, nearest: Nearest, seed: tf.Tensor) -> Nearest:
-            aim = _aim(classifier, gap, settings.confidence)
-            search = _search(aim, settings, images, labels)
-            begun = search.init(nearest)
-            state, _ = iterate(search, *begun, settings.num_constants, seed)
+            kernel = _search(Aim(classifier, gap, settings, images, labels))
+            start = kernel.init(nearest)
+            state, _ = iterate(kernel, *start, settings.num_constants, seed)
             return state.nearest
 
         def towards(nearest: Nearest, targets: tf.Tensor, seed: tf.Tensor) -> Nearest:
             # A margin is that of the others; towards a class it has the other sign.
             return searched(lambda logits: -margin(logits, targets), nearest, seed)
 
-        if settings.num_targets:
-            targets = likeliest_others(logits, labels, settings.num_targets)
-            nearest = for_each_target(towards, targets, nearest, seed)
+        if num_targets := settings.num_targets:
+            nearest = for_each_target(
+                towards, logits, labels, num_targets, nearest, seed
+            )
         else:
             nearest = searched(lambda logits: margin(logits, labels), nearest, seed)
         region = balls.ball(ball.norm, epsilon)
@@ -137,33 +124,39 @@ def carlini_wagner(
     return attack
 
 
-def _aim(classifier: Classifier, gap: Loss, confidence: float) -> Aim:
-    """Raises a gap of logits, but no further than to the confidence."""
-    return Aim(
-        plain(classifier, lambda logits: tf.minimum(gap(logits), confidence)), gap
-    )
+class Aim(NamedTuple):
+    """What is searched for: images whose gap of logits is above the confidence.
+
+    Attributes:
+      classifier: images -> logits.
+      gap: logits [n, k] -> what must be above the confidence, [n].
+      settings: steps, rates and confidence.
+      images: natural ones [n, H, W, C].
+      labels: theirs, integers [n].
+    """
+
+    classifier: Classifier
+    gap: Loss
+    settings: config.CarliniWagner
+    images: tf.Tensor
+    labels: tf.Tensor
 
 
-def _search(
-    aim: Aim,
-    settings: config.CarliniWagner,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-) -> Kernel:
+def _search(aim: Aim) -> Kernel:
     """The kernel that tries a constant of each image; its state: `ConstantSearch`."""
+    settings = aim.settings
 
     def init(nearest: Nearest) -> tuple[ConstantSearch, tuple]:
-        nothing = tf.zeros_like(nearest.distance)
-        constant = nothing + settings.initial_constant
-        return ConstantSearch(constant, nothing, nothing + float("inf"), nearest), ()
+        zeros = tf.zeros_like(nearest.distance)
+        constant = zeros + settings.initial_constant
+        return ConstantSearch(constant, zeros, zeros + float("inf"), nearest), ()
 
     def step(search: ConstantSearch, seed: tf.Tensor) -> tuple[ConstantSearch, tuple]:
-        kernel = _descent(aim, settings, images, labels, search.constant)
-        begun = kernel.init(search.nearest)
-        descent, _ = iterate(kernel, *begun, settings.num_steps, seed)
-        enough, constant = descent.succeeded, search.constant
-        upper = tf.where(enough, constant, search.upper)
-        lower = tf.where(enough, search.lower, constant)
+        constant, lower, upper, nearest = search
+        kernel = _descent(aim, constant)
+        descent, _ = iterate(kernel, *kernel.init(nearest), settings.num_steps, seed)
+        upper = tf.where(descent.succeeded, constant, upper)
+        lower = tf.where(descent.succeeded, lower, constant)
         between = 0.5 * (lower + upper)
         following = tf.where(tf.math.is_inf(upper), 10.0 * constant, between)
         return ConstantSearch(following, lower, upper, descent.nearest), ()
@@ -171,48 +164,36 @@ def _search(
     return Kernel(init, step)
 
 
-def _descent(
-    aim: Aim,
-    settings: config.CarliniWagner,
-    images: tf.Tensor,
-    labels: tf.Tensor,
-    constant: tf.Tensor,
-) -> Kernel:
+def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
     """The kernel of Adam for given constants [n]; its state is a `Descent`."""
-    pixel_range = pixels.from_255ths(255.0)
+    pixel_range, confidence = pixels.from_255ths(255.0), aim.settings.confidence
+    # It raises the gap of logits no further than to the confidence.
+    ascent = plain(
+        aim.classifier, lambda logits: tf.minimum(aim.gap(logits), confidence)
+    )
 
     def init(nearest: Nearest) -> tuple[Descent, tuple]:
-        nothing = tf.zeros_like(images)
-        angles = tf.atanh(SHRINK * images)
+        zeros = tf.zeros_like(aim.images)
+        angles = tf.atanh(SHRINK * aim.images)
         never = tf.zeros_like(nearest.distance) > 0.0
-        return Descent(angles, nothing, nothing, tf.constant(0), nearest, never), ()
+        return Descent(angles, zeros, zeros, tf.constant(0), nearest, never), ()
 
     def step(descent: Descent, seed: tf.Tensor) -> tuple[Descent, tuple]:
         moved = tf.tanh(descent.angles)
-        seen = finite(aim.ascent(moved, seed))
-        wrong = margin(seen.logits, labels) > settings.confidence
-        reached = aim.gap(seen.logits) > settings.confidence
-        nearest = _nearer(descent.nearest, moved, images, wrong)
-        pull = 2.0 * (moved - images) / pixel_range**2
-        slope = pull - per_image(constant) * seen.gradient
+        output = finite(ascent(moved, seed))
+        wrong = margin(output.logits, aim.labels) > confidence
+        reached = aim.gap(output.logits) > confidence
+        distance = euclidean(moved, aim.images)
+        nearer = wrong & (distance < descent.nearest.distance)
+        slope = 2.0 * (moved - aim.images) / pixel_range**2
+        slope -= per_image(constant) * output.gradient
         gradient = slope * (1.0 - moved) * (1.0 + moved)
-        return _adam(descent, gradient, settings.learning_rate)._replace(
-            nearest=nearest, succeeded=descent.succeeded | reached
+        return _adam(descent, gradient, aim.settings.learning_rate)._replace(
+            nearest=chosen(nearer, Nearest(moved, distance), descent.nearest),
+            succeeded=descent.succeeded | reached,
         ), ()
 
     return Kernel(init, step)
-
-
-def _nearer(
-    nearest: Nearest, moved: tf.Tensor, images: tf.Tensor, wrong: tf.Tensor
-) -> Nearest:
-    """Takes those moved images that are wrong and nearer to the natural ones."""
-    distance = euclidean(moved, images)
-    nearer = wrong & (distance < nearest.distance)
-    return Nearest(
-        chosen(nearer, moved, nearest.images),
-        tf.where(nearer, distance, nearest.distance),
-    )
 
 
 def _adam(descent: Descent, gradient: tf.Tensor, learning_rate: float) -> Descent:
@@ -224,9 +205,5 @@ def _adam(descent: Descent, gradient: tf.Tensor, learning_rate: float) -> Descen
     unbiased_mean = mean / (1.0 - MEAN_DECAY**power)
     unbiased_square = square / (1.0 - SQUARE_DECAY**power)
     change = unbiased_mean / (tf.sqrt(unbiased_square) + ADAM_EPSILON)
-    return descent._replace(
-        angles=descent.angles - learning_rate * change,
-        mean=mean,
-        square=square,
-        num_steps=count,
-    )
+    angles = descent.angles - learning_rate * change
+    return descent._replace(angles=angles, mean=mean, square=square, num_steps=count)

@@ -17,8 +17,16 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.balls import per_image
 from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import gap, margin
-from ebm_tf.attacks.outcomes import Outcome, attacked, chosen, errs, natural
-from ebm_tf.attacks.targets import likeliest_others, over_targets
+from ebm_tf.attacks.outcomes import (
+    Outcome,
+    all_broken,
+    attacked,
+    chosen,
+    errs,
+    for_each_target,
+    merged,
+    natural,
+)
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Attacked, AttackFn, Classifier
@@ -87,20 +95,21 @@ def fab_targeted(
         around = balls.ball(ball.norm, epsilon)
         this = Attack(classifier, around, ball.norm, images, labels)
 
-        def aim(targets: tf.Tensor, broken: tf.Tensor, seed: tf.Tensor) -> Outcome:
+        def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
             ascent = plain(classifier, lambda logits: gap(logits, labels, targets))
             kernel = boundary_walk(this, ascent)
             state, _ = iterate(
                 kernel,
-                *kernel.init((images, broken)),
+                *kernel.init((images, best.broken)),
                 num_steps,
                 seed,
-                until=lambda state: tf.reduce_all(state.broken),
+                until=all_broken,
             )
-            return _outcome(this, state)
+            return merged(best, _outcome(this, state))
 
-        targets = likeliest_others(logits, labels, num_targets)
-        outcome = over_targets(aim, targets, start, seed)
+        outcome = for_each_target(
+            aim, logits, labels, num_targets, start, seed, until=all_broken
+        )
         result = attacked(_inside(this, outcome))
         return result._replace(info=result.info | {"distance": 0.0 - outcome.score})
 
@@ -136,25 +145,25 @@ def boundary_walk(attack: Attack, ascent: AscentFn) -> Kernel:
 
     def init(position: tuple[tf.Tensor, tf.Tensor]) -> tuple[Boundary, tuple]:
         images, broken = position
-        nothing = tf.zeros(tf.shape(broken))
-        none = nothing + float("inf")
-        return Boundary(images, attack.centers, none, broken, nothing, nothing), ()
+        zeros = tf.zeros(tf.shape(broken))
+        distance = zeros + float("inf")
+        return Boundary(images, attack.centers, distance, broken, zeros, zeros), ()
 
     def step(state: Boundary, seed: tf.Tensor) -> tuple[Boundary, tuple]:
-        seen = finite(ascent(state.images, seed))
-        moved = _towards_boundary(state.images, attack.centers, seen, attack.norm)
+        output = finite(ascent(state.images, seed))
+        moved = _towards_boundary(state.images, attack.centers, output, attack.norm)
         wrong, distance = attack.errs(moved), attack.distance(moved)
         nearer = ~state.broken & wrong & (distance < state.distance)
         back = attack.centers + BACKWARD * (moved - attack.centers)
-        looks = tf.cast(~state.broken, tf.float32)
+        active = tf.cast(~state.broken, tf.float32)
         return Boundary(
             images=chosen(wrong, back, moved),
             nearest=chosen(nearer, moved, state.nearest),
             distance=tf.where(nearer, distance, state.distance),
             broken=state.broken | (nearer & (distance <= attack.ball.epsilon)),
-            num_gradients=state.num_gradients + looks,
+            num_gradients=state.num_gradients + active,
             num_zero_gradients=state.num_zero_gradients
-            + looks * is_zero(seen.gradient),
+            + active * is_zero(output.gradient),
         ), ()
 
     return Kernel(init, step)
@@ -181,7 +190,7 @@ def _outcome(attack: Attack, state: Boundary) -> Outcome:
 
 
 def _inside(attack: Attack, outcome: Outcome) -> Outcome:
-    """Projects the nearest errors outside of the ball into it, and judges them there.
+    """Projects the nearest errors outside of the ball into it, and evaluates them.
 
     One that was outside by rounding only is an error there too.
     """
@@ -194,7 +203,7 @@ def _inside(attack: Attack, outcome: Outcome) -> Outcome:
 
 
 def _towards_boundary(
-    images: tf.Tensor, centers: tf.Tensor, seen: Ascent, norm: Norm
+    images: tf.Tensor, centers: tf.Tensor, output: Ascent, norm: Norm
 ) -> tf.Tensor:
     """The step of FAB, which mixes two ways to the linear boundary at the images.
 
@@ -204,13 +213,13 @@ def _towards_boundary(
     Source: eqs. 9 to 11 of their section 2.3.
     """
     shape = tf.shape(images)
-    tensors = images, centers, seen.gradient
+    tensors = images, centers, output.gradient
     here, home, normals = (tf.reshape(each, [shape[0], -1]) for each in tensors)
-    from_home = -seen.loss + tf.reduce_sum(normals * (here - home), 1)
+    from_home = -output.loss + tf.reduce_sum(normals * (here - home), 1)
     ways = displacement(
         tf.concat([here, home], 0),
         tf.concat([normals, normals], 0),
-        tf.concat([-seen.loss, from_home], 0),
+        tf.concat([-output.loss, from_home], 0),
         norm,
     )
     lengths = tf.maximum(tf.norm(ways, ORDERS[norm], 1, keepdims=True), 1e-8)
@@ -284,14 +293,14 @@ def searched(
 ) -> tf.Tensor:
     """Nearer errors, on the straight line from the centers to errors.
 
-    Each step looks where the margin would be just above 0 if it were linear between
-    the two ends, but in the farther half, where it is curved; and it takes what it
-    finds for the one end or the other.
+    Each step evaluates the point where the margin would be just above 0 if it were
+    linear between the two ends, but in the farther half, where it is curved; the point
+    replaces one end or the other.
 
     Source: the final search of their section 2.4.
     """
 
-    def look(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def evaluated(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         logits = classifier(images)
         return margin(logits, labels), errs(logits, labels)
 
@@ -301,7 +310,7 @@ def searched(
         part = safety - right_margin
         part = tf.math.divide_no_nan(part, wrong_margin - right_margin)
         between = right + per_image(tf.clip_by_value(part, 0.5, 1.0)) * (wrong - right)
-        between_margin, is_wrong = look(between)
+        between_margin, is_wrong = evaluated(between)
         is_wrong &= between_margin > 0.5 * safety
         return (
             chosen(is_wrong, right, between),
@@ -310,9 +319,9 @@ def searched(
             tf.where(is_wrong, between_margin, wrong_margin),
         ), ()
 
-    right_margin, _ = look(centers)
+    right_margin, _ = evaluated(centers)
     safety = SAFETY * tf.abs(right_margin)
-    ends = centers, right_margin, errors, look(errors)[0]
+    ends = centers, right_margin, errors, evaluated(errors)[0]
     kernel = Kernel(lambda ends: (ends, ()), step)
     (_, _, wrong, _), _ = iterate(
         kernel, *kernel.init(ends), SEARCH_STEPS, tf.zeros([2], tf.int32)

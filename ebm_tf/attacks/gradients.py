@@ -1,10 +1,10 @@
-"""The gradients that attacks follow, and what in them is no number.
+"""The gradients that attacks follow, and what stands for entries that are no numbers.
 
-A classifier that draws numbers is seen through the mean over several draws (EOT);
+Of a classifier that draws numbers the mean over several draws counts (EOT);
 `purified_gradients` does the same for a defence in front of a classifier.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -13,13 +13,8 @@ from ebm_tf.attacks.losses import Loss
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Classifier
 
-
-class RandomClassifier(Protocol):
-    """Images [n, H, W, C] in [-1, 1], and a key of what is drawn -> logits [n, k]."""
-
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns the logits of one draw."""
-        ...
+# Images [n, H, W, C] in [-1, 1], and the key of a draw -> logits [n, k].
+RandomClassifier = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def plain(classifier: Classifier, loss: Loss) -> AscentFn:
@@ -46,39 +41,35 @@ def plain(classifier: Classifier, loss: Loss) -> AscentFn:
     return ascent
 
 
-def random_gradient(classifier: RandomClassifier, loss: Loss) -> AscentFn:
-    """The exact gradient at one draw of a classifier, the draw of the seed."""
+def random_gradient(
+    classifier: RandomClassifier, loss: Loss, num_samples: int
+) -> AscentFn:
+    """Means of gradients, losses and logits over a number of draws of a classifier."""
 
-    def ascent(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
+    def one(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
         return plain(lambda images: classifier(images, seed), loss)(images, seed)
 
-    return ascent
-
-
-def averaged(ascent: AscentFn, num_samples: int) -> AscentFn:
-    """Means of gradients, losses and logits over a number of keys."""
-
     def mean(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
-        def add(total: Ascent, seed: tf.Tensor) -> tuple[Ascent, Any]:
-            return tf.nest.map_structure(tf.add, total, ascent(images, seed)), ()
+        def add(total: Ascent, seed: tf.Tensor) -> tuple[Ascent, tuple]:
+            return tf.nest.map_structure(tf.add, total, one(images, seed)), ()
 
         kernel = Kernel(lambda total: (total, ()), add)
-        first = ascent(images, tf.random.fold_in(seed, 0))
+        first = one(images, tf.random.fold_in(seed, 0))
         total, _ = iterate(kernel, *kernel.init(first), num_samples - 1, seed, start=1)
         return tf.nest.map_structure(lambda value: value / num_samples, total)
 
     return mean
 
 
-def finite(seen: Ascent) -> Ascent:
+def finite(output: Ascent) -> Ascent:
     """With 0 for what is no number in a gradient, and the lowest loss for such a one.
 
     So an image never leaves its ball by way of a NaN, nor has a NaN the highest loss.
     """
-    numbers = tf.math.is_finite(seen.gradient)
-    return seen._replace(
-        gradient=tf.where(numbers, seen.gradient, 0.0),
-        loss=tf.where(tf.math.is_nan(seen.loss), -float("inf"), seen.loss),
+    numbers = tf.math.is_finite(output.gradient)
+    return output._replace(
+        gradient=tf.where(numbers, output.gradient, 0.0),
+        loss=tf.where(tf.math.is_nan(output.loss), -float("inf"), output.loss),
     )
 
 

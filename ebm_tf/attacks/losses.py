@@ -5,7 +5,12 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ebm_tf.config.core import require
-from ebm_tf.robust_objectives import cross_entropy, divergence, of_others
+from ebm_tf.robust_objectives import (
+    cross_entropy,
+    divergence,
+    largest_other,
+    of_class,
+)
 
 # Logits [n, k] -> losses [n]; labels are bound already.
 Loss = Callable[[tf.Tensor], tf.Tensor]
@@ -16,12 +21,12 @@ def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
     Source: Carlini and Wagner (2017), the term of f_6, here for the class to leave.
     """
-    return tf.reduce_max(of_others(logits, labels), -1) - _of_class(logits, labels)
+    return largest_other(logits, labels) - of_class(logits, labels)
 
 
 def gap(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """The logit of the target less that of the label, [n]."""
-    return _of_class(logits, targets) - _of_class(logits, labels)
+    return of_class(logits, targets) - of_class(logits, labels)
 
 
 def dlr(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -73,11 +78,6 @@ def attack_loss(
         natural = tf.stop_gradient(classifier(images))
         return lambda logits: divergence(natural, logits)
     return lambda logits: OF_LABELS[kind](logits, labels)
-
-
-def _of_class(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-    """The logit of one class of each image, [n]."""
-    return tf.gather(logits, classes, axis=1, batch_dims=1)
 
 
 def _require_classes(logits: tf.Tensor, least: int, name: str) -> None:

@@ -1,10 +1,13 @@
-"""What the attacks of AutoAttack pass on: the best images so far, with their counts."""
+"""What the attacks of AutoAttack share: the best images so far, and targets in turn."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked
+from ebm_tf.robust_objectives import of_others
 
 
 class Outcome(NamedTuple):
@@ -32,34 +35,35 @@ class Outcome(NamedTuple):
 def predicted(logits: tf.Tensor) -> tf.Tensor:
     """The class of the largest of logits [n, k], int64 [n]; -1 where one is not finite.
 
-    So what a classifier makes of no image is an error, whatever the label.
+    So an image without a prediction is an error, whatever its label.
     """
     finite = tf.reduce_all(tf.math.is_finite(logits), -1)
     return tf.where(finite, tf.argmax(logits, -1), -1)
 
 
 def errs(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Whether logits [n, k] say another class than the label, bool [n]."""
+    """Whether the prediction of logits [n, k] is not the label, bool [n]."""
     return predicted(logits) != tf.cast(labels, tf.int64)
 
 
 def natural(images: tf.Tensor, logits: tf.Tensor, labels: tf.Tensor) -> Outcome:
-    """Before an attack: what the classifier errs at already is final.
-
-    Args:
-      images: natural ones [n, H, W, C].
-      logits: theirs [n, k].
-      labels: integers [n].
-    """
+    """Before an attack on images of logits [n, k]: errors are final already."""
     broken = errs(logits, labels)
-    nothing = tf.zeros(tf.shape(broken))
-    none = nothing - float("inf")
-    return Outcome(images, broken, none, nothing, nothing, nothing, nothing + 1.0)
+    zeros = tf.zeros(tf.shape(broken))
+    return Outcome(
+        images, broken, zeros - float("inf"), zeros, zeros, zeros, zeros + 1.0
+    )
 
 
-def chosen(first: tf.Tensor, images: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
-    """Images [n, H, W, C] where `first`, bool [n], holds, and others elsewhere."""
-    return tf.where(first[:, None, None, None], images, others)
+def chosen(first: tf.Tensor, one: Any, other: Any) -> Any:
+    """Of two nests of tensors [n, ...], one where `first`, bool [n], else the other."""
+
+    def choose(one: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+        return tf.where(
+            tf.reshape(first, [-1] + [1] * (len(one.shape) - 1)), one, other
+        )
+
+    return tf.nest.map_structure(choose, one, other)
 
 
 def merged(old: Outcome, new: Outcome) -> Outcome:
@@ -91,3 +95,48 @@ def attacked(outcome: Outcome) -> Attacked:
         "num_queries": outcome.num_queries,
     }
     return Attacked(outcome.images, outcome.broken, info)
+
+
+def all_broken(outcome: Any) -> tf.Tensor:
+    """Whether nothing is left to attack, bool scalar."""
+    return tf.reduce_all(outcome.broken)
+
+
+def for_each_target(
+    advance: Callable[[Any, tf.Tensor, tf.Tensor], Any],
+    logits: tf.Tensor,
+    labels: tf.Tensor,
+    num_targets: int,
+    start: Any,
+    seed: tf.Tensor,
+    *,
+    until: Callable[[Any], tf.Tensor] | None = None,
+) -> Any:
+    """Advances a state for the likeliest wrong classes in turn.
+
+    Args:
+      advance: (state, classes int32 [n], key) -> state; traced once for all targets.
+      logits: float32 [n, k] of natural images.
+      labels: integers [n].
+      num_targets: how many classes; fewer where there are fewer.
+      start: the first state.
+      seed: int32 [2].
+      until: state -> bool scalar, whether nothing is left to do.
+    """
+    num_targets = min(num_targets, logits.shape[-1] - 1)
+    targets = tf.math.top_k(of_others(logits, labels), num_targets).indices
+
+    def step(state: tuple[tf.Tensor, Any], seed: tf.Tensor):
+        column, current = state
+        target = tf.gather(targets, column, axis=1)
+        return (column + 1, advance(current, target, seed)), ()
+
+    kernel = Kernel(lambda start: ((tf.constant(0), start), ()), step)
+    (_, last), _ = iterate(
+        kernel,
+        *kernel.init(start),
+        num_targets,
+        seed,
+        until=until and (lambda state: until(state[1])),
+    )
+    return last

@@ -9,66 +9,26 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.balls import Ball
 from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import attack_loss
-from ebm_tf.attacks.outcomes import chosen, errs, predicted
+from ebm_tf.attacks.outcomes import chosen, errs
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
 
 
-class PgdInfo(NamedTuple):
-    """Diagnostics of a step: what was seen at the images before it.
-
-    Attributes:
-      loss: float32 [n].
-      prediction: int64 [n], -1 where logits are not finite.
-      zero_gradient: float32 [n], 1 where the gradient was exactly 0.
-    """
-
-    loss: tf.Tensor
-    prediction: tf.Tensor
-    zero_gradient: tf.Tensor
-
-
-class PgdClimb(NamedTuple):
+class PgdState(NamedTuple):
     """A run of ascent that keeps its best images.
 
     Attributes:
       images: float32 [n, H, W, C], where it is.
-      best: where it was best, judged by `better`.
+      best: where it was best, by `better`.
+      loss: float32 [n], at the images before.
       num_zero_gradients: float32 [n], steps whose gradient was exactly 0.
     """
 
     images: tf.Tensor
     best: Attacked
+    loss: tf.Tensor
     num_zero_gradients: tf.Tensor
-
-
-def projected_ascent(
-    ascent: AscentFn, region: Ball, centers: tf.Tensor, *, step: tf.Tensor | float
-) -> Kernel:
-    """One step of ascent and the way back into the ball (Madry et al., 2018).
-
-    Args:
-      ascent: loss and gradient.
-      region: where images may go.
-      centers: natural images [n, H, W, C].
-      step: scalar or [n], in units of images in [-1, 1].
-
-    Returns:
-      A kernel whose state is the images; its info is a `PgdInfo`.
-    """
-
-    def init(images: tf.Tensor) -> tuple[tf.Tensor, PgdInfo]:
-        nothing = tf.zeros(tf.shape(images)[:1])
-        return images, PgdInfo(nothing, tf.cast(nothing, tf.int64), nothing)
-
-    def climb(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, PgdInfo]:
-        seen = finite(ascent(images, seed))
-        moved = region.project(region.ascend(images, seen.gradient, step), centers)
-        prediction = predicted(seen.logits)
-        return moved, PgdInfo(seen.loss, prediction, is_zero(seen.gradient))
-
-    return Kernel(init, climb)
 
 
 def better(candidate: Attacked, best: Attacked) -> Attacked:
@@ -79,41 +39,47 @@ def better(candidate: Attacked, best: Attacked) -> Attacked:
     """
     higher = candidate.info["loss"] > best.info["loss"]
     wins = tf.where(candidate.broken == best.broken, higher, candidate.broken)
-    return Attacked(
-        chosen(wins, candidate.images, best.images),
-        tf.where(wins, candidate.broken, best.broken),
-        {
-            name: tf.where(wins, value, best.info[name])
-            for name, value in candidate.info.items()
-        },
-    )
+    return chosen(wins, candidate, best)
 
 
-def keeping_best(kernel: Kernel, labels: tf.Tensor) -> Kernel:
-    """A kernel of images with a `PgdInfo` that also keeps the best images.
+def projected_ascent(
+    ascent: AscentFn,
+    region: Ball,
+    centers: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    step: tf.Tensor | float,
+) -> Kernel:
+    """Steps of ascent, each projected into the ball (Madry et al., 2018).
 
     Args:
-      kernel: such as `projected_ascent`.
+      ascent: loss and gradient.
+      region: where images may go.
+      centers: natural images [n, H, W, C].
       labels: int64 [n], by which images are broken.
+      step: scalar or [n], in units of images in [-1, 1].
 
     Returns:
-      A kernel whose state is a `PgdClimb`; its info is that of the given kernel.
+      A kernel of images, whose state is a `PgdState`.
     """
 
-    def init(images: tf.Tensor) -> tuple[PgdClimb, PgdInfo]:
-        images, info = kernel.init(images)
-        nothing = tf.zeros_like(info.loss)
-        best = Attacked(images, nothing > 0.0, {"loss": nothing - float("inf")})
-        return PgdClimb(images, best, nothing), info
+    def init(images: tf.Tensor) -> tuple[PgdState, tuple]:
+        zeros = tf.zeros(tf.shape(images)[:1])
+        best = Attacked(images, zeros > 0.0, {"loss": zeros - float("inf")})
+        return PgdState(images, best, zeros, zeros), ()
 
-    def step(climb: PgdClimb, seed: tf.Tensor) -> tuple[PgdClimb, PgdInfo]:
-        images, info = kernel.step(climb.images, seed)
-        wrong = info.prediction != labels
-        seen = Attacked(climb.images, wrong, {"loss": info.loss})
-        num_zero_gradients = climb.num_zero_gradients + info.zero_gradient
-        return PgdClimb(images, better(seen, climb.best), num_zero_gradients), info
+    def move(state: PgdState, seed: tf.Tensor) -> tuple[PgdState, tuple]:
+        images, best, _, num_zeros = state
+        output = finite(ascent(images, seed))
+        here = Attacked(images, errs(output.logits, labels), {"loss": output.loss})
+        return PgdState(
+            region.moved(images, output.gradient, step, centers),
+            better(here, best),
+            output.loss,
+            num_zeros + is_zero(output.gradient),
+        ), ()
 
-    return Kernel(init, step)
+    return Kernel(init, move)
 
 
 def starts(kind: str, region: Ball, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -150,7 +116,7 @@ def perturb(
     num_steps: int | tf.Tensor,
     seed: tf.Tensor,
 ) -> tf.Tensor:
-    """The last images of an ascent, to learn from; nothing else is looked at.
+    """The last images of an ascent, to learn from; no best ones are kept.
 
     Call it outside of gradient tapes: they would record all of it.
 
@@ -163,7 +129,12 @@ def perturb(
       num_steps: of ascent.
       seed: int32 [2].
     """
-    kernel = projected_ascent(ascent, region, centers, step=step)
+
+    def move(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tuple]:
+        gradient = finite(ascent(images, seed)).gradient
+        return region.moved(images, gradient, step, centers), ()
+
+    kernel = Kernel(lambda images: (images, ()), move)
     images, _ = iterate(kernel, *kernel.init(starts), num_steps, seed)
     return tf.stop_gradient(images)
 
@@ -189,54 +160,33 @@ def pgd_attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         region = balls.ball(ball.norm, epsilon)
-        ascent = plain(
-            classifier, attack_loss(settings.loss, classifier, images, labels)
-        )
+        loss = attack_loss(settings.loss, classifier, images, labels)
+        ascent, num_steps = plain(classifier, loss), settings.num_steps
         step = step_size(settings, ball, epsilon)
-        kernel = keeping_best(
-            projected_ascent(ascent, region, images, step=step), labels
-        )
+        kernel = projected_ascent(ascent, region, images, labels, step=step)
 
         def restart(best: Attacked, seed: tf.Tensor) -> tuple[Attacked, tuple]:
-            start_seed, climb_seed = tf.unstack(tf.random.split(seed, 2))
-            begun = region.project(
-                starts(settings.start, region, images, start_seed), images
-            )
-            run = _run(ascent, kernel, labels, begun, settings.num_steps, climb_seed)
-            return better(run, best), ()
+            start_seed, seed = tf.unstack(tf.random.split(seed, 2))
+            start = starts(settings.start, region, images, start_seed)
+            start = region.project(start, images)
+            state, _ = iterate(kernel, *kernel.init(start), num_steps, seed)
+            # A graph leaves out the gradient, which is not used.
+            last = finite(ascent(state.images, tf.random.fold_in(seed, num_steps)))
+            wrong = errs(last.logits, labels)
+            at_last = Attacked(state.images, wrong, {"loss": last.loss})
+            run = better(at_last, state.best)
+            info = {
+                "loss_before_last": state.loss,
+                "loss_last": last.loss,
+                "zero_gradient": state.num_zero_gradients / num_steps,
+            }
+            return better(run._replace(info=run.info | info), best), ()
 
-        restarts = Kernel(lambda images: (_nothing(images), ()), restart)
-        best, _ = iterate(restarts, *restarts.init(images), settings.num_restarts, seed)
+        zeros = tf.zeros(tf.shape(images)[:1])
+        info = dict.fromkeys(("loss_before_last", "loss_last", "zero_gradient"), zeros)
+        worst = Attacked(images, zeros > 0.0, {"loss": zeros - float("inf")} | info)
+        restarts = Kernel(lambda worst: (worst, ()), restart)
+        best, _ = iterate(restarts, *restarts.init(worst), settings.num_restarts, seed)
         return best
 
     return attack
-
-
-def _run(
-    ascent: AscentFn,
-    kernel: Kernel,
-    labels: tf.Tensor,
-    begun: tf.Tensor,
-    num_steps: int,
-    seed: tf.Tensor,
-) -> Attacked:
-    """The best images of one climb, the last of it among them."""
-    climb, info = iterate(kernel, *kernel.init(begun), num_steps, seed)
-    # A graph leaves out the gradient, which is not used.
-    last = finite(ascent(climb.images, tf.random.fold_in(seed, num_steps)))
-    wrong = errs(last.logits, labels)
-    best = better(Attacked(climb.images, wrong, {"loss": last.loss}), climb.best)
-    about = {
-        "loss_before_last": info.loss,
-        "loss_last": last.loss,
-        "zero_gradient": climb.num_zero_gradients / num_steps,
-    }
-    return best._replace(info=best.info | about)
-
-
-def _nothing(images: tf.Tensor) -> Attacked:
-    """What every run is better than."""
-    nothing = tf.zeros(tf.shape(images)[:1])
-    names = ("loss_before_last", "loss_last", "zero_gradient")
-    info = {"loss": nothing - float("inf")} | dict.fromkeys(names, nothing)
-    return Attacked(images, nothing > 0.0, info)

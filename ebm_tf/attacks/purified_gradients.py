@@ -1,8 +1,8 @@
 """Estimators of gradients through a random defence, averaged over replicates (EOT).
 
 The loss is of all replicates of an image together, but its gradient with respect to
-the logits is all that each of them needs. So an estimator has two parts, `look` and
-`pull`, between which replicates meet; a caller may run either in chunks.
+the logits is all that each of them needs. So an estimator has two parts, `forward` and
+`vjp`, between which replicates meet; a caller may run either in chunks.
 """
 
 from collections.abc import Callable
@@ -16,18 +16,18 @@ from ebm_tf.protocols import Ascent, AscentFn, Classifier, Defense
 
 
 class Estimator(NamedTuple):
-    """How an attack sees replicates of images.
+    """The logits of replicates of images, and what stands for their gradients.
 
     Attributes:
-      look: (images [m, H, W, C], seeds [m, 2]) -> (points, logits): the logits
+      forward: (images [m, H, W, C], seeds [m, 2]) -> (points, logits): the logits
         [m, k] of the defended classifier, and the images [m, H, W, C] at which
-        `pull` begins.
-      pull: (points, seeds, gradients with respect to the logits) -> gradients with
+        `vjp` begins.
+      vjp: (points, seeds, gradients with respect to the logits) -> gradients with
         respect to the images.
     """
 
-    look: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-    pull: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+    forward: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    vjp: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def bpda(classifier: Classifier, defense: Defense) -> Estimator:
@@ -37,15 +37,15 @@ def bpda(classifier: Classifier, defense: Defense) -> Estimator:
     2018, "BPDA").
     """
 
-    def look(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def forward(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         purified = defense(images, seed)
         return purified, classifier(purified)
 
-    def pull(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    def vjp(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
         del seed  # what was drawn is in the points
-        return _pulled(classifier, points, gradients)
+        return _vjp(classifier, points, gradients)
 
-    return Estimator(look, pull)
+    return Estimator(forward, vjp)
 
 
 def through_chain(
@@ -62,16 +62,16 @@ def through_chain(
         gradient with respect to the images.
     """
 
-    def look(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def forward(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         purified = defense(images, seed)
         return images, classifier(purified)
 
-    def pull(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    def vjp(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
         return defense_gradient(
-            points, seed, lambda purified: _pulled(classifier, purified, gradients)
+            points, seed, lambda purified: _vjp(classifier, purified, gradients)
         )
 
-    return Estimator(look, pull)
+    return Estimator(forward, vjp)
 
 
 def transfer(classifier: Classifier) -> Estimator:
@@ -100,16 +100,16 @@ def expected(
     def ascent(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
         keys = keyed_noise.replicate_keys(seed, tf.range(num_replicates))
         copies = tf.repeat(images, num_replicates, axis=0)
-        points, flat_logits = estimator.look(copies, keys)
+        points, flat_logits = estimator.forward(copies, keys)
         num_classes = flat_logits.shape[-1]
         logits = tf.reshape(flat_logits, [-1, num_replicates, num_classes])
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(logits)
             values = loss(logits)
         gradients = tf.reshape(tape.gradient(values, logits), [-1, num_classes])
-        pulled = estimator.pull(points, keys, gradients)
-        pulled = tf.reshape(pulled, [-1, num_replicates, *images.shape[1:]])
-        return Ascent(tf.reduce_sum(pulled, 1), values, scores(logits))
+        gradients = estimator.vjp(points, keys, gradients)
+        gradients = tf.reshape(gradients, [-1, num_replicates, *images.shape[1:]])
+        return Ascent(tf.reduce_sum(gradients, 1), values, scores(logits))
 
     return ascent
 
@@ -153,9 +153,7 @@ def averaged_dlr(logits: tf.Tensor, labels: tf.Tensor, average: str) -> tf.Tenso
     return tf.reduce_mean(tf.reshape(ratios, [-1, num_replicates]), 1)
 
 
-def _pulled(
-    classifier: Classifier, images: tf.Tensor, gradients: tf.Tensor
-) -> tf.Tensor:
+def _vjp(classifier: Classifier, images: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
     """Gradients with respect to logits, carried back to the classifier's images."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.outcomes import Outcome, attacked, errs, merged, natural
+from ebm_tf.attacks.outcomes import Outcome, all_broken, attacked, errs, merged, natural
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
@@ -43,10 +43,8 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
     ) -> Attacked:
         start = natural(images, classifier(images), labels)
         around = balls.ball(ball.norm, epsilon)
-        if isinstance(around, balls.LinfBall):
-            proposals = linf_proposals(around, images, num_queries)
-        else:
-            proposals = l2_proposals(around, images, num_queries)
+        propose = linf_proposals if ball.norm == "linf" else l2_proposals
+        proposals = propose(around, images, num_queries)
         kernel = square_search(classifier, labels, proposals)
         first_seed, seed = tf.unstack(tf.random.split(seed, 2))
         (found, _), _ = iterate(
@@ -54,7 +52,7 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
             *kernel.init((start, first_seed)),
             num_queries - 1,
             seed,
-            until=lambda state: tf.reduce_all(state[0].broken),
+            until=lambda state: all_broken(state[0]),
         )
         return attacked(found)
 
@@ -89,14 +87,14 @@ def square_search(
     """
 
     def after(best: Outcome, tried: tf.Tensor) -> Outcome:
-        logits, nothing = classifier(tried), tf.zeros_like(best.score)
+        logits, zeros = classifier(tried), tf.zeros_like(best.score)
         found = Outcome(
             images=tried,
             broken=errs(logits, labels),
             score=losses.margin(logits, labels),
-            last_rise=nothing,
-            num_gradients=nothing,
-            num_zero_gradients=nothing,
+            last_rise=zeros,
+            num_gradients=zeros,
+            num_zero_gradients=zeros,
             num_queries=tf.cast(~best.broken, tf.float32),
         )
         return merged(best, found)
@@ -113,9 +111,7 @@ def square_search(
     return Kernel(init, step)
 
 
-def linf_proposals(
-    ball: balls.LinfBall, centers: tf.Tensor, num_queries: int
-) -> Proposals:
+def linf_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
     """Vertical stripes at first, then squares of one colour, all at +-epsilon.
 
     Source: algorithm 2 and section 4.1.
@@ -140,7 +136,7 @@ def linf_proposals(
     return Proposals(first, following)
 
 
-def l2_proposals(ball: balls.L2Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
+def l2_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
     """A grid of dipoles at first; then one window's length goes to a dipole elsewhere.
 
     Source: algorithm 3 and section 4.2.

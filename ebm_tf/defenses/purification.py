@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from ebm_tf import keyed_noise
@@ -10,6 +11,9 @@ from ebm_tf.protocols import Defense
 
 # What draws the noise of a step, (shape, key of the step) -> noise, -> the kernel.
 KernelFn = Callable[[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]], Kernel]
+
+# Of which the keys of steps are made; images differ by their seeds.
+_SHARED_KEY = np.zeros([2], np.int32)
 
 # (images, seeds, purified images -> a gradient there) -> that gradient at the images.
 DefenseGradient = Callable[
@@ -27,7 +31,7 @@ def purification(kernel: KernelFn, num_steps: int) -> Defense:
         if not num_steps:
             return images
         chain = _chain(kernel, images, seed)
-        state, _ = iterate(chain, *chain.init(images), num_steps, _shared_key())
+        state, _ = iterate(chain, *chain.init(images), num_steps, _SHARED_KEY)
         return state.images
 
     return purify
@@ -43,16 +47,16 @@ def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
     ) -> tf.Tensor:
         if not num_steps:
             return at_end(images)
-        chain, key = _chain(kernel, images, seed), _shared_key()
+        chain, key = _chain(kernel, images, seed), _SHARED_KEY
         first, info = chain.init(images)
         last, _, (moved, _) = trace(chain, first, info, num_steps, key)
         states = tf.nest.map_structure(
-            lambda begun, later: tf.concat([begun[None], later[:-1]], 0), first, moved
+            lambda start, later: tf.concat([start[None], later[:-1]], 0), first, moved
         )
         # Only the images at the end count, not what the chain would carry further.
-        pulled = tf.nest.map_structure(tf.zeros_like, last)
-        pulled = pulled._replace(images=at_end(last.images))
-        return pull_back(chain, states, pulled, key).images
+        slope = tf.nest.map_structure(tf.zeros_like, last)
+        slope = slope._replace(images=at_end(last.images))
+        return pull_back(chain, states, slope, key).images
 
     return gradient
 
@@ -67,8 +71,3 @@ def _chain(kernel: KernelFn, images: tf.Tensor, seed: tf.Tensor) -> Kernel:
         return keyed_noise.normal(keys, images.shape[1:])
 
     return kernel(draw)
-
-
-def _shared_key() -> tf.Tensor:
-    """Of which the keys of steps are made; images differ by their seeds."""
-    return tf.zeros([2], tf.int32)

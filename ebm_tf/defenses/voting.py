@@ -26,20 +26,12 @@ def class_counts(logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(chosen, 1) + 0.5 * mean_probabilities(logits)
 
 
+# What makes scores [n, k], the largest wins, of logits [n, r, k].
 VOTES: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "logits": mean_logits,
     "probabilities": mean_probabilities,
     "classes": class_counts,
 }
-
-
-def vote(kind: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """What makes scores [n, k], the largest wins, of logits [n, r, k].
-
-    Args:
-      kind: "logits", "probabilities" or "classes".
-    """
-    return VOTES[kind]
 
 
 def replicate_logits(

@@ -10,20 +10,17 @@ import functools
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.attacks.auto_attack import auto_attack
+from ebm_tf.attacks.carlini_wagner import carlini_wagner
+from ebm_tf.attacks.outcomes import errs, predicted
+from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
-from ebm_tf.evaluation.judged_attacks import (
-    JudgeFn,
-    attacking,
-    is_random,
-    judging,
-)
 from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime import actions, seeds
@@ -37,23 +34,74 @@ FOLDER = "attacks"
 # what is left of those before them.
 ALONE = ("pgd", "apgd_ce", "carlini_wagner")
 
+# (images [n, H, W, C], labels [n]) -> arrays [n, ...] by name.
+EvaluateFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
-class Phase(NamedTuple):
-    """What is done to chosen images.
 
-    Attributes:
-      name: of its files; it also determines its random numbers.
-      run: rows of images, labels and radii, and keys -> outcomes by name, [m, ...].
-      chosen: int64 [m], positions of the images.
-      epsilon: float [m], a radius for each of them, in units of images in [-1, 1].
-      kept: names of the outcomes that are kept; all if there are none.
+def named_attacks(
+    config: RobustnessMeasurement, classifier: Classifier
+) -> dict[str, AttackFn]:
+    """The attacks of a config, in order: PGD, AutoAttack, Carlini and Wagner."""
+    attacks: dict[str, AttackFn] = {}
+    if config.pgd is not None:
+        attacks["pgd"] = pgd_attack(classifier, config.pgd, config.ball)
+    if config.auto_attack is not None:
+        attacks |= auto_attack(classifier, config.auto_attack, config.ball)
+    if config.carlini_wagner is not None:
+        attack = carlini_wagner(classifier, config.carlini_wagner, config.ball)
+        attacks["carlini_wagner"] = attack
+    return attacks
+
+
+def is_random(config: RobustnessMeasurement) -> bool:
+    """Whether the config declares the classifier to be random."""
+    return config.auto_attack is not None and config.auto_attack.version == "rand"
+
+
+def evaluator(classifier: Classifier, num_verifications: int) -> EvaluateFn:
+    """Evaluates whether the classifier errs at images, by a majority.
+
+    Args:
+      classifier: images -> logits.
+      num_verifications: evaluations; one is enough where nothing is random.
+
+    Returns:
+      (images, labels) -> "broken" bool [n], "logits" float32 [n, k] of the first
+      evaluation and "prediction" int64 [n] by the mean logits, -1 where they are not
+      finite.
     """
 
-    name: str
-    run: Callable
-    chosen: np.ndarray
-    epsilon: np.ndarray
-    kept: tuple[str, ...] = ()
+    def evaluate(images: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits = [classifier(images) for _ in range(num_verifications)]
+        errors = [tf.cast(errs(values, labels), tf.int32) for values in logits]
+        return {
+            "broken": 2 * tf.add_n(errors) > num_verifications,
+            "logits": logits[0],
+            "prediction": predicted(tf.add_n(logits)),
+        }
+
+    return evaluate
+
+
+def evaluated(attack: AttackFn, evaluate: EvaluateFn) -> Callable:
+    """Attacks images and evaluates the result.
+
+    Returns:
+      (images, labels, radii float32 [n], key) -> the evaluation but for the logits,
+      "images", "claimed", whether the attack itself found them broken, and its info,
+      its names after "info_".
+    """
+
+    def run(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, key: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        attacked = attack(images, labels, epsilon, key)
+        found = evaluate(attacked.images, labels)
+        del found["logits"]
+        info = {f"info_{name}": value for name, value in attacked.info.items()}
+        return {"images": attacked.images, "claimed": attacked.broken, **found, **info}
+
+    return run
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,17 +127,15 @@ class Phases:
     attacks: Mapping[str, AttackFn]
 
     def natural(self, name: str) -> Arrays:
-        """Looks at all natural images."""
+        """Evaluates all natural images."""
         everything = np.arange(len(self.labels))
-        return self._done(
-            Phase(name, self._look, everything, np.zeros(len(everything)))
-        )
+        return self._run(name, self._natural, everything, np.zeros(len(everything)))
 
     def in_ball(self, name: str, chosen: np.ndarray) -> Arrays:
         """Runs the named attack on the chosen images, in the ball of the config."""
         radius = pixels.from_255ths(self.config.ball.epsilon)
         epsilon = np.full(len(chosen), radius)
-        return self._done(Phase(name, self._attacks[name], chosen, epsilon))
+        return self._run(name, self._attacks[name], chosen, epsilon)
 
     def in_balls(
         self, attack: str, name: str, chosen: np.ndarray, radii: np.ndarray, *kept: str
@@ -101,85 +147,88 @@ class Phases:
           name: of the phase.
           chosen: int64 [m], positions of the images.
           radii: float [m], in 255ths.
-          *kept: names of the outcomes that are wanted.
+          *kept: names of the outcomes that are wanted; all if there are none.
         """
         epsilon = pixels.from_255ths(1.0) * radii
-        return self._done(Phase(name, self._attacks[attack], chosen, epsilon, kept))
+        return self._run(name, self._attacks[attack], chosen, epsilon, kept)
 
-    def _done(self, phase: Phase) -> Arrays:
-        """The outcomes of the chosen images, in their order."""
-        if not len(phase.chosen):
-            nothing = {"broken": np.zeros(0, bool), "claimed": np.zeros(0, bool)}
-            return nothing | {"images": self.images[:0], "prediction": self.labels[:0]}
-        num_batches = -(-len(phase.chosen) // self.config.batch)
+    def _run(
+        self,
+        name: str,
+        run: Callable,
+        chosen: np.ndarray,
+        epsilon: np.ndarray,
+        kept: tuple[str, ...] = (),
+    ) -> Arrays:
+        """The outcomes [m, ...] of chosen images [m], in balls of radii [m]."""
+        if not len(chosen):
+            none = {"broken": np.zeros(0, bool), "claimed": np.zeros(0, bool)}
+            return none | {"images": self.images[:0], "prediction": self.labels[:0]}
+        size, count = self.config.batch, self.replicas.count
+        num_batches = -(-len(chosen) // size)
+        key = seeds.key(self.config.seed, Purpose.ATTACKS)
+        key = tf.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+        def rows(index: int) -> slice:
+            return slice(index * size, (index + 1) * size)
+
+        def batch(index: int) -> Arrays:
+            positions = chosen[rows(index)]
+            found = run(
+                self.images[positions],
+                self.labels[positions],
+                epsilon[rows(index)].astype(np.float32),
+                keys=lambda _, replica: tf.random.fold_in(key, index * count + replica),
+            )
+            return {name: found[name] for name in kept or found}
+
+        folder = os.path.join(self.workspace.folder, CHECKPOINTS, FOLDER, name)
         work = BatchWork(
-            make=functools.partial(self._batch, phase),
+            make=batch,
             num_batches=num_batches,
-            path=functools.partial(self._path, phase),
+            # _0 is the first worker: earlier versions had a file of each.
+            path=lambda index: os.path.join(folder, f"{index:05d}_0.npz"),
             about=lambda index: {
-                "num_replicas": self.replicas.count,
-                "positions": phase.chosen[self._rows(index)],
+                "num_replicas": count,
+                "positions": chosen[rows(index)],
             },
-            part=os.path.join(FOLDER, phase.name),
-            unit=f"batches of {phase.name}",
+            part=os.path.join(FOLDER, name),
+            unit=f"batches of {name}",
         )
+        shown = [
+            actions.show_progress(num_batches, work.unit),
+            actions.log_pace(self.workspace, num_batches, name),
+        ]
         parts = outcomes(
             work,
             self.replicas,
             self.workspace,
-            [
-                actions.show_progress(num_batches, work.unit),
-                actions.log_pace(self.workspace, num_batches, phase.name),
-            ],
+            shown,
             save_every=self.config.save_every,
         )
         return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
-    def _batch(self, phase: Phase, index: int) -> Arrays:
-        key = seeds.key(self.config.seed, Purpose.ATTACKS)
-        key = tf.random.fold_in(key, zlib.crc32(phase.name.encode()) & 0x7FFFFFFF)
-        rows, count = self._rows(index), self.replicas.count
-        chosen, epsilon = phase.chosen[rows], phase.epsilon[rows].astype(np.float32)
-        found = phase.run(
-            self.images[chosen],
-            self.labels[chosen],
-            epsilon,
-            keys=lambda _, replica: tf.random.fold_in(key, index * count + replica),
-        )
-        return {name: found[name] for name in phase.kept or found}
-
-    def _rows(self, index: int) -> slice:
-        """The place of a batch among the chosen images of a phase."""
-        return slice(index * self.config.batch, (index + 1) * self.config.batch)
-
-    def _path(self, phase: Phase, index: int) -> str:
-        # _0 is the first worker: earlier versions had a file of each.
-        name = f"{index:05d}_0.npz"
-        folder = os.path.join(self.workspace.folder, CHECKPOINTS, FOLDER)
-        return os.path.join(folder, phase.name, name)
+    def _over_rows(self, function: Callable) -> Callable:
+        return over_rows(function, self.replicas, self.config.batch)
 
     @functools.cached_property
-    def _judge(self) -> JudgeFn:
-        settings = self.config.auto_attack
-        if settings is None or not is_random(self.config):
-            return judging(self.classifier, 1)
-        return judging(self.classifier, settings.num_verifications)
+    def _evaluate(self) -> EvaluateFn:
+        settings, num = self.config.auto_attack, 1
+        if settings is not None and settings.version == "rand":
+            num = settings.num_verifications
+        return evaluator(self.classifier, num)
 
     @functools.cached_property
-    def _look(self) -> Callable:
-        return over_rows(
-            lambda images, labels, *_: self._judge(images, labels),
-            self.replicas,
-            self.config.batch,
+    def _natural(self) -> Callable:
+        return self._over_rows(
+            lambda images, labels, *_: self._evaluate(images, labels)
         )
 
     @functools.cached_property
     def _attacks(self) -> dict[str, Callable]:
         """The attacks, each traced when it is first run."""
         return {
-            name: over_rows(
-                attacking(attack, self._judge), self.replicas, self.config.batch
-            )
+            name: self._over_rows(evaluated(attack, self._evaluate))
             for name, attack in self.attacks.items()
         }
 
@@ -196,9 +245,7 @@ def attacked_in_turn(phases: Phases, verdicts: Verdicts) -> tuple[Verdicts, Outc
         chosen = right if name in ALONE else verdicts.unbroken
         outcome = phases.in_ball(name, chosen)
         tried[name] = chosen, outcome
-        verdicts = verdicts.after(
-            name, chosen, outcome["images"], outcome["broken"], outcome["prediction"]
-        )
+        verdicts = verdicts.after(name, chosen, outcome)
         left = len(verdicts.unbroken) / len(verdicts.broken_by)
         phases.workspace.log(
             f"{name}: {len(chosen)} images; {left:.2%} of all are unbroken"

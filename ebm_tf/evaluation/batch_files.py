@@ -16,10 +16,6 @@ from ebm_tf.runtime.workspace import Workspace
 Arrays = dict[str, np.ndarray]
 
 
-def _no_metrics(_: Arrays) -> dict[str, float]:
-    return {}
-
-
 class BatchWork(NamedTuple):
     """Work in batches, counted from 0.
 
@@ -29,7 +25,7 @@ class BatchWork(NamedTuple):
       num_batches: in all.
       path: batch -> the file of its outcome.
       about: batch -> arrays that are kept in the file as well; the outcome in a file
-        that says otherwise is of other work.
+        where they differ is of other work.
       metrics: outcome -> numbers by name, for the actions of the loop.
       part: of the run, as `Loop` has it.
       unit: what batches are called.
@@ -39,7 +35,7 @@ class BatchWork(NamedTuple):
     num_batches: int
     path: Callable[[int], str]
     about: Callable[[int], Mapping[str, Any]]
-    metrics: Callable[[Arrays], dict[str, float]] = _no_metrics
+    metrics: Callable[[Arrays], dict[str, float]] = lambda _: {}
     part: str = ""
     unit: str = "batches"
 
@@ -52,7 +48,7 @@ def outcomes(
     *,
     save_every: int,
 ) -> list[Arrays]:
-    """Does what is left of the work; the files say what that is.
+    """Does the work whose outcomes are in no file yet.
 
     Args:
       work: what is done.
@@ -97,19 +93,14 @@ def _kept(
     work: BatchWork, batch: int, replicas: Replicas, workspace: Workspace
 ) -> Arrays | None:
     """The outcome in a file; None, and for all workers, where one cannot use it."""
-    stored, about = _stored(work.path(batch), workspace), work.about(batch)
+    stored, path, about = None, work.path(batch), work.about(batch)
+    if exists(path):
+        try:
+            stored = load_arrays(path)
+        except RunError as error:
+            workspace.log(f"{error} Recomputing it.")
     usable = stored is not None and all(
         name in stored and np.array_equal(stored.pop(name), value)
         for name, value in about.items()
     )
     return stored if all(gather(replicas, int(usable))) else None
-
-
-def _stored(path: str, workspace: Workspace) -> Arrays | None:
-    if not exists(path):
-        return None
-    try:
-        return load_arrays(path)
-    except RunError as error:
-        workspace.log(f"{error} It is made again.")
-        return None

@@ -11,8 +11,8 @@ import tensorflow as tf
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.objectives import Clean
-from ebm_tf.evaluation.energy_statistics import Judged, story
-from ebm_tf.evaluation.plots import save_story
+from ebm_tf.evaluation.energy_statistics import Evaluation, training_curves
+from ebm_tf.evaluation.plots import save_training_curves
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.pixels import from_255ths
 from ebm_tf.runtime import seeds
@@ -26,8 +26,8 @@ from ebm_tf.runtime.workspace import VALIDATION, Workspace
 
 
 @dataclasses.dataclass(frozen=True)
-class Measurement:
-    """Judges the network of averages, with the weights that it has at the time.
+class Evaluator:
+    """Evaluates the network of averages, with the weights that it has at the time.
 
     Attributes:
       config: has the attack, the ball and the number of images at once.
@@ -40,39 +40,37 @@ class Measurement:
     model: keras.Model
 
     @functools.cached_property
-    def _judge(self) -> Callable:
+    def _evaluate(self) -> Callable:
         """Compiled once: all batches have one shape."""
-        config, replicas = self.config, self.replicas
-        classifier = in_inference(self.model)
+        config, classifier = self.config, in_inference(self.model)
         attack = pgd_attack(classifier, config.evaluation_attack, config.ball)
 
-        def judge(
+        def evaluate(
             images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
-        ) -> tuple[Judged, tf.Tensor]:
+        ) -> tuple[Evaluation, tf.Tensor]:
             epsilon = tf.fill(labels.shape, from_255ths(config.ball.epsilon))
             found = attack(images, labels, epsilon, key)
             natural, attacked = classifier(images), classifier(found.images)
-            return Judged(natural, attacked, labels, found.broken), found.images
+            return Evaluation(natural, attacked, labels, found.broken), found.images
 
-        return over_rows(judge, replicas, config.evaluation_batch, together=False)
+        return over_rows(
+            evaluate, self.replicas, config.evaluation_batch, together=False
+        )
 
-    def judged(
+    def evaluate(
         self, images: np.ndarray, labels: np.ndarray, purpose: Purpose
-    ) -> tuple[Judged, np.ndarray]:
-        """Attacks images [n, H, W, C] of labels [n].
+    ) -> tuple[Evaluation, np.ndarray]:
+        """Attacks images [n, H, W, C] of labels [n]; returns the attacked ones, too.
 
         The key of a batch follows from the purpose and its place, so that one
-        measurement differs from the next by the weights only.
-
-        Returns:
-          What became of the images, and the attacked images.
+        evaluation differs from the next by the weights only.
         """
         key = seeds.key(self.config.seed, purpose)
 
         def keys(index: int, replica: int) -> tf.Tensor:
             return tf.random.fold_in(tf.random.fold_in(key, index), replica)
 
-        return self._judge(images, labels, keys=keys)
+        return self._evaluate(images, labels, keys=keys)
 
 
 Line = dict[str, float]
@@ -98,7 +96,7 @@ def selection(config: ClassifierTraining, lines: Sequence[Line]) -> Line | None:
 
 
 def validate(
-    measurement: Measurement,
+    evaluator: Evaluator,
     images: ImagesByPart,
     workspace: Workspace,
     *,
@@ -106,16 +104,16 @@ def validate(
     selected: keras.Model,
     epoch: int,
 ) -> Action:
-    """Measures the averaged weights, and keeps them where they are the best so far.
+    """Evaluates the averaged weights, and keeps them where they are the best so far.
 
-    What was measured is in the lines of a file and the best weights are in the
-    checkpoints, so that a run that goes on from one selects what it would have.
+    The metrics are lines of a file and the best weights are in the checkpoints, so that
+    a resumed run selects what it would have.
 
     Args:
-      measurement: of the network of averages.
+      evaluator: of the network of averages.
       images: of learning and of validation, with their labels.
       workspace: the run's folder.
-      average: fills that network with the averages of now.
+      average: fills that network with the current averages.
       selected: takes the best weights.
       epoch: updates in an epoch.
     """
@@ -125,28 +123,27 @@ def validate(
         weights = average().get_weights()
         values = {"epoch": moment.step / epoch}
         for part, labelled in images.items():
-            judged, _ = measurement.judged(*labelled, Purpose.VALIDATION)
-            values |= {f"{part}_{k}": value for k, value in story(judged).items()}
+            found, _ = evaluator.evaluate(*labelled, Purpose.VALIDATION)
+            points = training_curves(found)
+            values |= {f"{part}_{name}": value for name, value in points.items()}
         workspace.append_metrics(moment.step, values, name=VALIDATION)
         shown = {f"validation/{name}": value for name, value in values.items()}
         board.scalars(moment.step, shown)
         lines = workspace.read_metrics(name=VALIDATION)
-        best = selection(measurement.config, lines)
+        best = selection(evaluator.config, lines)
         is_best = best is not None and best["step"] == moment.step
         if is_best:
             selected.set_weights(weights)
-        save_story(workspace.path("plots", "story.png"), lines, best)
-        workspace.log(_line(values) + (", the best so far" if is_best else ""))
+        path = workspace.path("plots", "training_curves.png")
+        save_training_curves(path, lines, best)
+        workspace.log(
+            f"epoch {values['epoch']:.4g}: error on validation images "
+            f"{values['validation_natural_error']:.4f}, under attack "
+            f"{values['validation_robust_error']:.4f}"
+            + (", the best so far" if is_best else "")
+        )
 
     return act
-
-
-def _line(values: Line) -> str:
-    return (
-        f"epoch {values['epoch']:.4g}: error on validation images "
-        f"{values['validation_natural_error']:.4f}, under attack "
-        f"{values['validation_robust_error']:.4f}"
-    )
 
 
 def save_selected(

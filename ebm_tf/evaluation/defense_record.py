@@ -1,4 +1,4 @@
-"""What is kept of the attack on a purified classifier, and the figures from it."""
+"""What is kept of the attack on a purified classifier, and the metrics from it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.evaluation import reliability
 from ebm_tf.evaluation.batch_files import Arrays
-from ebm_tf.evaluation.defense_trial import Record
+from ebm_tf.evaluation.purified_attacks import Record
 from ebm_tf.evaluation.robustness import accuracy
 
 # Arrays whose images are along another axis than the first.
@@ -39,7 +39,7 @@ def joined(records: Sequence[Arrays]) -> Arrays:
 
 
 def accuracies_in_batch(record: Arrays) -> dict[str, float]:
-    """Accuracies before and after the attack, as they are shown on the way."""
+    """Accuracies before and after the attack of a batch, for its progress."""
     path = record["class_path"] > 0
     return {
         "natural_accuracy": float(path[0].mean()),
@@ -47,7 +47,7 @@ def accuracies_in_batch(record: Arrays) -> dict[str, float]:
     }
 
 
-def figures(config: DefenseMeasurement, record: Arrays) -> dict[str, Any]:
+def metrics(config: DefenseMeasurement, record: Arrays) -> dict[str, Any]:
     """Accuracies with their intervals, and reasons not to believe them."""
     path = record["class_path"] > 0
     fresh = record["final_predictions"] == record["labs"]

@@ -1,8 +1,8 @@
-"""The energies of a classifier on natural and attacked images, and their story.
+"""The energies of a classifier on natural and attacked images, and their statistics.
 
-While a classifier learns to be robust, E(x) - E(x*) tells how far the attacked images
-drift from the natural ones; it runs away where the robust error rises again (Mirza et
-al., 2024).
+While a classifier learns to be robust, E(x) - E(x*) measures how far the attacked
+images drift from the natural ones; it runs away where the robust error rises again
+(Mirza et al., 2024).
 """
 
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from ebm_tf.attacks.outcomes import errs
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
-class Judged(NamedTuple):
-    """What a classifier makes of n images and of the same images under attack.
+class Evaluation(NamedTuple):
+    """The logits of a classifier at n images and at the same images under attack.
 
     Attributes:
       natural: logits float32 [n, k] of the images.
@@ -57,11 +57,11 @@ class Energies(NamedTuple):
     delta_joint: np.ndarray
 
 
-def energies(judged: Judged) -> Energies:
+def energies(evaluation: Evaluation) -> Energies:
     """The energies of images and of the same images under attack."""
     (marginal, joint), (of_attacked, joint_of_attacked) = (
-        _both(logits.astype(np.float64), judged.labels)
-        for logits in (judged.natural, judged.attacked)
+        _both(logits.astype(np.float64), evaluation.labels)
+        for logits in (evaluation.natural, evaluation.attacked)
     )
     return Energies(marginal, joint, marginal - of_attacked, joint - joint_of_attacked)
 
@@ -70,23 +70,23 @@ def _both(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return -logsumexp(logits, axis=1), -logits[np.arange(len(labels)), labels]
 
 
-def story(judged: Judged) -> dict[str, float]:
-    """What is told of a classifier at one moment of its learning.
+def training_curves(evaluation: Evaluation) -> dict[str, float]:
+    """The points of the training curves at one moment of learning.
 
     Returns:
       natural_error and robust_error, weight_mean (of 1 / softplus |E(x)|),
       positive_share (of images with E(x) > 0), and for each of the `Energies` its
       mean and percentiles: marginal_mean, marginal_05, ... delta_joint_95.
     """
-    found = energies(judged)
-    told = {
-        "natural_error": np.mean(judged.natural_errors),
-        "robust_error": np.mean(judged.robust_errors),
+    found = energies(evaluation)
+    points = {
+        "natural_error": np.mean(evaluation.natural_errors),
+        "robust_error": np.mean(evaluation.robust_errors),
         "weight_mean": np.mean(1.0 / np.logaddexp(0.0, np.abs(found.marginal))),
         "positive_share": np.mean(found.marginal > 0),
     }
     for name, values in found._asdict().items():
-        told[f"{name}_mean"] = np.mean(values)
+        points[f"{name}_mean"] = np.mean(values)
         for percentile in PERCENTILES:
-            told[f"{name}_{percentile:02d}"] = np.percentile(values, percentile)
-    return {name: float(value) for name, value in told.items()}
+            points[f"{name}_{percentile:02d}"] = np.percentile(values, percentile)
+    return {name: float(value) for name, value in points.items()}

@@ -29,13 +29,13 @@ Lines = Sequence[Mapping[str, float]]
 # A classifier alone.
 
 
-def show_verdicts(
+def save_verdicts(
     workspace: Workspace,
     verdicts: Verdicts,
     images: np.ndarray,
     predictions: np.ndarray,
 ) -> None:
-    """Shows a few images that an attack broke, a few that none did, and differences.
+    """Pictures a few images that an attack broke, a few that none did, and differences.
 
     Args:
       workspace: the run's folder.
@@ -51,23 +51,25 @@ def show_verdicts(
     difference = attacked - natural
     largest = max(float(np.abs(difference).max()), 1e-12)
     names = (*verdicts.names, "unbroken")  # -1, of the unbroken, is the last
-    attacks = [names[index] for index in verdicts.broken_by[shown]]
-    said = _said(verdicts.predictions[shown])
+    captions = [
+        f"{names[index]}: {caption}"
+        for index, caption in zip(
+            verdicts.broken_by[shown],
+            _captions(verdicts.predictions[shown]),
+            strict=True,
+        )
+    ]
     _save_columns(
         workspace.path("images", "attacked.png"),
         {
-            "natural": natural,
-            "attacked": attacked,
-            f"difference x {1 / largest:.3g}": difference / largest,
-        },
-        {
-            "natural": _said(predictions[shown]),
-            "attacked": [": ".join(pair) for pair in zip(attacks, said, strict=True)],
+            "natural": (natural, _captions(predictions[shown])),
+            "attacked": (attacked, captions),
+            f"difference x {1 / largest:.3g}": (difference / largest, ()),
         },
     )
 
 
-def show_accuracy_by_radius(
+def save_accuracy_by_radius(
     workspace: Workspace, config: RobustnessMeasurement, rows: Sequence[Mapping]
 ) -> None:
     """Plots the rows of `robustness.curve`."""
@@ -82,7 +84,7 @@ def show_accuracy_by_radius(
 # A classifier behind purification.
 
 
-def show_defended(workspace: Workspace, name: str, path: np.ndarray) -> None:
+def save_defended(workspace: Workspace, name: str, path: np.ndarray) -> None:
     """Plots the share of images that is still defended, of `class_path` [m, n]."""
     shares = path.mean(1).tolist()
     save_curves(
@@ -95,7 +97,7 @@ def show_defended(workspace: Workspace, name: str, path: np.ndarray) -> None:
     )
 
 
-def show_purified(
+def save_purified(
     workspace: Workspace,
     record: Arrays,
     purify: Callable[[np.ndarray, np.ndarray], np.ndarray],
@@ -121,48 +123,40 @@ def show_purified(
     if not workspace.is_chief:
         return
     undefended = predicted(classifier(tf.constant(attacked))).numpy()
+    captions = [f"undefended: {caption}" for caption in _captions(undefended)]
+    natural = _captions(record["natural_predictions"][shown])
+    final = _captions(record["final_predictions"][shown])
     _save_columns(
         workspace.path("images", "attacked.png"),
         {
-            "natural": record["ims_orig"][shown],
-            "adversarial": attacked,
-            "purified": purified,
-        },
-        {
-            "natural": _said(record["natural_predictions"][shown]),
-            "adversarial": [f"undefended: {said}" for said in _said(undefended)],
-            "purified": _said(record["final_predictions"][shown]),
+            "natural": (record["ims_orig"][shown], natural),
+            "adversarial": (attacked, captions),
+            "purified": (purified, final),
         },
     )
 
 
-def _said(predictions: np.ndarray) -> list[str]:
+def _captions(predictions: np.ndarray) -> list[str]:
     return [f"says {prediction}" for prediction in predictions]
 
 
 def _save_columns(
-    path: str, columns: Mapping[str, np.ndarray], captions: Mapping[str, Sequence[str]]
+    path: str, columns: Mapping[str, tuple[np.ndarray, Sequence[str]]]
 ) -> None:
-    """Shows images in columns.
-
-    Args:
-      path: of the PNG.
-      columns: images [n, H, W, C] in [-1, 1] by title.
-      captions: a line below each image, by the titles of some columns.
-    """
-    num_rows = len(next(iter(columns.values())))
+    """Writes columns, by title, of images [n, H, W, C] and of captions, if any."""
+    num_rows = len(next(iter(columns.values()))[0])
     size = (INCHES * len(columns), 1.2 * INCHES * num_rows)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(num_rows, len(columns), squeeze=False)
-    for column, (title, images) in enumerate(columns.items()):
+    for column, (title, (images, captions)) in enumerate(columns.items()):
         axes[0, column].set_title(title, fontsize=8)
         for row, image in enumerate(pixels.to_bytes(images)):
             place = axes[row, column]
             picture = np.broadcast_to(image, (*image.shape[:2], 3))
             place.imshow(picture, interpolation="bicubic")
             place.set(xticks=[], yticks=[])
-            if title in captions:
-                place.set_xlabel(captions[title][row], fontsize=7)
+            if captions:
+                place.set_xlabel(captions[row], fontsize=7)
     save_figure(figure, path)
 
 
@@ -177,13 +171,15 @@ PANELS = {
 }
 
 
-def save_story(path: str, lines: Lines, selected: Mapping[str, float] | None) -> None:
+def save_training_curves(
+    path: str, lines: Lines, selected: Mapping[str, float] | None
+) -> None:
     """Plots errors and energies over epochs, on images of learning and validation.
 
     Args:
       path: of the PNG.
-      lines: what was measured, with an "epoch" and "train_" and "validation_" before
-        the names of `evaluation.energy_statistics.story`.
+      lines: metrics with an "epoch" and "train_" and "validation_" before the names of
+        `energy_statistics.training_curves`.
       selected: the line of the selected weights, which is marked; none if None.
     """
     figure = Figure(figsize=(15, 8), layout="constrained")
@@ -195,6 +191,7 @@ def save_story(path: str, lines: Lines, selected: Mapping[str, float] | None) ->
         _energy(place, lines, name, title)
     for place in axes.flat:
         place.set(xlabel="epoch")
+        place.legend()
         if selected is not None:
             place.axvline(selected["epoch"], color="black", linewidth=0.8, alpha=0.5)
     save_figure(figure, path)
@@ -205,8 +202,8 @@ def _values(lines: Lines, name: str) -> np.ndarray:
 
 
 def _plot(axes: Axes, lines: Lines, name: str, style: str, label: str) -> None:
-    part = name.partition("_")[0]
-    epochs, values, color = _values(lines, "epoch"), _values(lines, name), COLORS[part]
+    color = COLORS[name.partition("_")[0]]
+    epochs, values = _values(lines, "epoch"), _values(lines, name)
     axes.plot(epochs, values, style, marker=".", color=color, label=label)
 
 
@@ -215,7 +212,6 @@ def _errors(axes: Axes, lines: Lines) -> None:
         for kind, style in (("natural", "--"), ("robust", "-")):
             _plot(axes, lines, f"{part}_{kind}_error", style, f"{kind}, {part}")
     axes.set(title="Error; the line marks the selected weights", ylim=(0, 1.02))
-    axes.legend()
 
 
 def _weights(axes: Axes, lines: Lines) -> None:
@@ -224,7 +220,6 @@ def _weights(axes: Axes, lines: Lines) -> None:
             label = f"{name.replace('_', ' ')}, {part}"
             _plot(axes, lines, f"{part}_{name}", style, label)
     axes.set(title="Weight by energy, share of E(x) > 0")
-    axes.legend()
 
 
 def _energy(axes: Axes, lines: Lines, name: str, title: str) -> None:
@@ -233,14 +228,12 @@ def _energy(axes: Axes, lines: Lines, name: str, title: str) -> None:
     for part, color in COLORS.items():
         _plot(axes, lines, f"{part}_{name}_mean", "-", part)
         for low, high in (("05", "95"), ("25", "75")):
-            below, above = (
-                _values(lines, f"{part}_{name}_{end}") for end in (low, high)
-            )
+            below = _values(lines, f"{part}_{name}_{low}")
+            above = _values(lines, f"{part}_{name}_{high}")
             axes.fill_between(epochs, below, above, color=color, alpha=0.12)
     if name.startswith("delta"):
         axes.axhline(0.0, color="black", linewidth=0.8)
     axes.set(title=f"{title}: mean, 25-75 % and 5-95 %")
-    axes.legend()
 
 
 def save_diagnosis(

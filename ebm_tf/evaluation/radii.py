@@ -109,8 +109,8 @@ class ByRadius:
       breaking: at which of them images break.
       smallest: float64 [n], the smallest radius that broke each image, in 255ths,
         after the search for it, where there was one.
-      inside: what it made of those images that it broke at smaller radii than that of
-        the config: their positions [m], and their outcomes, at each of these radii.
+      inside: positions [m] and outcomes of the images that it broke at each radius
+        that is smaller than that of the config.
     """
 
     radii: list[float]
@@ -119,7 +119,7 @@ class ByRadius:
     inside: list[tuple[np.ndarray, Arrays]]
 
     def arrays(self) -> Arrays:
-        """What the record keeps of it."""
+        """The arrays of the record."""
         return {
             "radii": np.array(self.radii),
             "broken_at_radii": self.breaking.found,
@@ -159,18 +159,16 @@ def by_radius(phases: Phases, verdicts: Verdicts) -> ByRadius:
 
 
 def after_smaller_radii(verdicts: Verdicts, found: ByRadius) -> Verdicts:
-    """The verdicts with what smaller balls have shown, which the large one holds."""
+    """The verdicts with those in smaller balls, which lie in the large one."""
+    # Images leave once they are broken, so that no two radii share one.
     if not found.inside:
         return verdicts
-    # Images leave once they are broken, so that no two radii share one.
-    chosen = np.concatenate([chosen for chosen, _ in found.inside])
-    broken, images, predictions = (
-        np.concatenate([rows[name] for _, rows in found.inside]) for name in KEPT
-    )
-    return verdicts.after(SMALLER, chosen, images, broken, predictions)
+    chosen, outcomes = zip(*found.inside, strict=True)
+    outcome = {name: np.concatenate([rows[name] for rows in outcomes]) for name in KEPT}
+    return verdicts.after(SMALLER, np.concatenate(chosen), outcome)
 
 
-def figures_by_radius(
+def metrics_by_radius(
     config: RobustnessMeasurement, verdicts: Verdicts, found: ByRadius
 ) -> dict[str, Any]:
     """The curve and the median radius, where they are asked for."""

@@ -1,18 +1,17 @@
 """Whether the attacks on a classifier can be believed."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from ebm_tf.evaluation.robustness import chance_of_at_least
+from scipy.special import bdtrc
 
 # Attacks that see no gradient.
 BLACK_BOX = ("square",)
 # Attacks by gradients may miss this share of all images by bad luck. Where a black-box
-# attack breaks so many of those which they left that chance alone would do so in less
-# than one of twenty measurements, and more than one, gradients were no good guide.
+# attack breaks more of those which they left than chance explains (at 5 %, and more
+# than one), gradients were no good guide.
 _MISSED_SHARE = 2e-3
 _CHANCE = 0.05
 # The least rise of a loss at an attack's end, and difference of logits, that count.
@@ -21,7 +20,7 @@ _DIFFERENCE = 1e-4
 
 
 class Evidence(NamedTuple):
-    """What says how far attacks can be believed; shares are of all images.
+    """Measures of how far attacks can be believed; shares are of all images.
 
     Attributes:
       logit_difference: the largest difference between the logits of two passes,
@@ -57,7 +56,7 @@ def looks_like_probabilities(logits: np.ndarray) -> bool:
 
 
 def with_logits(evidence: Evidence, first: np.ndarray, second: np.ndarray) -> Evidence:
-    """The evidence with what the logits [n, k] of two passes say."""
+    """The evidence with that of the logits [n, k] of two passes."""
     return evidence._replace(
         logit_difference=logit_difference(first, second),
         looks_like_probabilities=looks_like_probabilities(first),
@@ -67,33 +66,12 @@ def with_logits(evidence: Evidence, first: np.ndarray, second: np.ndarray) -> Ev
 def mean_rise(rises: np.ndarray) -> float:
     """The mean of [n] rises of a loss, less two standard errors; 0 for no images.
 
-    A climb that goes to and fro rises as often as it falls, which is no rise.
+    A loss that goes to and fro rises as often as it falls, which is no rise.
     """
     if len(rises) < 2:
         return float(rises.sum())
     error = float(rises.std(ddof=1)) / math.sqrt(len(rises))
     return float(rises.mean()) - 2 * error
-
-
-def broken_without_gradients(
-    broken_by: Mapping[str, np.ndarray], black_box: Sequence[str]
-) -> int:
-    """How many images black-box attacks alone broke.
-
-    Args:
-      broken_by: bool [n], whether an attack broke each image, by attack.
-      black_box: the names of those that see no gradient.
-    """
-    if not broken_by:
-        return 0
-    nothing = np.zeros_like(next(iter(broken_by.values())))
-    by_gradients, by_others = nothing.copy(), nothing.copy()
-    for name, broken in broken_by.items():
-        if name in black_box:
-            by_others |= broken
-        else:
-            by_gradients |= broken
-    return int((by_others & ~by_gradients).sum())
 
 
 def black_box_wins(num_broken: int, num_images: int) -> bool:
@@ -104,7 +82,8 @@ def black_box_wins(num_broken: int, num_images: int) -> bool:
     """
     if num_broken < 2:
         return False
-    return chance_of_at_least(num_broken, num_images, _MISSED_SHARE) < _CHANCE
+    # The tail of the binomial distribution: so many or more.
+    return bool(bdtrc(num_broken - 1, num_images, _MISSED_SHARE) < _CHANCE)
 
 
 def reliability(evidence: Evidence) -> dict[str, Any]:
@@ -159,7 +138,7 @@ def gathered(
     *,
     is_random: bool,
 ) -> Evidence:
-    """What attacks say of how far they can be believed; logits are not looked at.
+    """The evidence from all attacks, without that of logits.
 
     Args:
       outcomes: of each attack, the positions [m] of the images that it was tried on
@@ -169,21 +148,21 @@ def gathered(
       num_images: n, of which some were attacked.
       is_random: whether a verdict may by chance not be repeated.
     """
-    blind = np.zeros(num_images, bool)
-    broken_by, rises, num_disagreeing = {}, [0.0], 0
+    blind, by_gradients, by_others = np.zeros([3, num_images], bool)
+    rises, num_disagreeing = [0.0], 0
     for name, (chosen, outcome) in outcomes.items():
         broken = outcome["broken"]
-        broken_by[name] = np.zeros(num_images, bool)
-        broken_by[name][chosen] = broken
         num_disagreeing += int((outcome["claimed"] != broken).sum())
         if name in BLACK_BOX:
+            by_others[chosen] |= broken
             continue
+        by_gradients[chosen] |= broken
         if "info_zero_gradient" in outcome:
             blind[chosen] |= ~broken & (outcome["info_zero_gradient"] > 0)
         rises.append(mean_rise(_rises(outcome)[~broken]))
     return Evidence(
         zero_gradient_share=float(blind.mean()),
-        num_black_box=broken_without_gradients(broken_by, BLACK_BOX),
+        num_black_box=int((by_others & ~by_gradients).sum()),
         num_images=num_images,
         rise=max(rises),
         num_disagreeing=0 if is_random else num_disagreeing,
@@ -191,7 +170,6 @@ def gathered(
 
 
 def _rises(outcome: Mapping[str, np.ndarray]) -> np.ndarray:
-    """How much the loss of each image rose at the end of an attack."""
     if "info_loss_last_rise" in outcome:
         return outcome["info_loss_last_rise"]
     if "info_loss_last" in outcome:

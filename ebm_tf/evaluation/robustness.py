@@ -1,4 +1,4 @@
-"""Figures of attacked classifiers: accuracies with intervals, curves and radii."""
+"""Metrics of attacked classifiers: accuracies with intervals, curves and radii."""
 
 import math
 from collections.abc import Sequence
@@ -25,19 +25,6 @@ def interval(num_right: int, num: int) -> list[float]:
     low = 0.0 if num_right == 0 else centre - half
     high = 1.0 if num_right == num else centre + half
     return [low, high]
-
-
-def chance_of_at_least(count: int, num: int, share: float) -> float:
-    """The probability of `count` or more among `num`, each of them by a share alone.
-
-    It is a tail of the binomial distribution.
-    """
-
-    def chance(k: int) -> float:
-        ways = math.lgamma(num + 1) - math.lgamma(k + 1) - math.lgamma(num - k + 1)
-        return math.exp(ways + k * math.log(share) + (num - k) * math.log1p(-share))
-
-    return 1.0 - math.fsum(chance(k) for k in range(count))
 
 
 def accuracy(name: str, right: np.ndarray) -> dict[str, Any]:

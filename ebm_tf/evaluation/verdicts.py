@@ -12,7 +12,7 @@ NATURAL = "natural"
 
 
 class Verdicts(NamedTuple):
-    """What attacks have done to n images until now.
+    """What attacks have done to n images so far.
 
     Attributes:
       names: of the attacks, in their order, after "natural".
@@ -42,36 +42,30 @@ class Verdicts(NamedTuple):
         return ~self.broken[NATURAL]
 
     def after(
-        self,
-        name: str,
-        chosen: np.ndarray,
-        images: np.ndarray,
-        broken: np.ndarray,
-        predictions: np.ndarray,
+        self, name: str, chosen: np.ndarray, outcome: Mapping[str, np.ndarray]
     ) -> "Verdicts":
         """The verdicts after another attack.
 
         Args:
           name: of the attack.
           chosen: int64 [m], positions of the images that it was tried on.
-          images: float32 [m, H, W, C], what it made of them.
-          broken: bool [m], whether they are misclassified.
-          predictions: int64 [m].
+          outcome: "images" float32 [m, H, W, C], "broken" bool [m], whether they are
+            misclassified, and "prediction" int64 [m].
         """
+        broken = outcome["broken"]
         standing = self.broken_by[chosen] < 0  # others keep what broke them first
         mine = standing & (broken | (len(self.names) == 1))
-        broken_by, all_images = self.broken_by.copy(), self.images.copy()
-        all_predictions = self.predictions.copy()
-        all_images[chosen[mine]] = images[mine]
-        all_predictions[chosen[mine]] = predictions[mine]
+        broken_by, images = self.broken_by.copy(), self.images.copy()
+        predictions, everywhere = self.predictions.copy(), np.zeros(len(images), bool)
+        images[chosen[mine]] = outcome["images"][mine]
+        predictions[chosen[mine]] = outcome["prediction"][mine]
         broken_by[chosen[standing & broken]] = len(self.names)
-        everywhere = np.zeros(len(broken_by), bool)
         everywhere[chosen] = broken
         return Verdicts(
             (*self.names, name),
             broken_by,
-            all_images,
-            all_predictions,
+            images,
+            predictions,
             {**self.broken, name: everywhere},
         )
 

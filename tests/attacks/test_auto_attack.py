@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks.auto_attack import auto_attack, random_attacks
-from ebm_tf.attacks.gradients import averaged, random_gradient
+from ebm_tf.attacks.gradients import plain, random_gradient
 from ebm_tf.attacks.losses import cross_entropy
 from ebm_tf.config.attacks import AutoAttack, Ball
 from tests.attacks.attack_laws import INFO, assert_sound, draw_colours, network
@@ -75,7 +75,7 @@ def test_what_broke_is_returned_at_once():
     for attack in attacks.values():
         num_calls.assign(0)
         attacked = attack(images, labels, tf.ones([4]), SEED)
-        assert int(num_calls) <= 2  # the natural images, and one more look
+        assert int(num_calls) <= 2  # the natural images, and one more evaluation
         assert np.all(attacked.broken)
         np.testing.assert_array_equal(attacked.images, images)
         np.testing.assert_array_equal(attacked.info["num_queries"], 1)
@@ -103,13 +103,18 @@ def test_means_over_noise():
     def noisy(images, seed):
         return classifier(images + tf.random.stateless_normal(images.shape, seed))
 
-    single = random_gradient(noisy, lambda logits: cross_entropy(logits, labels))
-    images = draw_images(3)
-    mean = averaged(single, 4)(images, SEED)
-    looks = [single(images, tf.random.fold_in(SEED, index)) for index in range(4)]
-    assert np.ptp([look.loss[0] for look in looks]) > 0.1
+    def loss(logits):
+        return cross_entropy(logits, labels)
+
+    images, draws = draw_images(3), []
+    mean = random_gradient(noisy, loss, 4)(images, SEED)
+    for index in range(4):
+        key = tf.random.fold_in(SEED, index)
+        drawn = plain(lambda images, key=key: noisy(images, key), loss)
+        draws.append(drawn(images, key))
+    assert np.ptp([draw.loss[0] for draw in draws]) > 0.1
     for name in ("gradient", "loss", "logits"):
-        expected = np.mean([getattr(look, name) for look in looks], 0)
+        expected = np.mean([getattr(draw, name) for draw in draws], 0)
         np.testing.assert_allclose(getattr(mean, name), expected, rtol=1e-5, atol=1e-6)
 
 
@@ -143,8 +148,8 @@ def test_xla_compiles_all_attacks(norm, settings):
         compiled = tf.function(attack, autograph=False, jit_compile=True)
         attacked = compiled(images, labels, epsilon, SEED)
         assert_sound(classifier, norm, images, labels, epsilon, attacked)
-        plain = attack(images, labels, epsilon, SEED)
-        np.testing.assert_array_equal(attacked.broken, plain.broken)
+        uncompiled = attack(images, labels, epsilon, SEED)
+        np.testing.assert_array_equal(attacked.broken, uncompiled.broken)
 
 
 @pytest.mark.slow

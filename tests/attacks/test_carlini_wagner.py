@@ -80,10 +80,10 @@ def test_a_constant_means_what_it_means_in_the_paper(factor, enough):
 def test_constants_rise_tenfold_until_one_is_enough_and_are_halved_then(monkeypatch):
     tried = []
 
-    def descent(aim, settings, images, labels, constant):
+    def descent(aim, constant):
         """Succeeds above 0.3 and 0.002, and never."""
         tried.append(constant.numpy())
-        begin = real(aim, settings, images, labels, constant).init
+        begin = real(aim, constant).init
 
         def step(state, seed):
             least = tf.constant([0.3, 0.002, np.inf])

@@ -124,7 +124,7 @@ def test_huge_logits_stay_finite_with_their_gradients():
         assert np.all(np.isfinite(tape.gradient(values, logits)))
 
 
-def test_too_few_classes_are_told():
+def test_too_few_classes_are_an_error():
     two, three = tf.zeros([1, 2]), tf.zeros([1, 3])
     with pytest.raises(ConfigError, match="num_classes=2 to be at least 3 for the dlr"):
         losses.dlr(two, [0])

@@ -9,11 +9,10 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.attacks import losses
-from ebm_tf.attacks.balls import LinfBall, ball
+from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.pgd import (
     better,
-    keeping_best,
     perturb,
     pgd_attack,
     projected_ascent,
@@ -137,7 +136,7 @@ def test_the_best_iterate_is_kept_where_the_last_is_worse():
     # Steps of 0.25 lead from 0 to 0.25, 0 and 0.25: always beyond the peak.
     ascent = plain(peaked, lambda logits: losses.cross_entropy(logits, labels))
     last = perturb(
-        ascent, LinfBall(epsilon), images, images, step=0.25, num_steps=3, seed=SEED
+        ascent, ball("linf", epsilon), images, images, step=0.25, num_steps=3, seed=SEED
     )
     np.testing.assert_allclose(last, np.full([2, *SHAPE], 0.25))
     np.testing.assert_array_equal(attacked.images, images)
@@ -145,22 +144,21 @@ def test_the_best_iterate_is_kept_where_the_last_is_worse():
     assert np.all(attacked.info["loss"] > attacked.info["loss_last"] + 0.1)
 
 
-def test_the_best_is_that_of_all_judged_images():
+def test_the_best_is_that_of_all_evaluated_images():
     classifier, images = crooked(), draw_images(6)
-    labels, region = tf.zeros([6], tf.int64), LinfBall(tf.fill([6], 0.5))
+    labels, region = tf.zeros([6], tf.int64), ball("linf", tf.fill([6], 0.5))
     ascent = plain(classifier, lambda logits: losses.cross_entropy(logits, labels))
-    kernel = projected_ascent(ascent, region, images, step=0.3)
-    *_, (_, infos) = trace(kernel, *kernel.init(images), 8, SEED)
-    keeping = keeping_best(kernel, labels)
-    climb, *_ = trace(keeping, *keeping.init(images), 8, SEED)
-    wrong = infos.prediction.numpy() != 0
-    counted = np.where(wrong | ~wrong.any(0), infos.loss, -np.inf)
+    kernel = projected_ascent(ascent, region, images, labels, step=0.3)
+    state, *_, (states, _) = trace(kernel, *kernel.init(images), 8, SEED)
+    evaluated = [images, *states.images[:-1]]
+    wrong = np.stack([predicted(classifier, each) != 0 for each in evaluated])
+    counted = np.where(wrong | ~wrong.any(0), states.loss, -np.inf)
     assert np.any(counted.argmax(0) < 7)
-    np.testing.assert_allclose(climb.best.info["loss"], counted.max(0))
-    np.testing.assert_array_equal(climb.best.broken, wrong.any(0))
+    np.testing.assert_allclose(state.best.info["loss"], counted.max(0))
+    np.testing.assert_array_equal(state.best.broken, wrong.any(0))
 
 
-def test_the_last_image_is_judged_too():
+def test_the_last_image_is_evaluated_too():
     classifier, _, _ = linear(2)
     images, labels = draw_images(4, most=0.5), tf.constant([0, 1, 0, 1], tf.int64)
     settings = Pgd(loss="margin", num_steps=3, step_size=2.0, start="natural")
@@ -215,8 +213,8 @@ def test_zero_gradients_are_counted():
 
     def masked(images):
         """Has no gradient where the first pixel is negative."""
-        seen = tf.where(images[:, :1, :1] < 0.0, tf.stop_gradient(images), images)
-        return classifier(seen)
+        constant = tf.stop_gradient(images)
+        return classifier(tf.where(images[:, :1, :1] < 0.0, constant, images))
 
     first = tf.reshape(tf.constant([-0.5, 0.5, -0.5, 0.5]), [4, 1, 1, 1])
     images = tf.concat([first, draw_images(4)[:, :1, 1:]], 2)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.attacks import losses
-from ebm_tf.attacks.balls import LinfBall
+from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.pgd import perturb, starts
 from tests.attacks.linear_classifiers import SEED, SHAPE, crooked, draw_images
@@ -15,7 +15,7 @@ from tests.attacks.linear_classifiers import SEED, SHAPE, crooked, draw_images
 
 def test_starts():
     images = tf.zeros([500, *SHAPE])
-    region = LinfBall(tf.fill([500], 0.1))
+    region = ball("linf", tf.fill([500], 0.1))
     normal = starts("normal", region, images, SEED)
     assert float(tf.math.reduce_std(normal)) == pytest.approx(0.002, rel=0.05)
     uniform = starts("uniform", region, images, SEED)
@@ -30,7 +30,7 @@ def test_perturbing_is_the_loop_of_the_paper():
     classifier = crooked()
     images = tf.clip_by_value(draw_images(4, most=1.5), -1.0, 1.0)
     epsilon, step = pixels.from_255ths(8.0), pixels.from_255ths(2.0)
-    region = LinfBall(tf.fill([4], epsilon))
+    region = ball("linf", tf.fill([4], epsilon))
     begun = starts("normal", region, images, SEED)
     loss = losses.attack_loss("kl", classifier, images, tf.zeros([4], tf.int64))
     perturbed = perturb(
@@ -54,7 +54,7 @@ def test_weights_get_no_gradient_and_images_of_learning_are_constants():
     )
     # Away from the ends of the range, which hold pixels back.
     images, labels = 0.5 * draw_images(3), tf.constant([0, 1, 2])
-    region = LinfBall(tf.fill([3], 0.1))
+    region = ball("linf", tf.fill([3], 0.1))
     before = [variable.numpy() for variable in model.variables]
 
     def classifier(images):

@@ -91,7 +91,7 @@ def test_the_loop_ends_when_every_image_is_broken(norm):
 def test_linf_proposals_are_stripes_and_squares_at_the_surface():
     images = 0.2 * draw_colours(6)
     epsilon = tf.linspace(0.1, 0.6, 6)
-    proposals = linf_proposals(balls.LinfBall(epsilon), images, 100)
+    proposals = linf_proposals(balls.ball("linf", epsilon), images, 100)
     begun = proposals.first(SEED)
     radii = epsilon[:, None, None, None].numpy()
     signs = (begun - images).numpy() / radii
@@ -115,7 +115,7 @@ def test_linf_proposals_are_stripes_and_squares_at_the_surface():
 def test_l2_proposals_keep_to_the_sphere_and_change_two_windows():
     images = 0.1 * draw_colours(6)
     epsilon = tf.fill([6], 1.5)
-    region = balls.L2Ball(epsilon)
+    region = balls.ball("l2", epsilon)
     proposals = l2_proposals(region, images, 3000)
     begun = proposals.first(SEED)
     np.testing.assert_allclose(region.distance(begun, images), epsilon, rtol=1e-5)
@@ -129,7 +129,7 @@ def test_l2_proposals_keep_to_the_sphere_and_change_two_windows():
 
 def test_corners_of_windows_reach_every_place():
     images = tf.zeros([400, 5, 5, 1])
-    proposals = linf_proposals(balls.LinfBall(tf.ones([400])), images, 1000)
+    proposals = linf_proposals(balls.ball("linf", tf.ones([400])), images, 1000)
     moved = proposals.next(images, tf.constant(900), SEED)  # a window of one pixel
     share = np.mean((moved != images).numpy(), 0)[..., 0]
     assert share.min() > 0.01 and share.max() < 0.09

@@ -10,8 +10,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import Data
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.errors import RunError
-from ebm_tf.evaluation.attack_phases import Phases
-from ebm_tf.evaluation.judged_attacks import judging
+from ebm_tf.evaluation.attack_phases import Phases, evaluator
 from ebm_tf.protocols import Attacked
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.workspace import Workspace
@@ -171,16 +170,16 @@ def test_the_majority_of_verifications_counts():
         return tf.one_hot(tf.fill([2], wrong), 2)
 
     rows = tf.zeros([2, 1, 1, 1]), tf.constant([0, 1], tf.int64)
-    found = judging(by_turns, 5)(*rows)
+    found = evaluator(by_turns, 5)(*rows)
     assert found["broken"].numpy().tolist() == [True, False]
     assert found["prediction"].numpy().tolist() == [1, 1]
-    found = judging(by_turns, 1)(*rows)
+    found = evaluator(by_turns, 1)(*rows)
     assert found["broken"].numpy().tolist() == [False, True]
     np.testing.assert_array_equal(found["logits"], [[1.0, 0.0]] * 2)
 
 
 def test_no_number_is_no_verdict_for_class_0():
     rows = tf.zeros([2, 1, 1, 1]), tf.constant([0, 1], tf.int64)
-    found = judging(lambda images: tf.fill([2, 2], float("nan")), 3)(*rows)
+    found = evaluator(lambda images: tf.fill([2, 2], float("nan")), 3)(*rows)
     assert found["broken"].numpy().tolist() == [True, True]
     assert found["prediction"].numpy().tolist() == [-1, -1]

@@ -73,15 +73,15 @@ def test_every_batch_is_made_once(work):
         assert len(lines(work.folder)) == NUM
 
 
-def test_lost_and_damaged_files_are_made_again(work):
+def test_lost_and_damaged_files_are_recomputed(work):
     work.done()
     pathlib.Path(work.path(1)).unlink()
     pathlib.Path(work.path(3)).write_bytes(b"cut")
-    os.replace(work.path(2), work.path(4))  # says that it is of another batch
+    os.replace(work.path(2), work.path(4))  # it is of another batch
     assert_same_arrays(work.done(), EXPECTED)
     assert sorted(work.made[NUM:]) == [1, 2, 3, 4]
     log = (work.folder / "log.txt").read_text()
-    assert log.count("3.npz is missing or damaged") == 1 == log.count("made again")
+    assert log.count("3.npz is missing or damaged") == 1 == log.count("Recomputing it.")
     assert_same_arrays(work.done(), EXPECTED)
     assert len(work.made) == NUM + 4
 

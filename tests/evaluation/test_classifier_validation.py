@@ -6,9 +6,9 @@ from PIL import Image
 from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.evaluation.classifier_validation import selection
-from ebm_tf.evaluation.energy_statistics import story
-from ebm_tf.evaluation.plots import save_story
-from tests.evaluation.test_energy_statistics import JUDGED
+from ebm_tf.evaluation.energy_statistics import training_curves
+from ebm_tf.evaluation.plots import save_training_curves
+from tests.evaluation.test_energy_statistics import EVALUATION
 from tests.runs import ROOT
 
 
@@ -20,8 +20,8 @@ def load(name: str) -> ClassifierTraining:
 
 def line(step: int, natural: float, robust: float) -> dict[str, float]:
     errors = {"natural": natural, "robust": robust}
-    told = {f"validation_{kind}_error": error for kind, error in errors.items()}
-    return {"step": step, **told}
+    points = {f"validation_{kind}_error": error for kind, error in errors.items()}
+    return {"step": step, **points}
 
 
 LINES = [
@@ -59,12 +59,12 @@ def test_nothing_is_selected_before_the_first_candidate():
 
 
 @pytest.mark.parametrize("num_lines", [1, 3])
-def test_the_story_is_plotted(tmp_path, num_lines):
-    told = story(JUDGED)
-    values = {f"{p}_{n}": v for p in ("train", "validation") for n, v in told.items()}
+def test_the_curves_are_plotted(tmp_path, num_lines):
+    points = training_curves(EVALUATION)
+    values = {f"{p}_{n}": v for p in ("train", "validation") for n, v in points.items()}
     lines = [{"epoch": float(epoch), **values} for epoch in range(num_lines)]
     for name, selected in (("none.png", None), ("last.png", lines[-1])):
-        save_story(str(tmp_path / name), lines, selected)
+        save_training_curves(str(tmp_path / name), lines, selected)
         assert Image.open(tmp_path / name).size == (1500, 800)
     first, second = ((tmp_path / n).read_bytes() for n in ("none.png", "last.png"))
     assert first != second

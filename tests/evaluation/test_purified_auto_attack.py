@@ -14,10 +14,10 @@ from ebm_tf.attacks.purified_gradients import (
 )
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
-from ebm_tf.evaluation.defense_trial import AutoTrial, Judge
+from ebm_tf.evaluation.purified_attacks import AutoAttackOnPurified, Evaluator
 from ebm_tf.protocols import Ascent
 from tests.attacks.linear_classifiers import draw_images, least_distances, linear
-from tests.evaluation.purified_trials import KEY, judge_of, measurement, seeing
+from tests.evaluation.purified import KEY, ascents_of, evaluator_of, measurement
 
 NUM = 8
 CLASSIFIER, WEIGHTS, BIAS = linear(3, key=2)
@@ -37,18 +37,20 @@ def config_of(
     )
 
 
-def trial_of(config: DefenseMeasurement, purify) -> AutoTrial:
+def attack_on(config: DefenseMeasurement, purify) -> AutoAttackOnPurified:
     attack = config.attack
     assert isinstance(attack, PurifiedAutoAttack)
     losses = {"apgd_ce": averaged_cross_entropy, "apgd_dlr": averaged_dlr}
     ascents = {
-        name: seeing(
+        name: ascents_of(
             bpda(CLASSIFIER, purify), loss, attack.average, attack.num_replicates
         )
         for name, loss in losses.items()
     }
-    judge = judge_of(config, lambda images, seed: CLASSIFIER(purify(images, seed)))
-    return AutoTrial(judge, attack, ascents)
+    evaluator = evaluator_of(
+        config, lambda images, seed: CLASSIFIER(purify(images, seed))
+    )
+    return AutoAttackOnPurified(evaluator, attack, ascents)
 
 
 def noisy(images, seed):
@@ -73,8 +75,8 @@ def test_without_noise_it_breaks_just_where_it_can(norm, average):
     attack = PurifiedAutoAttack(num_steps=25, num_replicates=2, average=average)
     distances = least_distances(WEIGHTS, BIAS, images, labels, norm)
     for radius in np.quantile(distances[1:], [0.3, 0.8]):
-        trial = trial_of(config_of(attack, float(radius), norm=norm), unchanged)
-        record = trial.run(images, labels, positions)
+        attacker = attack_on(config_of(attack, float(radius), norm=norm), unchanged)
+        record = attacker.run(images, labels, positions)
         can = distances < radius
         # The first is wrong already; of the others none may break out of reach.
         assert not record.defended[0, 0] and record.defended[0, 1:].all()
@@ -89,11 +91,11 @@ def test_without_noise_it_breaks_just_where_it_can(norm, average):
 def test_others_of_the_batch_do_not_matter():
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=5, num_replicates=4)
-    trial = trial_of(config_of(attack, 0.1), noisy)
-    whole = trial.run(images, labels, positions)
+    attacker = attack_on(config_of(attack, 0.1), noisy)
+    whole = attacker.run(images, labels, positions)
     assert 0 < whole.defended[-1].sum() < whole.defended[0].sum()
     for rows in ([1], [2, 5, 7]):
-        part = trial.run(images[rows], labels[rows], positions[rows])
+        part = attacker.run(images[rows], labels[rows], positions[rows])
         np.testing.assert_array_equal(part.defended, whole.defended[:, rows])
         np.testing.assert_allclose(part.images, whole.images[rows], atol=1e-5)
         np.testing.assert_allclose(part.losses, whole.losses[:, rows], rtol=1e-4)
@@ -102,7 +104,7 @@ def test_others_of_the_batch_do_not_matter():
 def test_the_second_climb_is_of_what_the_first_has_left():
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=5, num_replicates=4)
-    record = trial_of(config_of(attack, 0.1), noisy).run(images, labels, positions)
+    record = attack_on(config_of(attack, 0.1), noisy).run(images, labels, positions)
     assert record.defended.shape == (3, NUM)
     np.testing.assert_array_equal(np.isfinite(record.losses), record.defended[:-1])
     assert not np.any(record.defended[1:] & ~record.defended[:-1])
@@ -126,7 +128,7 @@ def test_whose_noise_a_climb_sees(noise):
 
     config = config_of(attack, 0.1, noise=noise)
     ascents = {name: lambda labels: ascent for name in ("apgd_ce", "apgd_dlr")}
-    AutoTrial(Judge(config, scores, KEY), attack, ascents).run(
+    AutoAttackOnPurified(Evaluator(config, scores, KEY), attack, ascents).run(
         images, labels, positions
     )
     keys = np.concatenate(seen)

@@ -7,7 +7,6 @@ import scipy.stats
 from ebm_tf.evaluation.reliability import (
     Evidence,
     black_box_wins,
-    broken_without_gradients,
     gathered,
     logit_difference,
     looks_like_probabilities,
@@ -48,7 +47,7 @@ def test_no_reason_raises_none():
     assert raised(evidence) == set()
 
 
-def test_a_softmax_is_told_from_logits():
+def test_a_softmax_differs_from_logits():
     softmax = np.exp(LOGITS) / np.exp(LOGITS).sum(1, keepdims=True)
     assert looks_like_probabilities(softmax)
     assert not looks_like_probabilities(LOGITS)
@@ -72,16 +71,6 @@ def test_going_to_and_fro_is_no_rise():
     assert mean_rise(np.array([0.3])) == pytest.approx(0.3)
 
 
-def test_only_what_gradients_left_counts_for_the_black_box():
-    broken = {
-        "pgd": np.array([True, False, False, False]),
-        "square": np.array([True, True, False, False]),
-        "fab_t": np.array([False, False, True, False]),
-    }
-    assert broken_without_gradients(broken, ("square",)) == 1
-    assert broken_without_gradients({}, ("square",)) == 0
-
-
 @pytest.mark.parametrize(
     ("num_images", "least"), [(20, 2), (360, 3), (1000, 6), (10_000, 29)]
 )
@@ -94,7 +83,7 @@ def test_luck_does_not_explain_so_many(num_images, least):
         assert scipy.stats.binom.sf(least - 2, num_images, 2e-3) >= 0.05
 
 
-def test_the_warning_tells_the_count():
+def test_the_warning_has_the_count():
     found = reliability(Evidence(num_black_box=7, num_images=360))
     assert "7 of the 360 images" in found["warnings"][0]
 
@@ -103,6 +92,17 @@ def outcome(broken, **info):
     verdict = np.array(broken)
     values = {f"info_{name}": np.array(value) for name, value in info.items()}
     return {"broken": verdict, "claimed": verdict, **values}
+
+
+def test_only_what_gradients_left_counts_for_the_black_box():
+    broken = {
+        "pgd": [True, False, False, False],
+        "square": [True, True, False, False],
+        "fab_t": [False, False, True, False],
+    }
+    outcomes = {name: (np.arange(4), outcome(row)) for name, row in broken.items()}
+    assert gathered(outcomes, 4, is_random=False).num_black_box == 1
+    assert gathered({}, 4, is_random=False).num_black_box == 0
 
 
 def test_evidence_is_gathered_from_all_attacks():
@@ -141,6 +141,6 @@ def test_verdicts_that_cannot_be_repeated_count_where_nothing_is_random():
     assert gathered(outcomes, 3, is_random=True).num_disagreeing == 0
 
 
-def test_attacks_on_nothing_say_nothing():
+def test_attacks_on_nothing_are_no_evidence():
     outcomes = {"pgd": (np.arange(0), outcome(np.zeros(0, bool)))}
     assert gathered(outcomes, 5, is_random=False) == Evidence(num_images=5)

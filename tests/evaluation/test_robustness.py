@@ -4,11 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom, binomtest
+from scipy.stats import binomtest
 
 from ebm_tf.evaluation.robustness import (
     accuracy,
-    chance_of_at_least,
     curve,
     interval,
     median_radius,
@@ -44,16 +43,6 @@ def test_intervals_cover_the_truth(share):
     draws = np.random.default_rng(0).binomial(200, share, 4000)
     covered = [low <= share <= high for low, high in (interval(k, 200) for k in draws)]
     assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
-
-
-@pytest.mark.parametrize("share", [0.002, 0.3])
-@pytest.mark.parametrize(
-    ("count", "num"), [(0, 5), (1, 5), (5, 5), (3, 360), (30, 10_000), (5000, 10_000)]
-)
-def test_chances_are_those_of_scipy(count, num, share):
-    expected = binom.sf(count - 1, num, share)
-    found = chance_of_at_least(count, num, share)
-    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 def test_an_accuracy_has_its_interval():

@@ -14,8 +14,12 @@ from ebm_tf.evaluation.verdicts import (
 NATURAL = np.zeros([5, 2, 2, 1], np.float32)
 
 
-def images(value: float, count: int) -> np.ndarray:
-    return np.full([count, 2, 2, 1], value, np.float32)
+def outcome(value: float, broken: list, prediction: list) -> dict[str, np.ndarray]:
+    return {
+        "images": np.full([len(broken), 2, 2, 1], value, np.float32),
+        "broken": np.array(broken, bool),
+        "prediction": np.array(prediction, np.int64),
+    }
 
 
 @pytest.fixture
@@ -27,21 +31,11 @@ def verdicts():
     assert first.right.tolist() == [False, True, True, True, True]
     chosen = np.array([1, 2, 3, 4])
     second = first.after(
-        "pgd",
-        chosen,
-        images(0.1, 4),
-        np.array([True, True, False, False]),
-        np.array([1, 1, 0, 0]),
+        "pgd", chosen, outcome(0.1, [True, True, False, False], [1, 1, 0, 0])
     )
     assert second.unbroken.tolist() == [3, 4]
     chosen = np.array([1, 3, 4])
-    return second.after(
-        "apgd_ce",
-        chosen,
-        images(0.2, 3),
-        np.array([True, True, False]),
-        np.array([2, 2, 0]),
-    )
+    return second.after("apgd_ce", chosen, outcome(0.2, [True, True, False], [2, 2, 0]))
 
 
 def test_what_broke_each_image(verdicts):
@@ -77,7 +71,7 @@ def test_distances_are_those_of_the_nearest_errors(verdicts):
 
 def test_nothing_is_changed_in_place(verdicts):
     before = verdicts.broken_by.copy(), verdicts.images.copy()
-    verdicts.after("three", np.array([4]), images(1, 1), np.array([True]), np.ones(1))
+    verdicts.after("three", np.array([4]), outcome(1.0, [True], [1]))
     np.testing.assert_array_equal(verdicts.broken_by, before[0])
     np.testing.assert_array_equal(verdicts.images, before[1])
     assert not NATURAL.any()
@@ -85,6 +79,6 @@ def test_nothing_is_changed_in_place(verdicts):
 
 def test_an_attack_on_nothing_changes_nothing(verdicts):
     nothing = np.zeros(0, np.int64)
-    after = verdicts.after("none", nothing, images(0, 0), nothing > 0, nothing)
+    after = verdicts.after("none", nothing, outcome(0.0, [], []))
     np.testing.assert_array_equal(after.broken_by, verdicts.broken_by)
     assert by_attack(after)["none"]["broke"] == 0.0

@@ -1,7 +1,7 @@
-"""A classifier behind purification: what attacks it and judges it, on all devices."""
+"""A classifier behind purification, its attack and its evaluator, on all devices."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,8 +14,13 @@ from ebm_tf.defenses.purification import (
     purification,
     purification_gradient,
 )
-from ebm_tf.defenses.voting import replicate_logits, vote
-from ebm_tf.evaluation.defense_trial import AutoTrial, Judge, PgdTrial, Trial
+from ebm_tf.defenses.voting import VOTES, replicate_logits
+from ebm_tf.evaluation.purified_attacks import (
+    AutoAttackOnPurified,
+    Evaluator,
+    PgdOnPurified,
+    PurifiedAttack,
+)
 from ebm_tf.kernels import Kernel
 from ebm_tf.models.ebm import EbmModels
 from ebm_tf.protocols import AscentFn, Classifier, Defense
@@ -30,31 +35,23 @@ from ebm_tf.sampling.potentials import langevin_kernel, potential
 CHUNK_PARTS = (1, 4, 16)
 
 
-class PurifiedTrial(NamedTuple):
-    """The attack with its judge, and the defence by itself.
-
-    Attributes:
-      trial: attacks images and judges them.
-      purify: (images [n, H, W, C], seeds int32 [n, 2]) -> purified images.
-    """
-
-    trial: Trial
-    purify: Callable[[Any, Any], np.ndarray]
-
-
-def purified_trial(
+def purified_attack(
     config: DefenseMeasurement,
     replicas: Replicas,
     classifier: Classifier,
     models: EbmModels | None,
-) -> PurifiedTrial:
-    """What the config asks for, with chains in chunks.
+) -> tuple[PurifiedAttack, Callable[[Any, Any], np.ndarray]]:
+    """The attack that the config asks for, with chains in chunks, and the defence.
 
     Args:
       config: the measurement.
       replicas: the devices.
       classifier: what is defended.
       models: the networks that purify; None where nothing does.
+
+    Returns:
+      What attacks and evaluates images; and (images [n, H, W, C], seeds int32 [n, 2])
+      -> purified images.
     """
 
     def kernel(draw: DrawFn) -> Kernel:
@@ -66,22 +63,22 @@ def purified_trial(
     def over_chains(function: Callable) -> Callable:
         return over_rows(function, replicas, config.chunk, parts=CHUNK_PARTS)
 
-    attack, scores = config.attack, vote(config.defense.vote)
+    attack, scores = config.attack, VOTES[config.defense.vote]
     purify = purification(kernel, config.defense.num_steps)
-    estimator = _estimator(config, classifier, purify, kernel)
-    estimator = Estimator(*map(over_chains, estimator))
+    estimator = Estimator(
+        *map(over_chains, _estimator(config, classifier, purify, kernel))
+    )
     classify = over_chains(lambda images, seed: classifier(purify(images, seed)))
-    # Without noise all replicates are one.
-    is_random = config.defense.num_steps > 0
-    num_seen = attack.num_replicates if is_random else 1
-    num_seen = 1 if attack.gradient == "transfer" else num_seen
+    is_random = config.defense.num_steps > 0  # else all replicates are one
+    is_averaged = is_random and attack.gradient != "transfer"
+    num_replicates = attack.num_replicates if is_averaged else 1
 
-    def seeing(loss: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], AscentFn]:
+    def ascents(loss: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], AscentFn]:
         return lambda labels: purified_gradients.expected(
             estimator,
             lambda logits: loss(logits, labels, attack.average),
             scores,
-            num_seen,
+            num_replicates,
         )
 
     def voted(images: tf.Tensor, seed: tf.Tensor, num_replicates: int) -> tf.Tensor:
@@ -90,14 +87,15 @@ def purified_trial(
             replicate_logits(classify, images, seed, num, most_at_once=config.chunk)
         )
 
-    judge = Judge(config, voted, seeds.key(config.seed, Purpose.ATTACKS))
-    cross_entropy = seeing(purified_gradients.averaged_cross_entropy)
+    evaluator = Evaluator(config, voted, seeds.key(config.seed, Purpose.ATTACKS))
+    cross_entropy = ascents(purified_gradients.averaged_cross_entropy)
     if isinstance(attack, PurifiedAutoAttack):
-        dlr = seeing(purified_gradients.averaged_dlr)
-        trial = AutoTrial(judge, attack, {"apgd_ce": cross_entropy, "apgd_dlr": dlr})
+        dlr = ascents(purified_gradients.averaged_dlr)
+        by_name = {"apgd_ce": cross_entropy, "apgd_dlr": dlr}
+        made = AutoAttackOnPurified(evaluator, attack, by_name)
     else:
-        trial = PgdTrial(judge, attack, cross_entropy)
-    return PurifiedTrial(trial, over_chains(purify))
+        made = PgdOnPurified(evaluator, attack, cross_entropy)
+    return made, over_chains(purify)
 
 
 def _estimator(
@@ -106,7 +104,6 @@ def _estimator(
     purify: Defense,
     kernel: KernelFn,
 ) -> Estimator:
-    """How the attack sees one replicate."""
     attack = config.attack
     if attack.gradient == "transfer":
         return purified_gradients.transfer(classifier)

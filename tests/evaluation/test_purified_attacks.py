@@ -11,14 +11,14 @@ from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, bpda, transfer
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
-from ebm_tf.evaluation.defense_trial import PgdTrial, Record, Use
+from ebm_tf.evaluation.purified_attacks import PgdOnPurified, Record, Use
 from ebm_tf.pixels import from_255ths
-from tests.evaluation.purified_trials import (
+from tests.evaluation.purified import (
     KEY,
     MOST_AT_ONCE,
-    judge_of,
+    ascents_of,
+    evaluator_of,
     measurement,
-    seeing,
 )
 
 SHAPE, NUM_CLASSES, NUM = (3, 3, 1), 3, 12
@@ -46,15 +46,17 @@ def classify(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return classifier(defense(images, seed))
 
 
-def trial_of(config: DefenseMeasurement, purify=defense) -> PgdTrial:
+def attack_on(config: DefenseMeasurement, purify=defense) -> PgdOnPurified:
     attack = config.attack
     assert isinstance(attack, PurifiedPgd)
     is_transfer = attack.gradient == "transfer"
     estimator = transfer(classifier) if is_transfer else bpda(classifier, purify)
     num_seen = 1 if is_transfer else attack.num_replicates
-    ascent = seeing(estimator, averaged_cross_entropy, attack.average, num_seen)
-    judge = judge_of(config, lambda images, seed: classifier(purify(images, seed)))
-    return PgdTrial(judge, attack, ascent)
+    ascent = ascents_of(estimator, averaged_cross_entropy, attack.average, num_seen)
+    evaluator = evaluator_of(
+        config, lambda images, seed: classifier(purify(images, seed))
+    )
+    return PgdOnPurified(evaluator, attack, ascent)
 
 
 def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,7 +114,7 @@ def measured(request) -> tuple[DefenseMeasurement, Record]:
     epsilon, step = {"linf": (60.0, 20.0), "l2": (150.0, 50.0)}[request.param]
     attack = PurifiedPgd(num_steps=5, step_size=step, num_replicates=4)
     config = config_of(ball=Ball(norm=request.param, epsilon=epsilon), attack=attack)
-    return config, trial_of(config).run(*data())
+    return config, attack_on(config).run(*data())
 
 
 def test_verdicts_and_images_are_those_of_the_description(measured):
@@ -149,7 +151,7 @@ def test_the_record(measured):
 def test_batches_and_neighbours_change_nothing(measured):
     config, record = measured
     rows = np.array([7, 10, 3, 11])
-    part = trial_of(config).run(*(array[rows] for array in data()))
+    part = attack_on(config).run(*(array[rows] for array in data()))
     np.testing.assert_array_equal(part.defended, record.defended[:, rows])
     np.testing.assert_allclose(part.images, record.images[rows], atol=1e-5)
     np.testing.assert_array_equal(
@@ -159,15 +161,15 @@ def test_batches_and_neighbours_change_nothing(measured):
 
 def test_another_key_is_another_attack(measured):
     config, record = measured
-    trial = trial_of(config)
-    judge = dataclasses.replace(trial.judge, key=tf.constant([5, 7]))
-    other = dataclasses.replace(trial, judge=judge)
+    attacker = attack_on(config)
+    evaluator = dataclasses.replace(attacker.evaluator, key=tf.constant([5, 7]))
+    other = dataclasses.replace(attacker, evaluator=evaluator)
     assert not np.allclose(other.run(*data()).images, record.images, atol=1e-3)
 
 
-def test_transfer_is_judged_at_the_end_only():
+def test_transfer_is_verified_at_the_end_only():
     config = config_of(attack=PurifiedPgd(gradient="transfer", num_steps=4))
-    record = trial_of(config).run(*data())
+    record = attack_on(config).run(*data())
     for row in record.defended[1:-1]:
         np.testing.assert_array_equal(row, record.defended[0])
     assert record.defended[-1].sum() < record.defended[0].sum()
@@ -182,7 +184,7 @@ def test_fixed_noise_makes_the_defence_deterministic():
 
     fixed = Purification(num_steps=1, num_replicates=4, noise="fixed")
     config = config_of(defense=fixed)
-    record = trial_of(config, recording).run(*data())
+    record = attack_on(config, recording).run(*data())
     num_final = -(-config.num_final_replicates // (MOST_AT_ONCE // NUM))
     last = seen[-1]  # of the fresh noise in the end
     fixed_keys = {key.tobytes() for keys in seen[:-num_final] for key in keys}
@@ -191,16 +193,18 @@ def test_fixed_noise_makes_the_defence_deterministic():
     # What looks broken is broken: verification sees what the attack saw.
     for row in np.flatnonzero(record.defended[0] & ~record.defended[-1]):
         point = record.images[row]
-        keyed = trial_of(config).judge.noise(tf.zeros([1, 2], tf.int32), Use.ASCENT, 3)
-        scores = trial_of(config).judge.scores(point[None], keyed, 4)
+        keyed = attack_on(config).evaluator.noise(
+            tf.zeros([1, 2], tf.int32), Use.ASCENT, 3
+        )
+        scores = attack_on(config).evaluator.scores(point[None], keyed, 4)
         assert int(tf.argmax(scores[0])) != data()[1][row]
 
 
 def test_no_two_keys_of_noise_are_equal():
     """Not even that of fixed noise and what the keys of an image are made of."""
-    fresh = trial_of(config_of()).judge
+    fresh = attack_on(config_of()).evaluator
     noise = Purification(num_steps=1, num_replicates=4, noise="fixed")
-    fixed = trial_of(config_of(defense=noise)).judge
+    fixed = attack_on(config_of(defense=noise)).evaluator
     keys = keyed_noise.fold_in(KEY, tf.range(50))
     seen = [KEY[None], keys, fixed.noise(keys, Use.ASCENT)[:1]]
     seen += [fresh.noise(keys, use, step) for use in Use for step in range(3)]
@@ -210,7 +214,7 @@ def test_no_two_keys_of_noise_are_equal():
 
 def test_an_attack_that_knows_the_noise_breaks_no_fewer():
     fresh, fixed = (
-        trial_of(
+        attack_on(
             config_of(
                 defense=Purification(num_steps=1, num_replicates=4, noise=noise),
                 attack=PurifiedPgd(num_steps=8, step_size=12.0, num_replicates=4),
@@ -225,7 +229,7 @@ def test_chains_that_are_not_finite_are_no_defence():
     def burst(images, seed):
         return defense(images, seed) * float("nan")
 
-    record = trial_of(config_of(), burst).run(*data())
+    record = attack_on(config_of(), burst).run(*data())
     assert not record.defended.any()
     assert (record.natural_predictions == -1).all()
     assert (record.final_predictions == -1).all()
@@ -237,7 +241,8 @@ def test_pixels_at_their_bound_stay_there():
     settings = PurifiedPgd(num_steps=1, step_size=2.0)
     config = config_of(ball=Ball(epsilon=8.0), attack=settings)
     image = np.full([1, *SHAPE], 0.99, np.float32)
-    moved = trial_of(config)._moved(image, image, np.ones_like(image))
+    balls = attack_on(config).evaluator.balls(1)
+    moved = balls.moved(image, np.ones_like(image), from_255ths(2.0), image)
     np.testing.assert_array_equal(moved, np.ones_like(image))
     assert from_255ths(8.0) == pytest.approx(0.0627451, abs=1e-7)
     assert from_255ths(2.0) == pytest.approx(0.0156863, abs=1e-7)

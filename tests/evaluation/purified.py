@@ -1,4 +1,4 @@
-"""Small measurements of purified classifiers, their judges and what attacks see."""
+"""Small measurements of purified classifiers, their evaluators and gradients."""
 
 import tensorflow as tf
 
@@ -7,7 +7,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.parts import Data, Langevin
 from ebm_tf.defenses.voting import mean_logits, replicate_logits
-from ebm_tf.evaluation.defense_trial import Judge
+from ebm_tf.evaluation.purified_attacks import Evaluator
 
 KEY = tf.constant([5, 6])
 MOST_AT_ONCE = 50
@@ -26,7 +26,7 @@ def measurement(**given) -> DefenseMeasurement:
     )
 
 
-def judge_of(config, classify) -> Judge:
+def evaluator_of(config, classify) -> Evaluator:
     """By the mean logits of a purified classifier, (images, seeds) -> logits."""
 
     def scores(images, seed, num_replicates):
@@ -35,11 +35,11 @@ def judge_of(config, classify) -> Judge:
         )
         return mean_logits(logits)
 
-    return Judge(config, scores, KEY)
+    return Evaluator(config, scores, KEY)
 
 
-def seeing(estimator, loss, average, num_replicates):
-    """Labels -> what an attack sees of their images, by (logits, labels, average)."""
+def ascents_of(estimator, loss, average, num_replicates):
+    """Labels -> loss and gradient of their images, by (logits, labels, average)."""
     return lambda labels: expected(
         estimator,
         lambda logits: loss(logits, labels, average),

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks import losses
-from ebm_tf.attacks.auto_pgd import auto_pgd, highest_loss, windows
+from ebm_tf.attacks.apgd import Run, auto_pgd, windows
 from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.kernels import trace
@@ -44,10 +44,10 @@ def region(norm):
 
 
 def recorded(norm, num_steps):
-    """A climb that nothing stops.
+    """A run that nothing stops.
 
     Returns:
-      The first state; all later ones, and their looks' losses and step sizes.
+      The first state; all later ones, and their losses and step sizes.
     """
     classifier = network(key=3)
     images = draw_colours(N)
@@ -57,19 +57,18 @@ def recorded(norm, num_steps):
     ascent = plain(
         classifier, lambda logits: losses.margin(tf.sin(3.0 * logits), labels)
     )
-    look, looks = tf.function(ascent, autograph=False), []
+    compiled, outputs = tf.function(ascent, autograph=False), []
 
-    def looked(images, seed):
-        looks.append(look(images, seed))
-        return looks[-1]
+    def recording(images, seed):
+        outputs.append(compiled(images, seed))
+        return outputs[-1]
 
-    kernel = auto_pgd(
-        looked, around, images, labels, num_steps=num_steps, accept=highest_loss
-    )
+    run = Run(recording, around, images, labels, num_steps, stops_at_error=False)
+    kernel = auto_pgd(run)
     position = (around.random_start(images, SEED), tf.zeros([N], tf.bool), SEED)
     state, info = kernel.init(position)
     _, _, (states, _) = trace(kernel, state, info, num_steps, SEED)
-    losses_at = np.stack([seen.loss for seen in looks[1:]])
+    losses_at = np.stack([output.loss for output in outputs[1:]])
     return state, states, losses_at, np.r_[state.step[None], states.step[:-1]]
 
 
@@ -103,12 +102,14 @@ def replayed(losses_at, first_loss, first_step, num_steps):
 @pytest.mark.parametrize("num_steps", [20, 60])
 def test_the_step_sizes_are_those_of_a_replay(norm, num_steps):
     first, states, losses_at, steps = recorded(norm, num_steps)
-    expected = replayed(losses_at, first.loss.numpy(), first.step.numpy(), num_steps)
+    expected = replayed(
+        losses_at, first.here.loss.numpy(), first.step.numpy(), num_steps
+    )
     np.testing.assert_array_equal(steps, expected)
     final = steps[-1] / steps[0]
     if num_steps == 20:  # its windows are short, so that images differ
         assert len(set(final)) > 1
-    highest = np.maximum.accumulate(np.r_[first.loss.numpy()[None], losses_at])
+    highest = np.maximum.accumulate(np.r_[first.here.loss.numpy()[None], losses_at])
     np.testing.assert_array_equal(states.best.loss, highest[1:])
     late = num_steps - num_steps // 10
     np.testing.assert_array_equal(states.late_loss[-1], highest[late])
@@ -123,8 +124,8 @@ def test_moves_are_those_of_the_paper(norm):
     for index in range(1, num_steps):
         if lengths[index]:
             continue  # may have gone back to the best
-        x, before = states.images[index - 1], states.previous[index - 1]
-        gradient = states.gradient[index - 1]
+        x, before = states.here.images[index - 1], states.previous[index - 1]
+        gradient = states.here.gradient[index - 1]
         size = steps[index][:, None, None, None]
         if norm == "linf":
             aimed = x + size * tf.sign(gradient)
@@ -133,7 +134,7 @@ def test_moves_are_those_of_the_paper(norm):
             aimed = x + size * gradient / length
         aimed = around.project(aimed, natural)
         moved = around.project(x + 0.75 * (aimed - x) + 0.25 * (x - before), natural)
-        np.testing.assert_allclose(states.images[index], moved, atol=2e-6)
+        np.testing.assert_allclose(states.here.images[index], moved, atol=2e-6)
         np.testing.assert_array_equal(states.previous[index], x)
 
 
@@ -144,9 +145,9 @@ def test_it_goes_on_from_the_best_point_after_halving():
     assert len(halved) > 5
     for index, image in halved:
         np.testing.assert_array_equal(
-            states.images[index, image], states.best.images[index, image]
+            states.here.images[index, image], states.best.images[index, image]
         )
-        assert states.loss[index, image] == states.best.loss[index, image]
+        assert states.here.loss[index, image] == states.best.loss[index, image]
 
 
 def test_numbers_that_are_none_neither_move_nor_win():
@@ -155,9 +156,9 @@ def test_numbers_that_are_none_neither_move_nor_win():
         return Ascent(broken, broken[:, 0, 0, 0], tf.zeros([4, 3]))
 
     images, labels = draw_colours(4), tf.zeros([4], tf.int64)
-    kernel = auto_pgd(ascent, ball("l2", tf.ones([4])), images, labels, num_steps=5)
+    kernel = auto_pgd(Run(ascent, ball("l2", tf.ones([4])), images, labels, 5))
     state, info = kernel.init((images, tf.zeros([4], tf.bool), SEED))
     for _ in range(5):
         state, info = kernel.step(state, SEED)
-    np.testing.assert_array_equal(state.images, images)
+    np.testing.assert_array_equal(state.here.images, images)
     np.testing.assert_array_equal(state.num_zero_gradients, 6.0)
