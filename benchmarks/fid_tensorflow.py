@@ -17,7 +17,7 @@ from ebm_tf.models.ebm import build_models, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
+from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.pieces import load_samples, run_chains, save_samples
 
 
@@ -88,4 +88,4 @@ def _chains(config: SampleMeasurement) -> EbmSampling:
     replicas = make_replicas(config.device)
     with replicas.strategy.scope():
         models = build_models(config)
-    return measured_chains(config, replicas, models, open_source(config.data))
+    return EbmSampling(config, replicas, models, open_source(config.data))

@@ -30,7 +30,7 @@ from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
+from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.pieces import load_samples, plan, run_chains
 from ebm_tf.store.models import ENERGY, GENERATOR, PRIOR, LoadedModel, open_model
 from ebm_tf.store.provenance import provenance
@@ -121,7 +121,7 @@ def build(config: SampleMeasurement) -> Parts:
     for step in steps:  # what is missing or does not fit is an error at once
         model.files(step)
     model.load(steps[0])
-    chains = measured_chains(config, replicas, model.ebm, source)
+    chains = EbmSampling(config, replicas, model.ebm, source)
     return Parts(config, replicas, model, chains, source, extractor, steps)
 
 

@@ -118,7 +118,7 @@ def sampling(strategy, **changed) -> EbmSampling:
     config, replicas = experiment(**changed), Replicas(strategy, jit=False)
     with replicas.strategy.scope():
         models = build_models(config)
-    return EbmSampling(config, replicas, models, None, "noise", 1.0, config.batch)
+    return EbmSampling(config, replicas, models, None)
 
 
 def bank_of(chains: EbmSampling, num_batches: int) -> list[Chains]:
@@ -203,6 +203,6 @@ def test_chains_with_nothing_more_have_the_leaves_that_they_had(one_replica):
     assert plain.chain_bytes == 4 * 65
 
 
-def test_classes_need_a_classifier():
+def test_classes_need_a_classifier(one_replica):
     with pytest.raises(ConfigError, match="an energy that is a classifier"):
-        build_models(experiment(energy=Network(width=2)))
+        sampling(one_replica, energy=Network(width=2))

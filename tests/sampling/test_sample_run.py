@@ -30,7 +30,7 @@ from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Moment
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling import pieces
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
+from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.pieces import load_samples, plan, run_chains, saved_steps
 from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny
 
@@ -68,7 +68,7 @@ def replicas(two_replicas) -> Replicas:
 def chains_of(config: SampleMeasurement, replicas: Replicas) -> EbmSampling:
     with replicas.strategy.scope():
         networks = models(config.start, config.energy)
-    return measured_chains(config, replicas, networks, open_source(config.data))
+    return EbmSampling(config, replicas, networks, open_source(config.data))
 
 
 @pytest.fixture(autouse=True, scope="module")
