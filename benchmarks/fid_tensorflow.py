@@ -18,7 +18,7 @@ from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.pieces import load_samples, run_chains, save_samples
+from ebm_tf.sampling.segments import load_samples, run_chains, save_samples
 
 
 def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:

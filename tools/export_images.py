@@ -61,7 +61,7 @@ class Samples(NamedTuple):
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields uint8 [H, W, C]; one file is in memory at a time."""
-        from ebm_tf.sampling.pieces import load_samples
+        from ebm_tf.sampling.segments import load_samples
 
         rounds = (images for images, _ in load_samples(self.folder, self.num_steps))
         return itertools.islice(itertools.chain.from_iterable(rounds), self.count)
@@ -79,7 +79,7 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
       RunError: if there are none, or a file is damaged.
     """
     from ebm_tf.errors import RunError
-    from ebm_tf.sampling.pieces import load_samples, saved_steps
+    from ebm_tf.sampling.segments import load_samples, saved_steps
     from ebm_tf.store.releases.installed import located
 
     folder = located(folder).rstrip("/")

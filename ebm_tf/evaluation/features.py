@@ -27,9 +27,11 @@ from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.store.sources import find
 
+CHUNK = 50
+
 
 class Features(NamedTuple):
-    """What an extractor says of n images.
+    """The features of n images.
 
     Attributes:
       vectors: float32 [n,d].
@@ -41,14 +43,14 @@ class Features(NamedTuple):
 
 
 class Extractor(NamedTuple):
-    """A feature extractor, and what makes its figures comparable with others.
+    """A feature extractor, and what makes its distances comparable with others.
 
     Attributes:
-      name: which one; figures of different extractors are never comparable.
+      name: which one; distances by different extractors are never comparable.
       size: d.
       num_logits: k.
-      resize: how images are resized, in words.
-      weights: which weights, in words.
+      resize: description of how images are resized.
+      weights: description of its weights.
       extract: bytes [n,H,W,C], where C is 1 or 3 -> features. It is pure, and keeps a
         known n known.
     """
@@ -79,7 +81,7 @@ def inception_2015(graph_def: bytes, weights: str) -> Extractor:
 
     Args:
       graph_def: `classify_image_graph_def.pb`.
-      weights: what it is, in words.
+      weights: its description.
 
     Raises:
       WeightsError: if it is not that graph.
@@ -88,10 +90,9 @@ def inception_2015(graph_def: bytes, weights: str) -> Extractor:
 
     def extract(images: tf.Tensor) -> Features:
         vectors, logits = graph.run(tf.cast(_in_colour(images), tf.float32))
-        num_images = images.shape[0]
         return Features(
-            tf.ensure_shape(vectors, [num_images, graph.size]),
-            tf.ensure_shape(logits, [num_images, graph.num_logits]),
+            tf.ensure_shape(vectors, [images.shape[0], graph.size]),
+            tf.ensure_shape(logits, [images.shape[0], graph.num_logits]),
         )
 
     resize = "bilinear to 299 inside the graph (TensorFlow 1, no half-pixel centres)"
@@ -109,7 +110,7 @@ def inception_keras(model: keras.Model, weights: str) -> Extractor:
 
     Args:
       model: images [n,299,299,3] in [-1,1] -> features [n,d].
-      weights: its weights, in words.
+      weights: description of its weights.
     """
     sides = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE)
 
@@ -129,7 +130,7 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
     Args:
       model: a functional model from images [n,H,W,C] in [-1,1] to logits [n,k], whose
         last layer takes vectors [n,d].
-      weights: its weights, in words.
+      weights: description of its weights.
     """
     vectors = model.layers[-1].input
     probe = keras.Model(model.input, [vectors, model.output])
@@ -150,9 +151,6 @@ def _in_colour(images: tf.Tensor) -> tf.Tensor:
     return tf.tile(images, [1, 1, 1, 3]) if images.shape[-1] == 1 else images
 
 
-CHUNK = 50
-
-
 def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
     """The extractor that a config names, with its weights.
 
@@ -168,15 +166,14 @@ def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
             case "inception_keras":
                 return inception_keras(*load_inception_keras(settings.weights))
             case "inception_2015":
-                graph = read_inception_2015(_needed(settings))
-                return inception_2015(*graph)
+                return inception_2015(*read_inception_2015(_needed(settings)))
             case _:
                 return _classifier(settings, size, channels)
 
 
 def _classifier(settings: FeatureExtractor, size: int, channels: int) -> Extractor:
     if settings.classifier is None:
-        raise ValueError("The config promised a classifier.")
+        raise ValueError("Expected features.classifier where it is compared by.")
     model = build_classifier(settings.classifier, size, channels, "float32")
     path = find(_needed(settings)).load(model, "classifier")
     return classifier(model, f"{path} sha256 {sha256_of(path)}")

@@ -42,7 +42,7 @@ def langevin(
       drift: factor of the gradient.
       noise: standard deviation of the noise.
       max_drift: bound on the Euclidean norm of one image's drift.
-      draw: z; of one key for the whole batch unless said otherwise.
+      draw: z; by default of one key for the whole batch.
 
     Returns:
       A kernel whose state has no carry.
@@ -82,7 +82,7 @@ def momentum_langevin(
       noise: standard deviation of the noise, which v does not remember.
       momentum: in [0, 1); with 0 this is `langevin`, bit for bit.
       max_drift: bound on the Euclidean norm of one image's drift * gradient.
-      draw: z; of one key for the whole batch unless said otherwise.
+      draw: z; by default of one key for the whole batch.
 
     Returns:
       A kernel whose carry is v, float32 [n, H, W, C]. The drift_norm of its info is

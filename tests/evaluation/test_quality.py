@@ -47,11 +47,11 @@ def test_samples_are_clipped():
 
 
 def test_figures_of_labelled_images_are_json():
-    figures = json.loads(
+    metrics = json.loads(
         json.dumps(measure_pixels(IMAGES[:50], IMAGES[:300], LABELS[:300]))
     )
-    assert figures["num_samples"] == 50 and figures["num_images"] == 300
-    assert len(figures["class_shares"]) == 10
+    assert metrics["num_samples"] == 50 and metrics["num_images"] == 300
+    assert len(metrics["class_shares"]) == 10
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_figures_of_labelled_images_are_json():
     ids=["unlabelled", "large"],
 )
 def test_class_shares_only_of_small_labelled_images(images, labels):
-    figures = measure_pixels(images[:3], images, np.array(labels))
-    assert "class_shares" not in figures and figures["num_samples"] == 3
+    metrics = measure_pixels(images[:3], images, np.array(labels))
+    assert "class_shares" not in metrics and metrics["num_samples"] == 3
 
 
 def test_the_distance_of_no_numbers_is_none():

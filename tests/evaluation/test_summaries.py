@@ -1,4 +1,4 @@
-"""Features in pieces of any size, and all figures of two sets of them."""
+"""Features in chunks of any size, and all metrics of two sets of them."""
 
 import json
 
