@@ -1,4 +1,4 @@
-"""The measuring and the sampling that are watched. Runs in a process of its own."""
+"""The measuring and sampling of benchmarks/fid.py, in a process of its own."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:
     made: list[EbmSampling] = []
 
     def sampled() -> None:
-        # What fid.py says on the way would stand between the figures.
+        # The progress of fid.py would stand between the results.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             run_chains(config, made[0], workspace)
 

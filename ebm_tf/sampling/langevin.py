@@ -167,7 +167,7 @@ def sampler(kernel: Callable[[Any], Kernel], *, jit: bool) -> SampleFn:
         *,
         start: int | tf.Tensor = 0,
     ) -> tuple[Chains, Any]:
-        # A Python number would be traced anew for every value.
+        # A Python number would be traced for every value.
         counts = (tf.convert_to_tensor(n, tf.int32) for n in (num_steps, start))
         num_steps, start = counts
         state = SamplingState(chains.images, chains.carry)
