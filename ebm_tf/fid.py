@@ -31,7 +31,7 @@ from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.segments import load_samples, run_chains, schedule
+from ebm_tf.sampling.segments import load_samples, run_chains, schedule_of
 from ebm_tf.store.models import ENERGY, GENERATOR, PRIOR, LoadedModel, open_model
 from ebm_tf.store.provenance import provenance
 
@@ -88,10 +88,10 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
     for step in parts.steps:
         for role, path in parts.model.files(step).items():
             yield f"weights of the {role}: {path}"
-    segments = schedule(config)
+    schedule = schedule_of(config)
     yield (
-        f"chains: {segments.num_rounds} rounds of {config.batch}, each in "
-        f"{len(segments.ends)} segments; measured after "
+        f"chains: {schedule.num_rounds} rounds of {config.batch}, each in "
+        f"{len(schedule.ends)} segments; measured after "
         f"{list(config.measured_steps)} steps"
     )
     yield f"features: {parts.extractor.name}, {parts.extractor.weights}"

@@ -48,7 +48,6 @@ class Extractor(NamedTuple):
     Attributes:
       name: which one; distances by different extractors are never comparable.
       size: d.
-      num_logits: k.
       resize: description of how images are resized.
       weights: description of its weights.
       extract: bytes [n,H,W,C], where C is 1 or 3 -> features. It is pure, and keeps a
@@ -57,7 +56,6 @@ class Extractor(NamedTuple):
 
     name: str
     size: int
-    num_logits: int
     resize: str
     weights: str
     extract: Callable[[tf.Tensor], Features]
@@ -70,7 +68,7 @@ def pixels(image_size: int, channels: int) -> Extractor:
     def extract(images: tf.Tensor) -> Features:
         return _without_logits(tf.reshape(from_bytes(images), [-1, size]))
 
-    return Extractor("pixels", size, 0, "none", "none", extract)
+    return Extractor("pixels", size, "none", "none", extract)
 
 
 def inception_2015(graph_def: bytes, weights: str) -> Extractor:
@@ -96,9 +94,7 @@ def inception_2015(graph_def: bytes, weights: str) -> Extractor:
         )
 
     resize = "bilinear to 299 inside the graph (TensorFlow 1, no half-pixel centres)"
-    return Extractor(
-        "inception_2015", graph.size, graph.num_logits, resize, weights, extract
-    )
+    return Extractor("inception_2015", graph.size, resize, weights, extract)
 
 
 def inception_keras(model: keras.Model, weights: str) -> Extractor:
@@ -121,7 +117,7 @@ def inception_keras(model: keras.Model, weights: str) -> Extractor:
 
     resize = "bilinear to 299 with half-pixel centres, no antialias"
     size = model.output_shape[-1]
-    return Extractor("inception_keras", size, 0, resize, weights, extract)
+    return Extractor("inception_keras", size, resize, weights, extract)
 
 
 def classifier(model: keras.Model, weights: str) -> Extractor:
@@ -138,8 +134,7 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
     def extract(images: tf.Tensor) -> Features:
         return Features(*probe(from_bytes(images), training=False))
 
-    sizes = (vectors.shape[-1], model.output_shape[-1])
-    return Extractor("classifier", *sizes, "none", weights, extract)
+    return Extractor("classifier", vectors.shape[-1], "none", weights, extract)
 
 
 def _without_logits(vectors: tf.Tensor) -> Features:

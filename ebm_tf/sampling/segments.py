@@ -1,7 +1,6 @@
 """Chains that are run in segments: a kill loses a few, whatever their length."""
 
 import functools
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -25,7 +24,7 @@ from ebm_tf.runtime.files import load_arrays, names_in, save_arrays
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, Starts, class_order
+from ebm_tf.sampling.chain_runner import EbmSampling, class_order
 
 FOLDER = "samples"
 MOST_PICTURED = 100
@@ -54,26 +53,6 @@ class Schedule(NamedTuple):
         return divmod(done, len(self.ends))
 
 
-class Segment(NamedTuple):
-    """The inputs of one segment.
-
-    Attributes:
-      starts: what the chains of the round begin with.
-      key: of the round.
-      row: of the segment in its round.
-      start: Langevin steps before it.
-      num_steps: its Langevin steps.
-      traced: whether this round's energies are recorded.
-    """
-
-    starts: Starts
-    key: tf.Tensor
-    row: tf.Tensor
-    start: tf.Tensor
-    num_steps: tf.Tensor
-    traced: tf.Tensor
-
-
 class SampledChains(NamedTuple):
     """The chains of one replica on their way.
 
@@ -89,7 +68,7 @@ class SampledChains(NamedTuple):
     drift_norms: tf.Tensor
 
 
-def schedule(config: SampleMeasurement) -> Schedule:
+def schedule_of(config: SampleMeasurement) -> Schedule:
     """How the chains of an experiment are run."""
     measured = config.measured_steps
     size = config.record_every or max(1, -(-measured[-1] // 100))
@@ -101,17 +80,17 @@ def run_chains(
     config: SampleMeasurement, chains: EbmSampling, workspace: Workspace
 ) -> None:
     """Runs all chains, or what is left of them, and keeps their images as files."""
-    segments = schedule(config)
-    n, total, unit = chains.replica_batch, segments.num_segments, "segments"
-    rows = tf.zeros([len(segments.ends), n])
+    schedule = schedule_of(config)
+    n, total, unit = chains.replica_batch, schedule.num_segments, "segments"
+    rows = tf.zeros([len(schedule.ends), n])
     state = SampledChains(_only_what_moves(chains.zeros(n)), rows, rows)
     task = Task(
-        step=_step(chains, moves=config.moves),
+        step=_step(chains, schedule, moves=config.moves),
         initial_state=lambda: distributed(
             chains.replicas, [state] * chains.replicas.num_local
         ),
         state_structure=state,
-        batches=functools.partial(_segments, chains, segments),
+        batches=functools.partial(_segments, chains, schedule),
         unit=unit,
     )
     loop = Loop(
@@ -122,44 +101,42 @@ def run_chains(
         save_every=config.save_every,
         seed=config.seed,
     )
-    happens = [_keep_images(config, chains, segments, workspace)]
+    happens = [_keep_images(config, chains, schedule, workspace)]
     if workspace.is_chief:
         happens += [
             actions.show_progress(total, unit),
             actions.log_metrics(workspace, total, max(1, total // LOG_LINES), unit),
         ]
     if workspace.is_chief and config.moves:
-        happens.append(_plot_traces(chains, segments, workspace))
+        happens.append(_plot_traces(chains, schedule, workspace))
     loop.run(total, happens)
 
 
 @functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
-def _step(chains: EbmSampling, *, moves: bool) -> Callable:
+def _step(chains: EbmSampling, schedule: Schedule, *, moves: bool) -> Callable:
     """Compiles what runs a segment; where chains do not move, no energy is computed."""
-    sample = chains.sample
+    sample, bounds = chains.sample, tf.constant([0, *schedule.ends])
 
-    def step(state: SampledChains, segment: Segment, _: tf.Tensor) -> Any:
-        begin_key, key = tf.unstack(tf.random.split(of_replica(segment.key), 2))
+    def step(state: SampledChains, segment: tuple, _: tf.Tensor) -> Any:
+        starts, round_key, row = segment
+        begin_key, key = tf.unstack(tf.random.split(of_replica(round_key), 2))
+        start, num_steps = bounds[row], bounds[row + 1] - bounds[row]
         before = tf.cond(
-            segment.start == 0,
-            lambda: _only_what_moves(chains.begin(segment.starts, begin_key)),
+            start == 0,
+            lambda: _only_what_moves(chains.begin(starts, begin_key)),
             lambda: state.chains,
         )
         if not moves:
             return state._replace(chains=before), {}, ()
         # A segment of no steps takes one for the energy, which is that before it.
-        num_steps = tf.maximum(segment.num_steps, 1)
-        moved, info = sample(before, num_steps, key, start=segment.start)
+        moved, info = sample(before, tf.maximum(num_steps, 1), key, start=start)
         moved = tf.nest.map_structure(
-            lambda after, leaf: tf.where(segment.num_steps > 0, after, leaf),
-            moved,
-            before,
+            lambda after, leaf: tf.where(num_steps > 0, after, leaf), moved, before
         )
 
         def recorded(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-            place = segment.row[None, None]
-            updated = tf.tensor_scatter_nd_update(rows, place, [values])
-            return tf.where(segment.traced, updated, rows)
+            updated = tf.tensor_scatter_nd_update(rows, row[None, None], [values])
+            return tf.where(starts.index == 0, updated, rows)
 
         metrics = {
             "energy": tf.reduce_mean(info.energy),
@@ -176,37 +153,28 @@ def _only_what_moves(chains: Chains) -> Chains:
     return chains._replace(latents=(), ages=())
 
 
-def _segments(chains: EbmSampling, segments: Schedule, done: int) -> Iterator[Segment]:
-    """The segments that come after a number of them."""
-    first, row = segments.place(done)
-    draws = chains.draws(Purpose.SAMPLES, segments.num_rounds - first, first=first)
-    starts_and_ends = list(itertools.pairwise((0, *segments.ends)))
-    for index, (starts, key) in enumerate(draws, start=first):
-        for number in range(row, len(segments.ends)):
-            start, end = starts_and_ends[number]
-            yield Segment(
-                starts=starts,
-                key=key,
-                row=tf.constant(number),
-                start=tf.constant(start),
-                num_steps=tf.constant(end - start),
-                traced=tf.constant(index == 0),
-            )
+def _segments(chains: EbmSampling, schedule: Schedule, done: int) -> Iterator[tuple]:
+    """Starts, key and row of the segments that come after a number of them."""
+    first, row = schedule.place(done)
+    draws = chains.draws(Purpose.SAMPLES, schedule.num_rounds - first, first=first)
+    for starts, key in draws:
+        for number in range(row, len(schedule.ends)):
+            yield starts, key, tf.constant(number)
         row = 0
 
 
 def _keep_images(
     config: SampleMeasurement,
     chains: EbmSampling,
-    segments: Schedule,
+    schedule: Schedule,
     workspace: Workspace,
 ) -> Action:
     """Writes the images of measured steps, and pictures those of the first round."""
     finish = _denoised(chains, config.denoising_steps)
 
     def keep(moment: Moment) -> None:
-        index, row = segments.place(moment.step - 1)
-        num_steps = segments.ends[row]
+        index, row = schedule.place(moment.step - 1)
+        num_steps = schedule.ends[row]
         if num_steps not in config.measured_steps:
             return
         parts = local(chains.replicas, finish(moment.state.chains))
@@ -233,14 +201,14 @@ def _denoised(chains: EbmSampling, num_steps: int) -> Callable[[Any], Any]:
 
 
 def _plot_traces(
-    chains: EbmSampling, segments: Schedule, workspace: Workspace
+    chains: EbmSampling, schedule: Schedule, workspace: Workspace
 ) -> Action:
     """Plots energies and drifts of the first round, as far as it has come."""
 
     def plot(moment: Moment) -> None:
-        index, row = segments.place(moment.step - 1)
+        index, row = schedule.place(moment.step - 1)
         count = row + 1
-        if index or (count < len(segments.ends) and count % 10):
+        if index or (count < len(schedule.ends) and count % 10):
             return
         parts = local(chains.replicas, moment.state)
         energies, drifts = (
@@ -250,7 +218,7 @@ def _plot_traces(
         known = slice(count), slice(MOST_TRACED)
         path = workspace.path("plots", "traces.png")
         # Energies are those before the last step of a segment.
-        steps = np.maximum(np.array(segments.ends[:count]) - 1, 0)
+        steps = np.maximum(np.array(schedule.ends[:count]) - 1, 0)
         plots.save_traces(path, steps, energies[known], drifts[known])
 
     return plot

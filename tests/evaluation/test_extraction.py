@@ -48,7 +48,7 @@ def counting(traces: list[int]) -> Extractor:
         vectors = pixels.extract(images).vectors
         return Features(vectors, tf.reduce_sum(vectors, 1, keepdims=True))
 
-    return pixels._replace(num_logits=1, extract=extract)
+    return pixels._replace(extract=extract)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 40])
@@ -124,7 +124,7 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
     config = settings(name="classifier", weights=path, classifier=SMALL)
     extractor = open_extractor(config, replicas)
     assert extractor.weights == f"{path} sha256 {sha256_of(path)}"
-    assert (extractor.size, extractor.num_logits) == (64, 6)
+    assert extractor.size == 64
     images = draw(CHUNK + 9)
     given = list(extracted([images], extractor, replicas))
     ours = [np.concatenate(parts) for parts in zip(*given, strict=True)]

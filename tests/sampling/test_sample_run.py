@@ -31,7 +31,7 @@ from ebm_tf.runtime.loop import Moment
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling import segments
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.segments import load_samples, run_chains, saved_steps, schedule
+from ebm_tf.sampling.segments import load_samples, run_chains, saved_steps, schedule_of
 from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny
 
 STEPS = 7
@@ -114,7 +114,7 @@ def at_once(config: SampleMeasurement, replicas: Replicas, num_steps: int = STEP
 )
 def test_the_schedule(changed, num_rounds, ends):
     config = settings(**{"record_every": None, **changed})
-    found = schedule(config)
+    found = schedule_of(config)
     assert (found.num_rounds, found.ends) == (num_rounds, ends)
     assert set(config.measured_steps) <= set(ends)
     assert found.num_segments == num_rounds * len(ends)
@@ -254,7 +254,7 @@ def test_chains_go_on_in_the_middle_of_a_round(
     replicas, tmp_path, monkeypatch, start, piece, how, more
 ):
     config = settings(start=start, num_steps=(3, STEPS), save_every=3, **more)
-    assert schedule(config).ends == (2, 3, 4, 6, 7)
+    assert schedule_of(config).ends == (2, 3, 4, 6, 7)
     whole = run(config, replicas, tmp_path / "whole")
     with monkeypatch.context() as patched:
         patched.setattr(segments.actions, "show_progress", stop_at(piece, how))
