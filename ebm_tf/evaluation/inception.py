@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.files import reason
+from ebm_tf.runtime.files import fetched, reason, sha256_of
 
 IMAGES = "ExpandDims"
 POOL = "pool_3"
@@ -225,24 +224,18 @@ def load_inception_keras(path: str | None = None) -> tuple[keras.Model, str]:
     """
     if path is None:
         return _downloaded_inception_keras(), f"{KERAS_WEIGHTS} of Keras (ImageNet)"
-    name = os.path.basename(path)
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
         raise WeightsError(f"No weights at {path}: expected a file like {_KERAS_FILE}.")
     model = _inception_keras(None)
-    with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, name)
-        tf.io.gfile.copy(path, local)
-        with open(local, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with fetched(path) as local, warnings.catch_warnings(action="ignore"):
         try:
-            with warnings.catch_warnings(action="ignore"):
-                model.load_weights(local)
+            model.load_weights(local)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise WeightsError(
                 f"The weights {path} are damaged or do not fit Keras' InceptionV3 "
                 f"without its top: expected a file like {_KERAS_FILE}."
             ) from error
-    return model, f"{name} sha256 {digest}"
+    return model, f"{os.path.basename(path)} sha256 {sha256_of(path)}"
 
 
 def _downloaded_inception_keras() -> keras.Model:

@@ -35,7 +35,7 @@ def draw(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, [count, 8, 8, 1], np.uint8)
 
 
-def pieces(images: np.ndarray, *cuts: int) -> list[np.ndarray]:
+def parts(images: np.ndarray, *cuts: int) -> list[np.ndarray]:
     return np.split(images, cuts)
 
 
@@ -56,7 +56,7 @@ def counting(traces: list[int]) -> Extractor:
 def test_rechunked_arrays_have_one_size_and_the_same_rows(size, seed):
     random = np.random.default_rng(seed)
     rows = random.normal(size=[30, 2])
-    cuts = np.sort(random.integers(0, 31, 6))  # some pieces are empty
+    cuts = np.sort(random.integers(0, 31, 6))  # some parts are empty
     chunks = list(rechunked(np.split(rows, cuts), size))
     np.testing.assert_array_equal(np.concatenate(chunks), rows)
     assert all(len(chunk) == size for chunk in chunks[:-1])
@@ -86,7 +86,7 @@ def test_rechunking_holds_back_as_little_as_it_can():
 def test_any_number_of_images_gives_the_features_of_each(replicas, count):
     images, traces = draw(count), []
     extractor = counting(traces)
-    given = list(extracted(pieces(images, count // 3), extractor, replicas))
+    given = list(extracted(parts(images, count // 3), extractor, replicas))
     vectors, logits = (np.concatenate(parts) for parts in zip(*given, strict=True))
     expected = features.pixels(8, 1).extract(tf.constant(images)).vectors.numpy()
     np.testing.assert_array_equal(vectors, expected, strict=True)

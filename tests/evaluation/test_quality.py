@@ -25,10 +25,10 @@ def frechet(samples, images=IMAGES):
 
 def test_moments_in_chunks_are_those_of_all():
     images = np.random.default_rng(0).normal(size=(2 * CHUNK + 7, 2, 1, 2))
-    whole, pieces = moments(images.reshape(-1, 4)), pixel_moments(images)
-    assert pieces.count == whole.count
-    np.testing.assert_allclose(pieces.mean, whole.mean, atol=1e-12)
-    np.testing.assert_allclose(pieces.scatter, whole.scatter, rtol=1e-9)
+    whole, chunks = moments(images.reshape(-1, 4)), pixel_moments(images)
+    assert chunks.count == whole.count
+    np.testing.assert_allclose(chunks.mean, whole.mean, atol=1e-12)
+    np.testing.assert_allclose(chunks.scatter, whole.scatter, rtol=1e-9)
 
 
 def test_the_scale_of_the_distance():

@@ -1,4 +1,4 @@
-"""What samples are compared with is computed once, and anew where it matters."""
+"""What samples are compared with is computed once, and again where it matters."""
 
 import dataclasses
 import pathlib

@@ -213,21 +213,21 @@ def test_only_the_first_round_is_traced(replicas, tmp_path):
     energies, drifts = traces(one)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     for name, values in (("energy", energies), ("drift_norm", drifts)):
-        told = [line[name] for line in lines]
-        np.testing.assert_allclose(told, values.mean(1), rtol=1e-5)
+        logged = [line[name] for line in lines]
+        np.testing.assert_allclose(logged, values.mean(1), rtol=1e-5)
 
 
 class KilledError(Exception):
     """As if the process had been killed."""
 
 
-def stop_at(piece: int, how: str):
-    """Ends the work at a piece, by a signal or at once."""
+def stop_at(step: int, how: str):
+    """Ends the work at a step, by a signal or at once."""
 
     def stop(moment: Moment) -> None:
-        if moment.step == piece and how == "signal":
+        if moment.step == step and how == "signal":
             signal.raise_signal(signal.SIGTERM)
-        elif moment.step == piece:
+        elif moment.step == step:
             raise KilledError
 
     return lambda *_: stop
@@ -241,7 +241,7 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("start", "piece", "how", "more"),
+    ("start", "step", "how", "more"),
     [
         ("noise", 6, "signal", {}),
         ("noise", 2, "kill", {}),
@@ -251,19 +251,19 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
     ],
 )
 def test_chains_go_on_in_the_middle_of_a_round(
-    replicas, tmp_path, monkeypatch, start, piece, how, more
+    replicas, tmp_path, monkeypatch, start, step, how, more
 ):
     config = settings(start=start, num_steps=(3, STEPS), save_every=3, **more)
     assert schedule_of(config).ends == (2, 3, 4, 6, 7)
     whole = run(config, replicas, tmp_path / "whole")
     with monkeypatch.context() as patched:
-        patched.setattr(segments.actions, "show_progress", stop_at(piece, how))
+        patched.setattr(segments.actions, "show_progress", stop_at(step, how))
         stopped = EarlyStopError if how == "signal" else KilledError
         with pytest.raises(stopped) as error:
             run(config, replicas, tmp_path / "cut")
     if how == "signal":
-        told = f"Stopped by SIGTERM and saved after {piece} of 15 segments."
-        assert str(error.value) == told
+        message = f"Stopped by SIGTERM and saved after {step} of 15 segments."
+        assert str(error.value) == message
     cut = run(config, replicas, tmp_path / "cut")
     assert contents(cut) == contents(whole)
     assert_same_arrays(saved_arrays(cut), saved_arrays(whole))

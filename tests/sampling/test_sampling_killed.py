@@ -71,10 +71,10 @@ def test_kill_9_and_sigterm_in_the_middle_of_sampling(learned, whole, tmp_path):
         done = runs.finish(process)
         if number == signal.SIGTERM:
             assert (done.code, done.err) == (3, ""), done
-            piece = runs.saved_steps(folder)[-1]
-            told, hint, last = done.out.splitlines()[-3:]
-            assert told == (
-                f"Stopped by SIGTERM and saved after {piece} of 180 segments."
+            step = runs.saved_steps(folder)[-1]
+            message, hint, last = done.out.splitlines()[-3:]
+            assert message == (
+                f"Stopped by SIGTERM and saved after {step} of 180 segments."
             )
             assert hint.endswith(f"ebm_tf/fid.py --resume {folder}")
             assert last == str(folder)
