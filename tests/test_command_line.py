@@ -144,7 +144,7 @@ DAMAGED = "damaged.weights.h5"
         (["data.split=test"], "has no split 'test': it has train"),
         (["data.split=train[:10]"], "10 examples, fewer than one batch=20"),
         (["data.image_size=7"], "image_size=7"),
-        (["energy.architecture=resnet"], "architecture='resnet' to be one of"),
+        (["energy.architecture=resnet"], "architecture='resnet' of a Network to be"),
         (["energy.activation=rely"], "rely"),
         (["energy.weights=none"], "No weights at none: expected a file"),
         (["energy.weights=" + DAMAGED], f"The weight file {DAMAGED} is damaged."),

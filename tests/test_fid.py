@@ -305,7 +305,7 @@ def test_a_stopped_measurement_says_how_to_go_on(
     refused = run_here("--resume", done.folder, executable="fid")
     assert refused.code == 2
     (line,) = refused.err.splitlines()
-    assert line.startswith(f"error: The run {done.folder} is finished; its figures are")
+    assert line.startswith(f"error: The run {done.folder} is finished; its metrics are")
     assert "num_updates" not in line, "a measurement has none"
 
 

@@ -155,7 +155,7 @@ def test_a_run_in_two_pieces_is_one_run(learned, tmp_path):
         (folder / "weights" / f"{name}_00000008.weights.h5").unlink()
     text = (folder / "config.json").read_text()
     config = json.loads(text)
-    assert config["type"] == "LongRunTraining"
+    assert config["type"] == "ebm_tf.config.ebm.LongRunTraining"
     config["prior"]["weights"] = str(tmp_path / "gone")
     (folder / "config.json").write_text(json.dumps(config))
     done = run_here("--resume", folder, executable="train_longrun")
@@ -173,7 +173,7 @@ def test_a_run_in_two_pieces_is_one_run(learned, tmp_path):
     [
         ({}, "The prior of digits_conv does not learn, so it needs weights: --set"),
         ({"prior__weights": "none"}, "No weights at none: expected a file"),
-        ({"prior__weights": "{prior}", "prior__width": 5}, "do not fit the energy"),
+        ({"prior__weights": "{prior}", "prior__width": 5}, "do not fit the prior"),
         ({"prior": None}, "Expected a prior, which is corrected."),
         ({"chains__burn_in_size": 19}, "batch=20 to be at most burn_in_size=19."),
         ({"chains__burn_in_visits": 0}, "burn_in_visits=0 to be at least 1."),

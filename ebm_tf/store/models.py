@@ -157,6 +157,9 @@ def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
         return found
     if role == ENERGY and not source.has(ENERGY) and source.has(CLASSIFIER):
         role = CLASSIFIER
+        # Those that validation has selected, where there are such.
+        kind = "best" if found.kind == "averaged" else found.kind
+        found = found._replace(kind=kind)
     elif isinstance(found.settings, ClassifierNetwork):
         role = CLASSIFIER
     learned = source.network(role)  # raises where the run has none
