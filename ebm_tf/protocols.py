@@ -71,7 +71,7 @@ class Classifier(Protocol):
 
 
 class Ascent(NamedTuple):
-    """What an attack sees of a classifier at n images.
+    """The loss that an attack raises, and its gradient, at n images.
 
     Attributes:
       gradient: float32 [n, H, W, C], of each image's own loss.
@@ -88,7 +88,7 @@ class AscentFn(Protocol):
     """(images, seed) -> their loss and its gradient; labels are bound already."""
 
     def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> Ascent:
-        """Looks at the images; a deterministic classifier ignores the seed.
+        """Evaluates the images; a deterministic classifier ignores the seed.
 
         It is int32 [2], or [n, 2] where each image has noise of its own.
         """
