@@ -15,7 +15,7 @@ from ebm_tf.attacks.apgd import apgd, windows
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.protocols import AttackFn
 
 # So small that no image breaks, whatever the weights: all steps are taken.
@@ -30,7 +30,7 @@ def measurements(settings: dict[str, Any]) -> Measurements:
     size, width = settings["image_size"], settings["width"]
     pgd_steps, apgd_steps = settings["pgd_steps"], settings["apgd_steps"]
     network = ClassifierNetwork(architecture="resnet", depth=18, width=width)
-    model = build_classifier(network, size, CHANNELS, "float32")
+    model = build(network, size, CHANNELS, "float32")
     rival = plain_resnet(size, width)
     if rival.count_params() != model.count_params():
         raise AssertionError("The plain network is not that of the project.")

@@ -13,7 +13,7 @@ from ebm_tf.data.datasets import open_source
 from ebm_tf.evaluation import features
 from ebm_tf.evaluation.features import extracted
 from ebm_tf.evaluation.summaries import NUM_PARTS, Summary, compare, summarize
-from ebm_tf.models.ebm import build_models, image_shape
+from ebm_tf.models.ebm import EbmModels, build_energy, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
 from ebm_tf.runtime.workspace import Workspace
@@ -86,6 +86,8 @@ def _summarizer(config: SampleMeasurement) -> Callable[..., Summary]:
 def _chains(config: SampleMeasurement) -> EbmSampling:
     """As fid.py makes them, with random weights."""
     replicas = make_replicas(config.device)
+    shape = (config.data.image_size, config.data.channels, config.compute_dtype)
+    networks = (config.energy, config.generator, config.prior)
     with replicas.strategy.scope():
-        models = build_models(config)
+        models = EbmModels(*(one and build_energy(one, *shape) for one in networks))
     return measured_chains(config, replicas, models, open_source(config.data))

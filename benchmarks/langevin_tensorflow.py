@@ -15,7 +15,7 @@ from benchmarks.workers import Measurements, milliseconds
 from ebm_tf import energies
 from ebm_tf.config.parts import Network
 from ebm_tf.models.blocks import ConvMeanPool
-from ebm_tf.models.catalogue import build_energy
+from ebm_tf.models.catalogue import build
 from ebm_tf.models.sngan import ENERGY_LAYOUTS
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
@@ -32,7 +32,7 @@ def measurements(settings: dict[str, Any]) -> Measurements:
     shape = (settings["batch"], size, size, CHANNELS)
     images = tf.random.stateless_uniform(shape, tf.constant([0, 1]), -1.0)
     models = {
-        dtype: build_energy(Network(width=width), size, CHANNELS, dtype)
+        dtype: build(Network(width=width), size, CHANNELS, dtype)
         for dtype in ("float32", "bfloat16")
     }
     rival = plain_energy(size, width)

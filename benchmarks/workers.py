@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ebm_tf.errors import UserError
-from ebm_tf.runtime.quiet import hidden_stderr
+from ebm_tf.runtime.launch import hidden_stderr
 
 MISTAKE = 2
 

@@ -160,7 +160,7 @@ def natural_images(
     images, labels = load_images(system.source, config.data, limit=limit)
     num_classes = system.model.networks[CLASSIFIER].output_shape[-1]
     told = "the classifier's num_classes"
-    require_classes(labels, num_classes, system.source, told=told)
+    require_classes(labels, num_classes, system.source, setting=told)
     return images, labels
 
 
@@ -209,7 +209,7 @@ def _attack_alone(
 
 
 def _facts(config: Config, *settings: str) -> dict[str, Any]:
-    """What the figures were made with; some settings by their names."""
+    """What the metrics were measured with; some settings by their names."""
     values = {name: getattr(config, name) for name in settings}
     return {
         "data": config.data.name,

@@ -16,7 +16,6 @@ from ebm_tf.config.objectives import (
     Objective,
     Sat,
     Trades,
-    WeatAdv,
     WeatNat,
 )
 from ebm_tf.energies import marginal_energy
@@ -70,15 +69,10 @@ def largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 def of_class(values: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     """Of values [n, k] that of one class of each image, [n]."""
-    return tf.gather(values, classes, axis=1, batch_dims=1)
+    return tf.gather(values, classes, axis=-1, batch_dims=1)
 
 
-def trades(predictions: Predictions, labels: tf.Tensor, beta: float) -> tf.Tensor:
-    """Natural cross-entropy and beta times the divergence (Zhang et al., 2019)."""
-    return cross_entropy(predictions.natural, labels) + beta * divergence(*predictions)
-
-
-def mart(predictions: Predictions, labels: tf.Tensor, beta: float) -> tf.Tensor:
+def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:
     """Boosted cross-entropy, divergence where the label is unlikely.
 
     Source: Wang et al. (2020), with the small constants of the authors' code.
@@ -90,18 +84,17 @@ def mart(predictions: Predictions, labels: tf.Tensor, beta: float) -> tf.Tensor:
     return cross_entropy(predictions.attacked, labels) + boost + beta * regulariser
 
 
-def mail_trades(
-    predictions: Predictions, labels: tf.Tensor, settings: MailTrades, update: tf.Tensor
+def mail_weights(
+    attacked: tf.Tensor, labels: tf.Tensor, settings: MailTrades, update: tf.Tensor
 ) -> tf.Tensor:
-    """TRADES whose divergence counts more where the attack wins (Wang et al., 2021).
+    """Factors [n] of the divergence, larger where the attack wins; 1 at first.
 
-    It does from the update on that the settings name; before, weights are 1.
+    Source: Wang et al. (2021).
     """
-    margin = tf.stop_gradient(margins(predictions.attacked, labels))
+    margin = tf.stop_gradient(margins(attacked, labels))
     weights = 3.0 * tf.sigmoid(settings.slope * (margin + settings.bias))
-    is_weighted = update >= tf.cast(settings.first_update, update.dtype)
-    regulariser = tf.where(is_weighted, weights, 1.0) * divergence(*predictions)
-    return cross_entropy(predictions.natural, labels) + settings.beta * regulariser
+    weighted = update >= tf.cast(settings.first_update, update.dtype)
+    return tf.where(weighted, weights, 1.0)
 
 
 def per_image(
@@ -121,23 +114,24 @@ def per_image(
       update: updates so far, an integer scalar.
       batch_mean: mean of values [n] over the batch of all replicas.
     """
+    natural, attacked = predictions
     match settings:
         case Clean():
-            return cross_entropy(predictions.natural, labels)
+            return cross_entropy(natural, labels)
         case Sat():
-            return cross_entropy(predictions.attacked, labels)
+            return cross_entropy(attacked, labels)
         case Trades(beta=beta):
-            return trades(predictions, labels, beta)
+            return cross_entropy(natural, labels) + beta * divergence(*predictions)
         case Mart(beta=beta):
-            return mart(predictions, labels, beta)
-        case MailTrades():
-            return mail_trades(predictions, labels, settings, update)
-        case WeatNat(beta=beta, normalize=normalize):
-            logits = predictions.natural
-        case WeatAdv(beta=beta, normalize=normalize):
-            logits = predictions.attacked
-    # Mirza et al. (2024): both terms weighted by the energy of the natural image.
-    weights = energy_weights(predictions.natural)
-    if normalize:
+            return mart(predictions, labels, beta=beta)
+        case MailTrades(beta=beta):
+            weights = mail_weights(attacked, labels, settings, update)
+            regulariser = weights * divergence(*predictions)
+            return cross_entropy(natural, labels) + beta * regulariser
+    # WEAT_nat has natural cross-entropy, WEAT_adv attacked one (Mirza et al., 2024).
+    logits = natural if isinstance(settings, WeatNat) else attacked
+    weights = energy_weights(natural)
+    if settings.normalize:
         weights /= batch_mean(weights)
-    return weights * (cross_entropy(logits, labels) + beta * divergence(*predictions))
+    loss = cross_entropy(logits, labels) + settings.beta * divergence(*predictions)
+    return weights * loss

@@ -81,7 +81,3 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The rate of an update, counted from 0."""
         return self.factor * value(self.schedule, step, tf.float32)
-
-    def get_config(self) -> dict:
-        """What the schedule is rebuilt from."""
-        return {"schedule": self.schedule}

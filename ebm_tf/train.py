@@ -26,9 +26,8 @@ from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, learned
-from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import latent_prior
-from ebm_tf.models.ebm import EbmModels, generator_parts, image_shape
+from ebm_tf.models.ebm import EbmModels, build_energy, generator_parts, image_shape
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime import actions, learner, seeds
 from ebm_tf.runtime.distribution import Replicas, local, make_replicas, replicated
@@ -107,7 +106,7 @@ def _networks(
     with replicas.strategy.scope():
         for role, network in settings.items():
             make = functools.partial(
-                build_network, network, data.image_size, data.channels, dtype
+                build_energy, network, data.image_size, data.channels, dtype
             )
             if network is None:
                 models[role] = None
@@ -205,7 +204,7 @@ def _averages(config: EbmLearning, learning: dict[str, Learned]) -> dict[str, Av
     """What gives the averaged weights of now, for each network that learns, by role.
 
     Moving statistics go with them as they are, but for those of a generator that
-    learns by the statistics of its batches: they are computed anew.
+    learns by the statistics of its batches: they are computed again.
     """
     means: dict[str, Average] = {
         role: functools.partial(averaged, network) for role, network in learning.items()

@@ -37,9 +37,11 @@ from ebm_tf.evaluation.classifier_validation import (
 from ebm_tf.evaluation.energy_statistics import Evaluation
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
-from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
+from ebm_tf.learning.classifier import ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, averaged, learned
-from ebm_tf.models.catalogue import build_classifier, in_inference
+from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime import actions, learner, plots, seeds
 from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
 from ebm_tf.runtime.learner import NUM_PICTURED, Learner
@@ -161,7 +163,7 @@ def _load(
     """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
     images, labels = load_images(source, unaugmented(config.data), limit=limit)
     classes = config.classifier.num_classes
-    require_classes(labels, classes, source, told="classifier.num_classes")
+    require_classes(labels, classes, source, setting="classifier.num_classes")
     return images, labels
 
 
@@ -172,7 +174,7 @@ def _networks(
     data = config.data
 
     def make() -> keras.Model:
-        return build_classifier(
+        return build_network(
             config.classifier, data.image_size, data.channels, config.compute_dtype
         )
 
@@ -219,9 +221,9 @@ def _task(
 
 def _batches(
     config: ClassifierTraining, replicas: Replicas, source: Source, start: int
-) -> Iterator[ClassifierBatch]:
+) -> Iterator[LabelledBatch]:
     for element in learning_stream(config, source, replicas, start):
-        yield ClassifierBatch(element["image"], element["label"])
+        yield LabelledBatch(element["image"], element["label"])
 
 
 def _measure(

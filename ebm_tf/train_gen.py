@@ -34,14 +34,12 @@ from ebm_tf.evaluation.quality import (
     pixel_distance,
     pixel_moments,
 )
-from ebm_tf.learning.generator import RealBatch, make_step
+from ebm_tf.learning.generator import make_step
 from ebm_tf.learning.generator_average import renewed_average
 from ebm_tf.learning.optimization import Learned, learned
-from ebm_tf.models.catalogue import (
-    build_discriminator,
-    build_generator,
-    latent_prior,
-)
+from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.models.catalogue import build as build_network
+from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.latents import with_classes
 from ebm_tf.runtime import actions, learner, plots, seeds
 from ebm_tf.runtime.distribution import (
@@ -86,7 +84,7 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
     classes = config.generator.num_classes
     if classes is not None:
         _, labels = load_images(source, config.data, limit=num_checked)
-        require_classes(labels, classes, source, told="generator.num_classes")
+        require_classes(labels, classes, source, setting="generator.num_classes")
     networks = _networks(config, replicas)
     generator = networks[GENERATOR]
     models = {role: network.model for role, network in networks.items()}
@@ -136,11 +134,11 @@ def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learne
         return {
             GENERATOR: learned(
                 config.generator_optimizer,
-                lambda: build_generator(config.generator, *shape),
+                lambda: build_network(config.generator, *shape),
             ),
             DISCRIMINATOR: learned(
                 config.discriminator_optimizer,
-                lambda: build_discriminator(
+                lambda: build_network(
                     config.discriminator,
                     *shape,
                     num_classes=config.generator.num_classes,
@@ -173,13 +171,13 @@ def _task(
 
 def _batches(
     config: GeneratorTraining, replicas: Replicas, source: Source, start: int
-) -> Iterator[tuple[RealBatch, ...]]:
+) -> Iterator[tuple[LabelledBatch, ...]]:
     """For every step one batch for each update of the discriminator."""
     count = config.discriminator_updates
     stream = learning_stream(config, source, replicas, start, per_step=count)
     while True:
         elements = itertools.islice(stream, count)
-        yield tuple(RealBatch(e["image"], e["label"]) for e in elements)
+        yield tuple(LabelledBatch(e["image"], e["label"]) for e in elements)
 
 
 def _sampler(

@@ -1,7 +1,7 @@
 """Learns a density by old chains: python3 ebm_tf/train_longrun.py CONFIG.
 
 It is what `train.py` composes, with a prior beside the energy and a burn-in bank beside
-the replay buffer, both of which the config says, and a plot of the ages of chains.
+the replay buffer, both of which are settings, and a plot of the ages of chains.
 """
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once

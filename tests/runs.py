@@ -18,9 +18,10 @@ import numpy as np
 
 from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
-from ebm_tf.config.ebm import EbmLearning, EbmTraining
+from ebm_tf.config.ebm import EbmExperiment, EbmLearning, EbmTraining
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.config.overrides import override
+from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.runtime import launch
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -64,6 +65,13 @@ class Done(NamedTuple):
     def folder(self) -> pathlib.Path:
         """The run folder, which is the last line."""
         return pathlib.Path(self.out.splitlines()[-1])
+
+
+def models_of(config: EbmExperiment) -> EbmModels:
+    """The networks of an experiment, with fresh weights."""
+    shape = (config.data.image_size, config.data.channels, config.compute_dtype)
+    networks = (config.energy, config.generator, config.prior)
+    return EbmModels(*(one and build_energy(one, *shape) for one in networks))
 
 
 def assignments(**changed: object) -> list[str]:

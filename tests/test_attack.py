@@ -9,7 +9,7 @@ import pytest
 
 from ebm_tf.config import core
 from ebm_tf.config.overrides import override
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.store.sources import find
 from tests import runs
 from tests.runs import ROOT, learn_here, run_here
@@ -71,7 +71,7 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
         assert 0 <= low <= results[name] <= high <= 1
     assert results["robust_accuracy"] < results["natural_accuracy"] > 0.5
     again = run_here("--resume", done.folder, executable="attack")
-    assert again.code == 2 and "is finished; its figures are in" in again.err
+    assert again.code == 2 and "is finished; its metrics are in" in again.err
 
 
 def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
@@ -107,7 +107,7 @@ def test_a_dry_run_writes_nothing(learned, tmp_path):
     assert done.code == 0, done.err
     config = core.load(str(ROOT / "configs" / "digits_clean.py"))
     network = override(config, LEARNING).classifier
-    count = build_classifier(network, 8, 1, "float32").count_params()
+    count = build(network, 8, 1, "float32").count_params()
     assert f"{count:,} parameters" in done.out
     assert "attacks: pgd\n" in done.out
     assert "data: 20 images of digits, scikit-learn" in done.out

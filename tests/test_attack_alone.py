@@ -20,7 +20,7 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.evaluation import attack_phases, batch_files
 from ebm_tf.evaluation.robustness import interval
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
 from ebm_tf.store import models
 from tests.runs import assert_same_arrays
@@ -38,7 +38,7 @@ def learned(tmp_path_factory) -> str:
     data = dataclasses.replace(DATA, split="train[:600]")
     images, labels = load_images(open_source(data), data)
     keras.utils.set_random_seed(0)
-    model = build_classifier(NETWORK, 8, 1, "float32")
+    model = build(NETWORK, 8, 1, "float32")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)
     model.fit(images, labels, batch_size=60, epochs=6, verbose=0)  # pyright: ignore[reportArgumentType]
@@ -137,7 +137,7 @@ def test_the_record_bears_the_accuracies_out(measured, record, learned):
     images, labels = images[positions], labels[positions]
     np.testing.assert_array_equal(record["natural"], images)
     np.testing.assert_array_equal(record["labels"], labels)
-    model = build_classifier(NETWORK, 8, 1, "float32")
+    model = build(NETWORK, 8, 1, "float32")
     model.load_weights(learned)
     natural, attacked = (
         np.argmax(model(record[name]), -1) for name in ("natural", "adversarial")
@@ -341,7 +341,7 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
     """Has the classifier built between other layers."""
 
     def build(settings, image_size, channels, dtype):
-        inner = build_classifier(settings, image_size, channels, dtype)
+        inner = build(settings, image_size, channels, dtype)
         layers = [keras.Input((image_size, image_size, channels))]
         model = keras.Sequential([*layers, *before, inner, *after])
         inner.load_weights(learned)
@@ -424,7 +424,7 @@ def test_what_is_missing_is_told(learned, settings, error, message, tmp_path):
 def test_labels_that_are_no_classes_are_told(tmp_path):
     network = dataclasses.replace(NETWORK, num_classes=4)
     path = str(tmp_path / "four.weights.h5")
-    build_classifier(network, 8, 1, "float32").save_weights(path)
+    build(network, 8, 1, "float32").save_weights(path)
     with pytest.raises(
         DataError, match="labels 0 to 9, but the classifier's num_classes=4"
     ):

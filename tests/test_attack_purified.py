@@ -27,7 +27,7 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, EarlyStopError, WeightsError
 from ebm_tf.evaluation.purified_attacks import PurifiedAttack
 from ebm_tf.evaluation.purified_setup import purified_attack
-from ebm_tf.models.catalogue import build_classifier, build_energy
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.workspace import Workspace
 
@@ -41,8 +41,8 @@ def weights(tmp_path_factory) -> Iterator[dict[str, str]]:
     folder = tmp_path_factory.mktemp("weights")
     keras.utils.set_random_seed(3)
     models = {
-        "energy": build_energy(ENERGY, 8, 1, "float32"),
-        "classifier": build_classifier(SMALL, 8, 1, "float32"),
+        "energy": build(ENERGY, 8, 1, "float32"),
+        "classifier": build(SMALL, 8, 1, "float32"),
     }
     # Without what all logits have in common it says several classes.
     data = Data(name="digits", image_size=8, channels=1)
@@ -340,7 +340,7 @@ def test_bad_input(weights, tmp_path):
         named = dataclasses.replace(five, weights=weights["classifier"])
         attack.run(dataclasses.replace(config, classifier=named), workspace)
     path = str(tmp_path / "five.weights.h5")
-    build_classifier(five, 8, 1, "float32").save_weights(path)
+    build(five, 8, 1, "float32").save_weights(path)
     with pytest.raises(
         DataError, match="labels 0 to 9, but the classifier's num_classes=5"
     ):

@@ -107,7 +107,7 @@ def test_a_run_that_was_killed_goes_on_in_its_bucket(local, learned, tmp_path):
     copy = cloud.downloaded(folder, tmp_path / "copy")
     runs.assert_same_run(copy, pathlib.Path(local))
     done = run_here("--resume", folder, executable="train")
-    assert done.code == 2 and "is finished; its figures are in" in done.err
+    assert done.code == 2 and "is finished; its metrics are in" in done.err
 
 
 def test_a_mistake_leaves_no_folder_in_a_bucket():

@@ -98,7 +98,7 @@ def test_the_first_line_comes_before_tensorflow(folder, quick, program):
         ([DIGITS, "--set", "batch"], "Expected --set batch as key.path=value."),
         ([DIGITS, "--set", "batch=many"], "batch='many' to be of type int."),
         ([DIGITS, "--set", "batch=2.5"], "batch=2.5 to be of type int."),
-        ([DIGITS, "--set", "langevin=3"], "langevin=3 to be of type Langevin."),
+        ([DIGITS, "--set", "langevin=3"], "langevin=3 to be of type Langevin | "),
         ([DIGITS, "--set", "langevin.noise=-0.1"], "noise=-0.1 >= 0."),
         ([DIGITS, "--set", "langevin.drift=-1"], "drift=-1.0 > 0."),
         ([DIGITS, "--set", "batch=2001"], "batch=2001 to be at most bank_size=2000."),

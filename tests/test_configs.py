@@ -14,12 +14,12 @@ from ebm_tf.config.ebm import EbmExperiment, EbmLearning, LongRunTraining
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.data.preparation import prepare
 from ebm_tf.evaluation import quality
-from ebm_tf.models.catalogue import build_energy, build_generator
-from ebm_tf.models.ebm import build_models, image_shape
+from ebm_tf.models.catalogue import build
+from ebm_tf.models.ebm import image_shape
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from tests.data.raw_files import write_cifar, write_mnist
-from tests.runs import ROOT, assert_same_arrays, saved_arrays, weights
+from tests.runs import ROOT, assert_same_arrays, models_of, saved_arrays, weights
 
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
 HUGE = (
@@ -67,7 +67,7 @@ def test_the_docstring_says_the_command(path):
 def test_networks_are_built(path):
     config = core.load(str(path))
     assert isinstance(config, EbmExperiment)
-    models, shape = build_models(config), (None, *image_shape(config))
+    models, shape = models_of(config), (None, *image_shape(config))
     assert (models.prior is None) == (config.prior is None)
     for energy in filter(None, (models.energy, models.prior)):
         assert energy.input_shape == shape and energy.output_shape == (None, 1)
@@ -100,14 +100,14 @@ def tiny(name: str, data_dir: str, num_updates: int = 2) -> EbmLearning:
     if prior is not None:
         weights = str(pathlib.Path(data_dir) / f"{name}_prior.weights.h5")
         prior = dataclasses.replace(prior, width=4)
-        build_energy(prior, 32, 3, "float32").save_weights(weights)
+        build(prior, 32, 3, "float32").save_weights(weights)
         prior = dataclasses.replace(prior, weights=weights)
         small |= {"burn_in_size": 8, "burn_in_steps": 2, "burn_in_visits": 1}
     if generator is not None:
         generator = dataclasses.replace(generator, width=4)
         if config.generator_optimizer is None:
             weights = str(pathlib.Path(data_dir) / f"{name}.weights.h5")
-            build_generator(generator, 32, 3, "float32").save_weights(weights)
+            build(generator, 32, 3, "float32").save_weights(weights)
             generator = dataclasses.replace(generator, weights=weights)
     return dataclasses.replace(
         config,

@@ -438,7 +438,6 @@ def command(*assignments: str) -> list[str]:
         (["weights=None"], "--set weights=RUN, the folder of the run that learned it"),
         (["weights=none"], "No weights at none: expected"),
         (["weights={empty}"], "holds no averaged weights of its energy;"),
-        (["weights={file}"], "--set energy.weights="),
         (["weights={run}", "weights_kind=old"], "weights_kind='old'"),
         (["weights={run}", "num_steps=(4,2)"], "num_steps=(4, 2) to rise from 0"),
         (["weights={run}", "num_steps=-1"], "num_steps=-1 to rise from 0 or more."),
@@ -533,7 +532,7 @@ def test_what_a_sweep_lacks_is_told_before_anything_is_made(
     words = (tmp_path / "none.py", "--output", tmp_path / "out")
     done = run_here(*words, executable="fid")
     assert done.code == 2
-    assert f"holds no averaged weights of its {role} " in done.err
+    assert f"is a run of train.py and did not learn a {role}." in done.err
     assert not list(tmp_path.glob("out/*"))
 
 

@@ -15,7 +15,7 @@ from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.parts import GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError, UnnamedWeightsError
-from ebm_tf.models.catalogue import build_generator
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.sampling.pieces import load_samples
@@ -33,7 +33,7 @@ def run(tmp_path_factory) -> pathlib.Path:
         (role, step) for role in ("generator_average", "generator") for step in (3, 6)
     ):
         keras.utils.set_random_seed(index)
-        model = build_generator(NETWORK, 8, 1, "float32")
+        model = build(NETWORK, 8, 1, "float32")
         # So that its images are no grey.
         model.set_weights([3.0 * weights for weights in model.get_weights()])
         save_weights(model, workspace.path(FOLDER, weights_name(role, step)))

@@ -12,7 +12,7 @@ from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.optimizers import Linear
 from ebm_tf.data.preparation import prepare
 from ebm_tf.evaluation import quality
-from ebm_tf.models.catalogue import build_discriminator, build_generator
+from ebm_tf.models.catalogue import build
 from tests.data.raw_files import write_cifar, write_mnist
 from tests.runs import ROOT, learn_here, saved_arrays
 
@@ -79,8 +79,8 @@ def test_published_networks(name):
     shape = (config.data.image_size, config.data.channels, "float32")
     counts = PUBLISHED[name][3:]
     assert counts == (
-        num_trained(build_generator(config.generator, *shape)),
-        num_trained(build_discriminator(config.discriminator, *shape)),
+        num_trained(build(config.generator, *shape)),
+        num_trained(build(config.discriminator, *shape)),
     )
 
 
@@ -88,7 +88,7 @@ def test_generators_of_laptops_are_small_enough_to_be_shipped():
     for name in ("digits_sngan", "mnist_sngan"):
         config = load(name)
         shape = (config.data.image_size, config.data.channels, "float32")
-        model = build_generator(config.generator, *shape)
+        model = build(config.generator, *shape)
         assert 2 * 4 * model.count_params() < 1_200_000
 
 

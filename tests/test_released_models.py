@@ -1,4 +1,4 @@
-"""The models that come with the program are whole, and worth what their cards say."""
+"""The bundled models are undamaged, and worth what their cards say."""
 
 import dataclasses
 import json
@@ -13,13 +13,13 @@ from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
-from ebm_tf.store.releases.installed import SHELF, read_index
+from ebm_tf.store.releases.index import BUNDLED_FOLDER, read_index
 from ebm_tf.store.sources import find
 from tests import runs
 
-ENTRIES = list(read_index(SHELF).values())
+ENTRIES = list(read_index(BUNDLED_FOLDER).values())
 
 
 def test_there_is_one_of_every_kind():
@@ -31,7 +31,7 @@ def test_there_is_one_of_every_kind():
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_an_archive_is_small_whole_and_says_how_it_was_made(entry):
-    path = os.path.join(SHELF, entry.file)
+    path = os.path.join(BUNDLED_FOLDER, entry.file)
     assert digest_of(path) == entry.sha256
     assert os.path.getsize(path) == entry.bytes <= 1_500_000
     card = verified(path)
@@ -44,12 +44,12 @@ def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
     monkeypatch.setenv("EBM_TF_RELEASES", str(tmp_path))
     config = core.load(str(runs.ROOT / "configs" / "digits_clean.py"))
     assert isinstance(config, ClassifierTraining)
-    model = build_classifier(config.classifier, 8, 1, "float32")
+    model = build(config.classifier, 8, 1, "float32")
     find("release:digits_clean").load(model, "classifier")
     data = dataclasses.replace(config.data, split=config.test_split)
     images, labels = load_images(open_source(data), data)
     right = np.argmax(model(images, training=False), 1) == labels
-    card = read_card(os.path.join(SHELF, "digits_clean.zip"))
+    card = read_card(os.path.join(BUNDLED_FOLDER, "digits_clean.zip"))
     figures = {figure["metric"]: figure["value"] for figure in card["figures"]}
     # One image of 360 may lie on a boundary.
     assert np.mean(right) == pytest.approx(figures["test_accuracy"], abs=0.003)
@@ -57,7 +57,7 @@ def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_card_s_own_command_gives_its_figure(tmp_path):
-    card = read_card(os.path.join(SHELF, "digits_nonconv.zip"))
+    card = read_card(os.path.join(BUNDLED_FOLDER, "digits_nonconv.zip"))
     command = card["measurements"]["fid digits_shortrun"]["command"]
     _, program, *arguments = shlex.split(command)
     done = runs.run_program(
@@ -70,7 +70,7 @@ def test_a_card_s_own_command_gives_its_figure(tmp_path):
     )
     assert (done.code, done.err) == (0, ""), done
     results = json.loads(pathlib.Path(done.folder, "results.json").read_text())
-    (told,) = (f["value"] for f in card["figures"] if f["metric"] == "fid")
+    (reported,) = (f["value"] for f in card["figures"] if f["metric"] == "fid")
     # Other processors round otherwise, which a hundred steps make visible.
-    assert results["fid"] == pytest.approx(told, rel=0.05)
+    assert results["fid"] == pytest.approx(reported, rel=0.05)
     assert results["num_samples"] == 1000

@@ -112,11 +112,6 @@ def test_the_factor_of_a_rate_can_be_set_after_tracing(schedule):
     np.testing.assert_allclose(after, np.array(before) * 0.1, rtol=1e-6)
 
 
-def test_a_rate_is_rebuilt_from_what_it_tells():
-    rebuilt = ScaledSchedule(**ScaledSchedule(STAIR).get_config())
-    assert float(rebuilt(tf.constant(75_000))) == pytest.approx(1e-6)
-
-
 DECAY = Linear(first=2e-4, num_steps=100_000)
 
 

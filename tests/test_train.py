@@ -12,7 +12,7 @@ from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork
-from ebm_tf.models.catalogue import build_generator
+from ebm_tf.models.catalogue import build
 from ebm_tf.store.sources import find
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
 
@@ -130,7 +130,7 @@ def learned(request, tmp_path_factory) -> tuple[EbmTraining, pathlib.Path, dict]
 
 def assert_own_statistics(settings: GeneratorNetwork, folder: pathlib.Path) -> None:
     """The averaged generator has moments of its own first features."""
-    model = build_generator(settings, 8, 1, "float32")
+    model = build(settings, 8, 1, "float32")
     model.load_weights(find(str(folder)).file("generator", kind="averaged"))
     dense, norm = (model.get_layer(name) for name in ("latent_dense", "block2_bn_1"))
     kernel, bias = (np.reshape(w, [-1, 4, 16]) for w in dense.get_weights())

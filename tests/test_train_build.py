@@ -8,6 +8,7 @@ import pytest
 
 from ebm_tf import train
 from ebm_tf.config.chains import BurnIn, Persistent, Transient
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmTraining, LongRunTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
@@ -71,6 +72,12 @@ def test_networks(config, models, learned):
         assert built.task.modules[f"{role}_optimizer"].built
 
 
+def test_a_classifier_is_learned_as_its_marginal_energy():
+    network = ClassifierNetwork(architecture="small_cnn", width=2)
+    built = train.build(dataclasses.replace(PLAIN, energy=network))
+    assert built.networks["energy"].output_shape == (None, 1)
+
+
 def num_images(batch) -> int:
     """Images on both replicas; where there is no data a batch is flat and empty."""
     parts = local(make_replicas("cpu"), batch)
@@ -114,7 +121,7 @@ def test_statistics_are_recomputed_where_batches_normalise(training):
 
 def test_a_source_in_hand_takes_the_place_of_the_data_named():
     images = np.full([8, 8, 8, 1], 255, np.uint8)
-    source = array_source(images, np.zeros(8), name="a", split="b", origin="c")
+    source = array_source(images, np.zeros(8, int), name="a", split="b", origin="c")
     batch = next(train.build(PLAIN, source).task.batches(0))
     for part in local(make_replicas("cpu"), batch.images):
         np.testing.assert_array_equal(part, np.ones_like(part))

@@ -12,7 +12,7 @@ from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, DataError, WeightsError
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
@@ -109,7 +109,7 @@ def test_a_run_folder_means_its_selected_weights(whole):
     folder, results = whole
     path = find(str(folder)).file("classifier")
     assert path.endswith(results["weights"])
-    model = build_classifier(tiny().classifier, 8, 1, "float32")
+    model = build(tiny().classifier, 8, 1, "float32")
     find(str(folder)).load(model, "classifier")
     kept = saved_arrays(folder)
     for index, variable in enumerate(model.variables):

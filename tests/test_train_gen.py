@@ -15,7 +15,7 @@ from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import DataError, EarlyStopError
 from ebm_tf.learning.generator_average import NUM_STATISTICS
-from ebm_tf.models.catalogue import build_generator, latent_prior
+from ebm_tf.models.catalogue import build, latent_prior
 from ebm_tf.runtime import run_folders, seeds
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.store.sources import find
@@ -91,7 +91,7 @@ def test_a_run_folder_means_its_averaged_generator(whole):
     path = find(str(folder)).file("generator")
     assert path.endswith("generator_average_00000008.weights.h5")
     settings = dataclasses.replace(tiny().generator, weights=str(folder))
-    model = build_generator(settings, 8, 1, "float32")
+    model = build(settings, 8, 1, "float32")
     find(str(folder)).load(model, "generator")
     # Latents of the pictures give the picture's images again, in inference mode.
     draw = latent_prior(settings)
@@ -103,7 +103,7 @@ def test_statistics_of_the_average_are_its_own(whole):
     """Those of the raw weights stay with them; the average's are of its features."""
     folder, _ = whole
     config = tiny()
-    kinds = [build_generator(config.generator, 8, 1, "float32") for _ in range(2)]
+    kinds = [build(config.generator, 8, 1, "float32") for _ in range(2)]
     for model, kind in zip(kinds, ("averaged", "raw"), strict=True):
         model.load_weights(find(str(folder)).file("generator", kind=kind))
     kernel, bias = kinds[0].get_layer("latent_dense").get_weights()

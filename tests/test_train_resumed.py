@@ -46,7 +46,7 @@ def test_a_finished_run_goes_on_only_where_it_is_made_longer(copy, longer):
     refused = run_here("--resume", copy)
     assert refused.code == 2
     assert refused.err == (
-        f"error: The run {copy} is finished; its figures are in results.json. To "
+        f"error: The run {copy} is finished; its metrics are in results.json. To "
         "learn on: --set num_updates=MORE.\n"
     )
     before = json.loads((copy / "results.json").read_text())

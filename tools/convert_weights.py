@@ -1,4 +1,4 @@
-"""Turns weights that were learned elsewhere into those of this project.
+"""Converts weights that other programs trained into those of this project.
 
 python3 tools/convert_weights.py KIND SOURCE OUTPUT [--image_size N] [--set key=value]
 

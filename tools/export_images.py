@@ -13,23 +13,22 @@ They are the bytes that fid.py measured, as many and in the same order. Grey ima
 have one channel; most external tools want three: --rgb.
 """
 
+import dataclasses
 import itertools
 import os
 import pathlib
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from absl import flags
 
-if TYPE_CHECKING:
-    from ebm_tf.config.fid import SampleMeasurement
-
 sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
+from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.errors import RunError
 from ebm_tf.runtime import tool
-from ebm_tf.runtime.files import new_stage
+from ebm_tf.store.releases.index import located
 
 _USAGE = "python3 tools/export_images.py RUN OUTPUT [--num_steps N] [--limit N] [--rgb]"
 _NUM_STEPS = flags.DEFINE_integer(
@@ -42,15 +41,16 @@ _RGB = flags.DEFINE_bool("rgb", False, "Repeat the channel of grey images.")
 _STAGE = ".exporting-"
 
 
-class Samples(NamedTuple):
-    """Images that lie in the files of a run.
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Images in the files of a run.
 
     Attributes:
-      folder: of the run, or of the part of a sweep.
-      num_steps: Langevin steps that were made before.
+      folder: of the run, or of one update of a sweep.
+      num_steps: of Langevin dynamics that made them.
       count: how many are exported.
       shape: [H, W, C] of each.
-      notes: what a user should know about them.
+      notes: on images that are missing.
     """
 
     folder: str
@@ -63,12 +63,12 @@ class Samples(NamedTuple):
         """Yields uint8 [H, W, C]; one file is in memory at a time."""
         from ebm_tf.sampling.pieces import load_samples
 
-        rounds = (images for images, _ in load_samples(self.folder, self.num_steps))
-        return itertools.islice(itertools.chain.from_iterable(rounds), self.count)
+        files = (images for images, _ in load_samples(self.folder, self.num_steps))
+        return itertools.islice(itertools.chain.from_iterable(files), self.count)
 
 
 def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Samples:
-    """Looks through all files of a run's samples, so that a damaged one is told first.
+    """Reads all samples of a run once, so that damage is found before writing.
 
     Args:
       folder: the run's.
@@ -78,9 +78,7 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
     Raises:
       RunError: if there are none, or a file is damaged.
     """
-    from ebm_tf.errors import RunError
     from ebm_tf.sampling.pieces import load_samples, saved_steps
-    from ebm_tf.store.releases.installed import located
 
     folder = located(folder).rstrip("/")
     measured = _config(folder).num_samples
@@ -105,9 +103,7 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
     return Samples(folder, num_steps, count, shapes.pop(), notes)
 
 
-def _config(folder: str) -> "SampleMeasurement":
-    from ebm_tf.config.fid import SampleMeasurement
-    from ebm_tf.errors import RunError
+def _config(folder: str) -> SampleMeasurement:
     from ebm_tf.runtime.run_folders import read_config
 
     name = os.path.basename(folder)
@@ -119,7 +115,7 @@ def _config(folder: str) -> "SampleMeasurement":
 
 
 def _instead(folder: str, steps: list[int]) -> str:
-    """What of a run can be exported, where what was asked for cannot."""
+    """The end of the message: what can be exported instead."""
     if steps:
         return f", but after {', '.join(map(str, steps))}"
     from ebm_tf.runtime.files import names_in
@@ -129,18 +125,17 @@ def _instead(folder: str, steps: list[int]) -> str:
 
 
 def write(samples: Samples, output: str, *, rgb: bool) -> None:
-    """Writes the images elsewhere and moves them to their place when they are whole.
+    """Writes the images to a temporary folder, then moves it to its place.
 
     Args:
-      samples: what is exported.
+      samples: the images.
       output: a folder, local or in a cloud bucket.
       rgb: whether the channel of grey images is repeated.
 
     Raises:
-      RunError: if something is there already, or it cannot be written.
+      RunError: if the folder is not empty, or cannot be written.
     """
-    from ebm_tf.errors import RunError
-    from ebm_tf.runtime.files import is_cloud, names_in, upload_folder
+    from ebm_tf.runtime.files import is_cloud, names_in, new_stage, upload_folder
 
     place = pathlib.Path(output)
     is_file = place.exists() and not place.is_dir()

@@ -30,8 +30,8 @@ _USAGE = "python3 tools/prepare_data.py DATASET RAW [--data_dir DIR]"
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS datasets lie; TFDS's own choice if not given."
 )
-_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a dataset that is there.")
-_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only look at the raw files.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing dataset.")
+_DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only check the raw files.")
 
 
 def work(name: str, raw: str) -> None:

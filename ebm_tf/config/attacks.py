@@ -7,7 +7,7 @@ l-infinity ball is 8/255 of images in [0, 1], and 127.5 of an l2 ball is 0.5.
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import Settings, require
+from ebm_tf.config.core import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,9 +80,7 @@ class CarliniWagner(Settings):
         self.require_positive(
             "num_steps", "learning_rate", "num_constants", "initial_constant"
         )
-        for name in ("confidence", "num_targets"):
-            value = getattr(self, name)
-            require(value >= 0, f"Expected {name}={value} >= 0.")
+        self.require_least(0, "confidence", "num_targets")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,28 +3,22 @@
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import (
-    CountSchedule,
-    Schedule,
-    Settings,
-    require,
-    require_schedule,
-)
+from ebm_tf.config.core import CountSchedule, Schedule, Settings
 
 Start = Literal["noise", "data", "generator"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Persistent(Settings):
-    """Chains that go on from update to update in a bank.
+    """Chains that go on from update to update in a replay buffer, the bank.
 
     Attributes:
       start: where new chains begin. With "generator" each chain keeps its latent.
       bank_size: chains in the bank, over all replicas; rounded down to whole batches.
       num_steps: Langevin steps per update.
-      rejuvenation: probability that a drawn chain is begun anew.
-      max_updates: a chain that was continued more often than this is begun anew.
-      burn_in: extra Langevin steps of a chain that was just begun anew.
+      rejuvenation: probability that a drawn chain is reinitialised.
+      max_updates: a chain that was continued more often than this is reinitialised.
+      burn_in: extra Langevin steps of a chain that was just reinitialised.
       noise_scale: half-width of the uniform noise of start="noise".
     """
 
@@ -39,18 +33,15 @@ class Persistent(Settings):
     def validate(self) -> None:
         """Checks counts and probabilities."""
         self.require_positive("bank_size", "noise_scale")
-        require_schedule("num_steps", self.num_steps, least=1)
-        require_schedule("burn_in", self.burn_in, least=0)
-        require_schedule("rejuvenation", self.rejuvenation, least=0, most=1)
-        require(
-            self.max_updates is None or self.max_updates >= 0,
-            f"Expected max_updates={self.max_updates} >= 0.",
-        )
+        self.require_schedule("num_steps", least=1)
+        self.require_schedule("burn_in", least=0)
+        self.require_schedule("rejuvenation", least=0, most=1)
+        self.require_least(0, "max_updates")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Transient(Settings):
-    """Chains that are begun anew for every update.
+    """Chains that start again for every update.
 
     Attributes:
       start: where chains begin.
@@ -65,7 +56,7 @@ class Transient(Settings):
     def validate(self) -> None:
         """Checks counts."""
         self.require_positive("noise_scale")
-        require_schedule("num_steps", self.num_steps, least=1)
+        self.require_schedule("num_steps", least=1)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,6 +88,5 @@ class BurnIn(Settings):
     def validate(self) -> None:
         """Checks counts."""
         self.require_positive("bank_size", "burn_in_size", "noise_scale")
-        require_schedule("num_steps", self.num_steps, least=1)
-        require_schedule("burn_in_steps", self.burn_in_steps, least=1)
-        require_schedule("burn_in_visits", self.burn_in_visits, least=1)
+        for name in ("num_steps", "burn_in_steps", "burn_in_visits"):
+            self.require_schedule(name, least=1)

@@ -28,9 +28,7 @@ class WeightPerturbation(Settings):
     def validate(self) -> None:
         """Checks lengths."""
         self.require_positive("gamma")
-        require(
-            self.first_update >= 0, f"Expected first_update={self.first_update} >= 0."
-        )
+        self.require_least(0, "first_update")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import Settings, require
+from ebm_tf.config.core import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -13,8 +13,8 @@ class ClassifierNetwork(Settings):
     Attributes:
       architecture: "wide_resnet", "resnet" or "small_cnn".
       depth: number of layers; the published one if None.
-      width: channels of the first stage, of a "wide_resnet" their factor; the
-        published one if None.
+      width: channels of the first layers, of a "wide_resnet" their factor; the
+        published ones if None.
       num_classes: how many logits.
       weights: a weight file, a run folder or release:NAME to start from.
     """
@@ -28,7 +28,7 @@ class ClassifierNetwork(Settings):
     def validate(self) -> None:
         """Checks counts."""
         self.require_positive("depth", "width")
-        require(self.num_classes > 1, f"Expected num_classes={self.num_classes} > 1.")
+        self.require_least(2, "num_classes")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

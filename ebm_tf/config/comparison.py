@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.chains import Start
-from ebm_tf.config.core import Experiment, require, require_rising, runtime
+from ebm_tf.config.core import Experiment, field_types, require, runtime
 from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.config.parts import Data
@@ -42,8 +42,8 @@ class Comparison(Experiment):
         """Checks counts, and that there is a common start."""
         super().validate()
         self.require_positive("noise_scale", "batch", "save_every")
-        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
-        require_rising("num_steps", self.num_steps)
+        self.require_least(2, "num_samples")
+        self.require_rising("num_steps")
         require(
             self.start != "generator",
             "Expected start='noise' or 'data', which all models have.",
@@ -52,22 +52,9 @@ class Comparison(Experiment):
 
     def measurement(self, run: str, learned: EbmLearning) -> SampleMeasurement:
         """The measurement of one of the models."""
-        shared = {
-            name: getattr(self, name)
-            for name in (
-                "data",
-                "features",
-                "start",
-                "noise_scale",
-                "num_samples",
-                "batch",
-                "num_steps",
-                "save_every",
-                "seed",
-                "device",
-                "compute_dtype",
-            )
-        }
+        there = field_types(SampleMeasurement)
+        names = [name for name in field_types(Comparison) if name in there]
+        shared = {name: getattr(self, name) for name in names if name != "name"}
         networks = {"energy": dataclasses.replace(learned.energy, weights=None)}
         if learned.prior is not None:
             networks["prior"] = dataclasses.replace(learned.prior, weights=None)

@@ -11,7 +11,7 @@ import sys
 import types
 import typing
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ebm_tf.errors import ConfigError
@@ -40,33 +40,6 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def require_schedule(
-    name: str, schedule: Schedule, least: float, most: float = math.inf
-) -> None:
-    """Checks the values and the first steps of a schedule."""
-    pairs = schedule if isinstance(schedule, tuple) else ((schedule, 0),)
-    starts = [start for _, start in pairs]
-    require(
-        bool(pairs) and starts[0] == 0 and starts == sorted(set(starts)),
-        f"Expected the first steps of {name}={schedule} to rise from 0.",
-    )
-    require(
-        all(least <= value <= most for value, _ in pairs),
-        f"Expected {name}={schedule} to be at least {least:g}."
-        if most == math.inf
-        else f"Expected {name}={schedule} in [{least:g}, {most:g}].",
-    )
-
-
-def require_rising(name: str, marks: int | tuple[int, ...]) -> None:
-    """Checks that there are counts, and that they rise."""
-    counts = marks if isinstance(marks, tuple) else (marks,)
-    require(
-        bool(counts) and counts[0] >= 0 and list(counts) == sorted(set(counts)),
-        f"Expected {name}={marks} to rise from 0 or more.",
-    )
-
-
 @functools.cache
 def field_types(cls: type) -> dict[str, Any]:
     """The resolved annotation of every field of a dataclass."""
@@ -93,6 +66,55 @@ class Settings:
             value = getattr(self, name)
             require(value is None or value > 0, f"Expected {name}={value} > 0.")
 
+    def require_least(self, least: int, *names: str) -> None:
+        """Checks that the fields of these names are not less, or None."""
+        for name in names:
+            value = getattr(self, name)
+            holds = value is None or value >= least
+            require(holds, f"Expected {name}={value} >= {least}.")
+
+    def require_in(self, interval: str, *names: str) -> None:
+        """Checks that fields are None or in an interval of numbers such as "[0, 1)"."""
+        low, high = map(float, interval[1:-1].split(","))
+        for name in names:
+            value = getattr(self, name)
+            holds = (
+                value is None
+                or low < value < high
+                or (value == low and interval[0] == "[")
+                or (value == high and interval[-1] == "]")
+            )
+            require(holds, f"Expected {name}={value} in {interval}.")
+
+    def require_schedule(self, name: str, least: float, most: float = math.inf) -> None:
+        """Checks the values and the first steps of a schedule."""
+        schedule = getattr(self, name)
+        pairs = schedule if isinstance(schedule, tuple) else ((schedule, 0),)
+        require(
+            _rise([start for _, start in pairs]) and pairs[0][1] == 0,
+            f"Expected the first steps of {name}={schedule} to rise from 0.",
+        )
+        require(
+            all(least <= value <= most for value, _ in pairs),
+            f"Expected {name}={schedule} to be at least {least:g}."
+            if most == math.inf
+            else f"Expected {name}={schedule} in [{least:g}, {most:g}].",
+        )
+
+    def require_rising(self, name: str) -> None:
+        """Checks that there are counts, or one, and that they rise."""
+        marks = getattr(self, name)
+        counts = marks if isinstance(marks, tuple) else (marks,)
+        require(
+            _rise(counts) and counts[0] >= 0,
+            f"Expected {name}={marks} to rise from 0 or more.",
+        )
+
+
+def _rise(numbers: Sequence[float]) -> bool:
+    """Whether there are numbers, each above the one before."""
+    return bool(numbers) and list(numbers) == sorted(set(numbers))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment(Settings):
@@ -117,7 +139,7 @@ class Experiment(Settings):
 
 
 def describe_type(hint: Any) -> str:
-    """A type as a user would say it."""
+    """A type as configs write it."""
     if isinstance(hint, type) and not typing.get_args(hint):
         return "nothing" if hint is types.NoneType else hint.__name__
     return re.sub(r"typing\.|ebm_tf\.config\.\w+\.", "", str(hint))
@@ -165,7 +187,7 @@ def convert(value: Any, hint: Any, name: str) -> Any:
 
 
 class TypeMismatchError(ConfigError):
-    """A value of another type; tells it from a value that is out of range."""
+    """A value of another type, in contrast to one that is out of range."""
 
 
 def from_mapping(cls: type, mapping: Mapping[str, Any]) -> Any:
@@ -199,7 +221,7 @@ def to_mapping(settings: Any) -> dict[str, Any]:
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:
-    """What to say of a setting that is not known."""
+    """The message about a setting that is not known."""
     known = sorted(known)
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.4) or known
     return f"Unknown setting {key!r}; the nearest are {', '.join(near)}."

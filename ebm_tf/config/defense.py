@@ -28,7 +28,7 @@ class Purification(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        self.require_least(0, "num_steps")
         self.require_positive("num_replicates")
 
 
@@ -52,7 +52,7 @@ class PurifiedAttack(Settings):
 
     def validate(self) -> None:
         """Checks counts, and that steps through a chain go with its gradient."""
-        require(self.num_steps >= 0, f"Expected num_steps={self.num_steps} >= 0.")
+        self.require_least(0, "num_steps")
         self.require_positive("num_replicates", "chain_steps")
         require(
             (self.gradient == "chain") == (self.chain_steps is not None),
@@ -65,8 +65,7 @@ class PurifiedPgd(PurifiedAttack):
     """Gradient ascent against a purified classifier (Hill et al., 2022).
 
     Attributes:
-      num_steps: of ascent; with 0 the random start alone is judged.
-      num_replicates: chains of each image over which gradients are averaged (EOT).
+      num_steps: of ascent; with 0 the random start alone is evaluated.
       step_size: in 255ths of the pixel range.
       average: what is averaged over replicates before the loss: "logits", "loss"
         or "probabilities".
@@ -91,7 +90,7 @@ class PurifiedAutoAttack(PurifiedAttack):
       num_steps: of each of its two climbs, of the cross-entropy and of DLR.
       num_replicates: chains of each image over which gradients are averaged (EOT).
       average: what is averaged over replicates: the "loss", as published, or the
-        "logits" before it, which is what a vote of logits judges by.
+        "logits" before it, which is what a vote of logits decides by.
     """
 
     num_steps: int = 100
@@ -106,7 +105,7 @@ class PurifiedAutoAttack(PurifiedAttack):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DefenseMeasurement(EbmExperiment):
-    """Attacks a classifier behind purification, and judges it on fresh noise.
+    """Attacks a classifier behind purification, and evaluates it on fresh noise.
 
     Attributes:
       classifier: what is defended.
@@ -120,7 +119,7 @@ class DefenseMeasurement(EbmExperiment):
       subset: which of them: "random", drawn by the seed, or the "first" in file order.
       batch: images at once, over all replicas.
       num_final_replicates: fresh chains of each final image, by which accuracies are
-        judged once more after the attack.
+        measured once more after the attack.
       chunk: Langevin chains that are in memory at once, over all replicas.
       save_every: batches between checkpoints.
     """

@@ -30,7 +30,7 @@ class EbmExperiment(Experiment):
       prior_temperature: T_p; the temperature if None.
       gaussian_stddev: tau; no Gaussian if None.
       langevin: the step that samples; its type chooses the kernel.
-      generator: makes the starts of chains where that is said; none if None.
+      generator: of the starts of chains, or of the data; none if None.
       conditional: whether each chain has a class y and samples, in place of E(x),
         E(x, y) = -logit of y; the energy must be a classifier.
     """
@@ -93,9 +93,7 @@ class EbmLearning(EbmExperiment):
         self.require_positive(
             "batch", "num_updates", "log_every", "picture_every", "save_every"
         )
-        require(
-            self.data_epsilon >= 0, f"Expected data_epsilon={self.data_epsilon} >= 0."
-        )
+        self.require_least(0, "data_epsilon")
         for name in ("bank_size", "burn_in_size"):
             size = getattr(self.chains, name, self.batch)
             require(

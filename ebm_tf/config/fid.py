@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from ebm_tf.config.chains import Start
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import Settings, adjustable, require, require_rising, runtime
+from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.ebm import EbmExperiment, EbmLearning
 
 
@@ -112,18 +112,10 @@ class SampleMeasurement(EbmExperiment):
         """Checks counts, and that what is needed is there."""
         super().validate()
         self.require_positive("batch", "save_every", "joint_temperature", "noise_scale")
-        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
-        for name, least in (("num_reference", 2), ("record_every", 1)):
-            value = getattr(self, name)
-            require(
-                value is None or value >= least,
-                f"Expected {name}={value} >= {least}.",
-            )
-        require_rising("num_steps", self.num_steps)
-        require(
-            self.denoising_steps >= 0,
-            f"Expected denoising_steps={self.denoising_steps} >= 0.",
-        )
+        self.require_least(2, "num_samples", "num_reference")
+        self.require_least(1, "record_every")
+        self.require_rising("num_steps")
+        self.require_least(0, "denoising_steps")
         require(
             (self.start == "generator") == (self.generator is not None),
             "Expected a generator where start='generator', and only there.",

@@ -18,7 +18,7 @@ class GeneratorTraining(Experiment):
       data: images to learn from.
       generator: maps latents to images; with `num_classes` it learns the classes that
         the labels of the data name.
-      discriminator: tells data from generated images.
+      discriminator: scores data above generated images.
       generator_optimizer: of the generator's weights.
       discriminator_optimizer: of the discriminator's weights; its schedule counts the
         discriminator's own updates.
@@ -64,7 +64,7 @@ class GeneratorTraining(Experiment):
             "save_every",
         )
         self._require_rates()
-        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
+        self.require_least(2, "num_samples")
         require(
             self.data.name != "generator",
             "Expected data of a dataset, but data.name='generator'.",

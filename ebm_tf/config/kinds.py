@@ -1,20 +1,23 @@
-"""Kinds of experiments by name, for configs that are read from JSON."""
+"""What settings name in Python files: kinds of experiments, and users' functions."""
 
 import importlib
 import inspect
 import json
 import os
 import pkgutil
+import re
+from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import ebm_tf.config
 from ebm_tf.config.core import Experiment, run_file, to_mapping
-from ebm_tf.config.guests import guest_files
 from ebm_tf.errors import ConfigError
 
 # The folder in which a run keeps the files of its user.
 OWN = "own"
 _PACKAGE = "ebm_tf.config."
+_REFERENCE = re.compile(r"(.+\.py):([^\W\d]\w*)")
 
 
 def to_json(config: Experiment) -> str:
@@ -49,7 +52,7 @@ def own_files(config: Experiment) -> list[str]:
     Raises:
       ConfigError: if two have one name.
     """
-    files, kind = guest_files(config), type(config)
+    files, kind = named_files(config), type(config)
     if not kind.__module__.startswith(_PACKAGE):
         files.append(_file_of(kind))
     by_name: dict[str, str] = {}
@@ -63,33 +66,67 @@ def kind_named(name: str, file: str = "") -> type[Experiment]:
     """The class of experiments that `name_of` gave the name.
 
     Args:
-      name: of a class below `ebm_tf.config`; of earlier versions without its module.
+      name: of a class below `ebm_tf.config`, with or without its module, or in a
+        user's file.
       file: path of the user's own file, which is run only where the name says so.
 
     Raises:
       ConfigError: if there is no such class.
     """
-    module, _, kind = name.rpartition(".")
     if name.startswith(f"{OWN}/"):
         found = getattr(run_file(file), name.rpartition(":")[2], None)
-    elif name.startswith(_PACKAGE):
-        found = getattr(_module(module), kind, None)
     else:
-        classes = (getattr(module, name, None) for module in _modules())
+        kind = name.rpartition(".")[2]
+        classes = (getattr(module, kind, None) for module in _modules())
         found = next((each for each in classes if each is not None), None)
     if not (isinstance(found, type) and issubclass(found, Experiment)):
         raise ConfigError(f"Expected {name} to be a class of experiments.")
     return found
 
 
-def _module(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        return None
-
-
 def _modules() -> list[ModuleType]:
-    """All modules of settings."""
     found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
     return [importlib.import_module(module.name) for module in found]
+
+
+def is_reference(value: Any) -> bool:
+    """Whether the value of a setting has the form FILE.py:function."""
+    return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
+
+
+def load_function(reference: str) -> Callable[..., Any]:
+    """Runs a file, as `core.load` runs a config, and returns one of its functions.
+
+    Args:
+      reference: FILE.py:function; the path is relative to the working directory.
+
+    Raises:
+      ConfigError: if it has another form, or there is no such file, it fails, or it
+        defines no such function.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ConfigError(f"Expected {reference!r} as FILE.py:function.")
+    path, name = match.groups()
+    function = getattr(run_file(path), name, None)
+    if not callable(function):
+        raise ConfigError(f"Expected {path} to define a function {name!r}.")
+    return function
+
+
+def named_files(settings: Any) -> list[str]:
+    """The Python files that settings name, each once, in the order of the fields.
+
+    Any setting, at any depth, may have a value of the form FILE.py:function.
+    """
+    return list(dict.fromkeys(_files_in(to_mapping(settings))))
+
+
+def _files_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _files_in(item)
+    elif is_reference(value):
+        yield value.rpartition(":")[0]

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ebm_tf.config.core import Settings, require
+from ebm_tf.config.core import Settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class _WithDivergence(Settings):
 
     def validate(self) -> None:
         """Checks the factor."""
-        require(self.beta >= 0, f"Expected beta={self.beta} >= 0.")
+        self.require_least(0, "beta")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,7 @@ class MailTrades(_WithDivergence):
     def validate(self) -> None:
         """Checks the factor and the update."""
         super().validate()
-        require(
-            self.first_update >= 0, f"Expected first_update={self.first_update} >= 0."
-        )
+        self.require_least(0, "first_update")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,13 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import (
-    Schedule,
-    Settings,
-    adjustable,
-    require,
-    require_schedule,
-)
+from ebm_tf.config.core import Schedule, Settings, adjustable, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,9 +23,7 @@ class Linear(Settings):
     def validate(self) -> None:
         """Checks that there is a way to go."""
         self.require_positive("num_steps")
-        for name in ("first", "last"):
-            value = getattr(self, name)
-            require(value >= 0, f"Expected {name}={value} >= 0.")
+        self.require_least(0, "first", "last")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,20 +54,14 @@ class Optimizer(Settings):
     def validate(self) -> None:
         """Checks rates and decays."""
         if not isinstance(self.learning_rate, Linear):
-            require_schedule("learning_rate", self.learning_rate, least=0)
-        for name in ("beta_1", "beta_2"):
-            value = getattr(self, name)
-            require(0 <= value < 1, f"Expected {name}={value} in [0, 1).")
+            self.require_schedule("learning_rate", least=0)
+        self.require_in("[0, 1)", "beta_1", "beta_2", "average_decay")
         require(
             self.name == "adam" or (self.beta_1, self.beta_2) == (0.9, 0.999),
             "Expected beta_1=0.9 and beta_2=0.999, their defaults, where name="
             f"{self.name!r}: only 'adam' uses them.",
         )
         self.require_positive("max_grad_norm")
-        require(
-            0 <= self.average_decay < 1,
-            f"Expected average_decay={self.average_decay} in [0, 1).",
-        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,10 +87,8 @@ class OneCycle(Settings):
 
     def validate(self) -> None:
         """Checks values, and that there is a rise and a fall."""
-        for name in ("peak", "first", "last"):
-            value = getattr(self, name)
-            require(value >= 0, f"Expected {name}={value} >= 0.")
-        require(0 < self.rise < 1, f"Expected rise={self.rise} in (0, 1).")
+        self.require_least(0, "peak", "first", "last")
+        self.require_in("(0, 1)", "rise")
         require(
             self.rise * self.num_steps > 1 and self.num_steps > 2,
             f"Expected num_steps={self.num_steps} to leave room for a rise.",
@@ -137,16 +121,11 @@ class Sgd(Settings):
     def validate(self) -> None:
         """Checks rates, momentum and decays."""
         if not isinstance(self.learning_rate, OneCycle):
-            require_schedule("learning_rate", self.learning_rate, least=0)
+            self.require_schedule("learning_rate", least=0)
         momentum = self.momentum
         if isinstance(momentum, OneCycle):
             momentum = max(momentum.first, momentum.peak, momentum.last)
         require(0 <= momentum < 1, f"Expected momentum={self.momentum} in [0, 1).")
-        require(
-            self.weight_decay >= 0, f"Expected weight_decay={self.weight_decay} >= 0."
-        )
+        self.require_least(0, "weight_decay")
         self.require_positive("max_grad_norm")
-        require(
-            0 <= self.average_decay < 1,
-            f"Expected average_decay={self.average_decay} in [0, 1).",
-        )
+        self.require_in("[0, 1)", "average_decay")

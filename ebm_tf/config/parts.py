@@ -2,12 +2,7 @@
 
 import dataclasses
 
-from ebm_tf.config.core import (
-    Settings,
-    adjustable,
-    require,
-    runtime,
-)
+from ebm_tf.config.core import Settings, adjustable, require, runtime
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,7 +37,7 @@ class Data(Settings):
         require(
             self.channels in (1, 3), f"Expected channels={self.channels} to be 1 or 3."
         )
-        require(self.padding >= 0, f"Expected padding={self.padding} >= 0.")
+        self.require_least(0, "padding")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,7 +70,7 @@ class GeneratorNetwork(Settings):
       width: channels of the narrowest block; the published ones if None.
       latent_size: length of the normal latent vector.
       num_classes: of a "sngan", how many classes its batch normalisation has scales
-        and offsets for; one class, which is not told, if None.
+        and offsets for; unconditional if None.
       batch_norm_epsilon: that of the architecture if None; 1e-5 for SNGAN weights
         that were learned with PyTorch.
       batch_norm_training: whether cooperative learning normalises by its own batch;
@@ -100,18 +95,12 @@ class GeneratorNetwork(Settings):
     def validate(self) -> None:
         """Checks width, latent size, classes, epsilon and truncation."""
         self.require_positive("width", "latent_size", "batch_norm_epsilon")
-        require(
-            self.num_classes is None or self.num_classes > 1,
-            f"Expected num_classes={self.num_classes} > 1.",
-        )
+        self.require_least(2, "num_classes")
+        self.require_in("(0, 1]", "truncation")
         require(
             self.num_classes is None or self.architecture == "sngan",
             f"Expected no num_classes={self.num_classes} where "
             f"architecture={self.architecture!r}: only that of 'sngan' can be chosen.",
-        )
-        require(
-            self.truncation is None or 0 < self.truncation <= 1,
-            f"Expected truncation={self.truncation} in (0, 1].",
         )
         require(
             self.truncation is None or self.architecture == "biggan_conditional",
@@ -128,7 +117,7 @@ class GeneratorNetwork(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DiscriminatorNetwork(Settings):
-    """A network that tells data from generated images.
+    """A network that discriminates data from generated images.
 
     Attributes:
       architecture: "sngan".
@@ -164,7 +153,7 @@ class Langevin(Settings):
 
     def validate(self) -> None:
         """Checks that noise and drifts are not negative."""
-        require(self.noise >= 0, f"Expected noise={self.noise} >= 0.")
+        self.require_least(0, "noise")
         self.require_positive("drift", "max_drift")
         require(
             self.drift is not None or self.noise > 0,
@@ -193,7 +182,7 @@ class MomentumLangevin(Langevin):
     def validate(self) -> None:
         """Checks the momentum too."""
         super().validate()
-        require(0 <= self.momentum < 1, f"Expected momentum={self.momentum} in [0, 1).")
+        self.require_in("[0, 1)", "momentum")
 
     @property
     def drift_factor(self) -> float:
@@ -220,14 +209,8 @@ class Guard(Settings):
     def validate(self) -> None:
         """Checks bounds."""
         self.require_positive("max_energy_difference")
-        require(
-            self.max_rollbacks >= 0,
-            f"Expected max_rollbacks={self.max_rollbacks} >= 0.",
-        )
-        require(
-            0 < self.rate_factor <= 1,
-            f"Expected rate_factor={self.rate_factor} in (0, 1].",
-        )
+        self.require_least(0, "max_rollbacks")
+        self.require_in("(0, 1]", "rate_factor")
 
     def require_default_energy_bound(self) -> None:
         """Checks that no bound is set, where no energy is learned.
@@ -259,9 +242,6 @@ class Samples(Settings):
 
     def validate(self) -> None:
         """Checks counts."""
-        require(
-            self.denoising_steps >= 0,
-            f"Expected denoising_steps={self.denoising_steps} >= 0.",
-        )
-        require(self.num_samples >= 2, f"Expected num_samples={self.num_samples} >= 2.")
-        require(self.num_steps >= 1, f"Expected num_steps={self.num_steps} >= 1.")
+        self.require_least(0, "denoising_steps")
+        self.require_least(1, "num_steps")
+        self.require_least(2, "num_samples")

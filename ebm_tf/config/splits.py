@@ -31,8 +31,8 @@ def overlap(first: str, second: str) -> bool | None:
       having images.
     """
     pairs = itertools.product(first.split("+"), second.split("+"))
-    told = {_parts_overlap(one.strip(), other.strip()) for one, other in pairs}
-    return True if True in told else None if None in told else False
+    found = {_parts_overlap(one.strip(), other.strip()) for one, other in pairs}
+    return True if True in found else None if None in found else False
 
 
 def _parts_overlap(first: str, second: str) -> bool | None:

@@ -77,7 +77,7 @@ def source_of(
         slice such as train[:1000] is taken here; a Source it is asked for the slice.
       name: the dataset's name.
       split: the part that is read.
-      directory: where datasets lie, which the function may heed.
+      directory: where datasets lie.
       origin: where the arrays come from; if None, a hash of them, so that what is
         kept of them is not taken for that of others.
 
@@ -101,7 +101,7 @@ def source_of(
 
 
 def digits(split: str, directory: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """The 1,797 handwritten digits [8,8,1] that scikit-learn brings along.
+    """The 1,797 handwritten digits [8,8,1] of scikit-learn.
 
     They have no test split: "train" is all of them. What needs a held-out part takes
     slices such as "train[:1437]" and "train[1437:]", which are by different writers.
@@ -127,8 +127,7 @@ def _called(function: Callable, name: str, split: str, directory: str | None) ->
         return function(split, directory)
     except UserError:
         raise
-    # A guest's code may fail with anything.
-    except Exception as error:
+    except Exception as error:  # a user's code may fail with anything
         reason = f"Dataset {name} failed on split {split!r}: {type(error).__name__}: "
         raise DataError(reason + " ".join(str(error).split())) from error
 

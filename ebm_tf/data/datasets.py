@@ -1,10 +1,10 @@
-"""Datasets by name, and those that guests bring."""
+"""Datasets by name, and those of users."""
 
 import difflib
 import functools
 from collections.abc import Callable
 
-from ebm_tf.config.guests import is_guest, load_function
+from ebm_tf.config.kinds import is_reference, load_function
 from ebm_tf.config.parts import Data
 from ebm_tf.data.arrays import digits, source_of
 from ebm_tf.data.prepared import held, streamed
@@ -39,7 +39,7 @@ def open_source(data: Data, *, images: bool = True) -> Source:
 
     Raises:
       DataError: if the dataset is unknown, not prepared or damaged, or has no such
-        split, or other examples; the message says what to do.
+        split, or other examples; the message names a remedy.
     """
     source = _dataset(data.name)(data.split, data.directory)
     wanted = (data.image_size, data.image_size, data.channels)
@@ -54,7 +54,7 @@ def open_source(data: Data, *, images: bool = True) -> Source:
 def _dataset(name: str) -> Callable[[str, str | None], Source]:
     if name in DATASETS:
         return DATASETS[name]
-    if is_guest(name):
+    if is_reference(name):
         try:
             return functools.partial(source_of, load_function(name), name)
         except ConfigError as error:

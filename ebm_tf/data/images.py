@@ -9,7 +9,6 @@ _BLACK = -1.0
 
 
 def _is_learned_from(data: Data) -> bool:
-    """Whether the split is the training split or a part of it."""
     return data.split.partition("[")[0] == "train"
 
 
@@ -24,7 +23,7 @@ def shifts_or_flips(data: Data) -> bool:
 
 
 def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tensor:
-    """An image as a config wants it (specification of EBM Life Cycle, section 6).
+    """An image as a config asks for (specification of EBM Life Cycle, section 6).
 
     Grey images are repeated over three channels, and coloured ones become their luma
     where the config asks for one channel.
@@ -32,8 +31,7 @@ def preprocess(image: tf.Tensor, data: Data, seed: tf.Tensor | None) -> tf.Tenso
     Args:
       image: uint8 [H,W,C], C = 1 or 3; a batch [B,H,W,C] can be cropped centrally.
       data: image_size S, channels, split, random_crop.
-      seed: a stateless key [2] for the random crop; None crops centrally whatever
-        the config says.
+      seed: a stateless key [2] for the random crop; None always crops centrally.
 
     Returns:
       float32 [S,S,channels] or [B,S,S,channels] in [-1, 1].

@@ -14,7 +14,7 @@ from ebm_tf.data.images import (
     shifted_and_flipped,
     shifts_or_flips,
 )
-from ebm_tf.data.prepared import damage_as_data_errors
+from ebm_tf.data.prepared import raises_data_errors
 from ebm_tf.data.sources import Source, epoch_keys
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.runtime import seeds
@@ -64,7 +64,7 @@ def batches(
     present: Any = strategy or tf.distribute.get_strategy()
     iterator = iter(present.distribute_datasets_from_function(dataset))
     while True:
-        with damage_as_data_errors(source):
+        with raises_data_errors(source):
             element = next(iterator)
         yield element
 
@@ -159,7 +159,6 @@ def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Data
 def _decoded(
     source: Source, data: Data, encoded: Any, key: tf.Tensor | None
 ) -> dict[str, tf.Tensor]:
-    """What `source.decode` gives, cropped and scaled where it is an image."""
     example = source.decode(encoded)
     if source.shape is not None:
         return example
@@ -183,7 +182,7 @@ def images_in_order(
         .take(num_images(source, limit))
         .map(lambda encoded: _decoded(source, data, encoded, None), tf.data.AUTOTUNE)
     )
-    with damage_as_data_errors(source):
+    with raises_data_errors(source):
         batched = examples.batch(_MEASURED_BATCH).prefetch(1)
         for part in batched.as_numpy_iterator():
             yield part["image"], part["label"]
@@ -210,12 +209,7 @@ def load_images(
 
 
 def open_for_learning(data: Data, batch: int) -> Source:
-    """Opens a dataset that has a batch at least.
-
-    Raises:
-      DataError: if it cannot be opened.
-      ConfigError: if it is smaller.
-    """
+    """Opens a dataset; DataError if it cannot be opened or has no whole batch."""
     source = open_source(data)
     num_batches(source, batch)
     return source

@@ -3,7 +3,6 @@
 import io
 import os
 import pathlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,12 @@ from tensorflow_datasets.core import constants
 from tensorflow_datasets.core.shuffle import DuplicatedKeysError
 from tqdm import tqdm
 
-from ebm_tf.data.plans import PLANS, Examples, Plan
 from ebm_tf.data.prepared import tfds_name
 from ebm_tf.data.raw_arrays import CIFAR_CLASSES
+from ebm_tf.data.raw_datasets import RAW_DATASETS, Examples, RawDataset
 from ebm_tf.errors import DataError
 
-_STAGE = ".preparing-"
+_PREFIX = ".preparing-"
 _UPLOADS_AT_ONCE = 8
 
 
@@ -54,11 +53,11 @@ def prepare(
     dataset.
 
     Args:
-      name: a key of PLANS.
+      name: a key of RAW_DATASETS.
       raw: a file or a folder on a local disk.
       directory: where TFDS datasets lie; TFDS's own choice if None.
       overwrite: whether a dataset that is there is replaced, once the new one is whole.
-      dry_run: whether only to look at the raw files; counts of ImageNet's tars are
+      dry_run: whether only to read the raw files; counts of ImageNet's tars are
         then not known.
 
     Raises:
@@ -67,27 +66,29 @@ def prepare(
     """
     target = _target(directory or constants.DATA_DIR)
     is_local = isinstance(target, pathlib.Path)
-    if name not in PLANS:
-        raise DataError(f"Unknown dataset {name!r}: there are {', '.join(PLANS)}.")
+    if name not in RAW_DATASETS:
+        known = ", ".join(RAW_DATASETS)
+        raise DataError(f"Unknown dataset {name!r}: there are {known}.")
     if "://" in raw:
         raise DataError(f"Expected {raw} on a local disk: copy it there first.")
     source = pathlib.Path(raw).expanduser()
     if not source.exists():
         raise DataError(f"{raw} does not exist.")
-    with _failures_as_data_errors(target):
+    with _raises_data_errors(target):
         place = target / tfds_name(name) / _version(name)
         if place.exists() and not overwrite:
             raise DataError(f"{place} is there already: --overwrite replaces it.")
-        plan = PLANS[name](source)
-        counts = plan.counts
+        found = RAW_DATASETS[name](source)
+        counts = found.counts
         if not dry_run:
-            with _stage(target) if is_local else tempfile.TemporaryDirectory() as stage:
-                counts = _write(name, plan, stage)
-                written = pathlib.Path(stage, *place.parts[-2:])
+            here = _folder_in(target) if is_local else tempfile.TemporaryDirectory()
+            with here as folder:
+                counts = _write(name, found, folder)
+                written = pathlib.Path(folder, *place.parts[-2:])
                 (_move if is_local else _upload)(written, place)
-    left = sorted(target.glob(f"{_STAGE}*")) if is_local else []
+    left = sorted(target.glob(f"{_PREFIX}*")) if is_local else []
     notes = [f"{p} is of a preparation that was killed or still runs." for p in left]
-    return Prepared(counts, target, plan.notes + notes)
+    return Prepared(counts, target, found.notes + notes)
 
 
 def _target(directory: str) -> Any:
@@ -104,7 +105,7 @@ def _target(directory: str) -> Any:
 
 
 @contextmanager
-def _failures_as_data_errors(target: os.PathLike[str]) -> Iterator[None]:
+def _raises_data_errors(target: os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except DuplicatedKeysError as error:
@@ -114,8 +115,8 @@ def _failures_as_data_errors(target: os.PathLike[str]) -> Iterator[None]:
         raise DataError(f"Preparing under {target} failed: {reason}") from None
 
 
-def _write(name: str, plan: Plan, stage: str) -> dict[str, int]:
-    features = _features(name, stage)
+def _write(name: str, raw: RawDataset, folder: str) -> dict[str, int]:
+    features = _features(name, folder)
     tfds.disable_progress_bar()  # TFDS's own do not know how much there is
     # TFDS prints that it downloads, which it does not.
     with redirect_stdout(io.StringIO()):
@@ -124,10 +125,9 @@ def _write(name: str, plan: Plan, stage: str) -> dict[str, int]:
             version=_version(name),
             features=features,
             split_datasets={
-                split: _watched(examples(), split, plan.counts.get(split), features)
-                for split, examples in plan.splits.items()
+                split: _watched(raw, split, features) for split in raw.splits
             },
-            data_dir=stage,
+            data_dir=folder,
             description=f"{name}, prepared from raw files by tools/prepare_data.py.",
         )
     counts = {split: info.num_examples for split, info in builder.info.splits.items()}
@@ -143,12 +143,12 @@ def _version(name: str) -> str:
 
 
 # TFDS annotates its features too loosely for a type checker; hence Any.
-def _features(name: str, stage: str) -> Any:
+def _features(name: str, folder: str) -> Any:
     if name == "tiny_imagenet":
         image = tfds.features.Image(shape=(64, 64, 3), encoding_format="png")
         label = tfds.features.ClassLabel(num_classes=200)
         return tfds.features.FeaturesDict({"image": image, "label": label})
-    features: Any = tfds.builder(tfds_name(name), data_dir=stage).info.features
+    features: Any = tfds.builder(tfds_name(name), data_dir=folder).info.features
     other = {}
     if name == "cifar10":  # TFDS takes the names from a file that it downloads
         other["label"] = tfds.features.ClassLabel(names=CIFAR_CLASSES)
@@ -158,10 +158,9 @@ def _features(name: str, stage: str) -> Any:
     return tfds.features.FeaturesDict({**features, **other}) if other else features
 
 
-def _watched(
-    examples: Examples, split: str, total: int | None, features: Any
-) -> Examples:
-    """The examples with zeros for what raw files do not tell, and a progress bar."""
+def _watched(raw: RawDataset, split: str, features: Any) -> Examples:
+    """The examples with zeros for what raw files lack, and a progress bar."""
+    examples, total = raw.examples(split), raw.counts.get(split)
     for key, example in tqdm(examples, split, total, unit=" images", disable=None):
         zeros = {
             name: {part: feature.np_dtype(0) for part, feature in group.items()}
@@ -172,15 +171,16 @@ def _watched(
 
 
 @contextmanager
-def _stage(target: pathlib.Path) -> Iterator[str]:
+def _folder_in(target: pathlib.Path) -> Iterator[str]:
     """A folder beside the datasets that goes away, and target too if it is empty."""
     missing = [path for path in [target, *target.parents] if not path.exists()]
     target.mkdir(parents=True, exist_ok=True)
-    stage = tempfile.mkdtemp(prefix=_STAGE, dir=target)
     try:
-        yield stage
+        with tempfile.TemporaryDirectory(
+            prefix=_PREFIX, dir=target, ignore_cleanup_errors=True
+        ) as folder:
+            yield folder
     finally:
-        shutil.rmtree(stage, ignore_errors=True)
         for path in missing:
             if any(path.iterdir()):
                 break
@@ -190,7 +190,7 @@ def _stage(target: pathlib.Path) -> Iterator[str]:
 def _move(written: pathlib.Path, place: pathlib.Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
-        place.rename(written.parent / "replaced")  # goes away with the stage
+        place.rename(written.parent / "replaced")  # goes away with it
     written.rename(place)
 
 

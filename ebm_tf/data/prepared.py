@@ -56,7 +56,7 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
     builder = _find(name, directory) or _download(name, directory, probe)
     source = _source(builder, name, split)
     examples = source.in_order().map(source.decode, num_parallel_calls=tf.data.AUTOTUNE)
-    with damage_as_data_errors(source):
+    with raises_data_errors(source):
         batches = list(examples.batch(1024).as_numpy_iterator())
     images, labels = (
         np.concatenate([batch[part] for batch in batches])
@@ -66,7 +66,7 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
 
 
 @contextmanager
-def damage_as_data_errors(source: Source) -> Iterator[None]:
+def raises_data_errors(source: Source) -> Iterator[None]:
     """Turns TensorFlow's errors of reading into one line.
 
     Raises:
@@ -116,8 +116,7 @@ def _shards(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Shards:
     splits = builder.info.splits
     try:
         files = splits[split].file_instructions
-    # TFDS raises one or another for a split that it does not know or cannot slice.
-    except (AssertionError, KeyError, ValueError):
+    except (AssertionError, KeyError, ValueError):  # TFDS raises one or another
         known = (f"{key} of {splits[key].num_examples:,}" for key in sorted(splits))
         raise DataError(
             f"Dataset {name} in {builder.data_path} has no split {split!r}: it has "
@@ -157,8 +156,7 @@ def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
         return read_only_builder.builder_from_files(tfds_name(name), data_dir=directory)
     except tfds.core.DatasetNotFoundError:
         return None
-    # Whatever a damaged description makes of itself: JSON, protocol buffers, keys.
-    except Exception as error:
+    except Exception as error:  # of JSON, protocol buffers, missing keys
         raise DataError(
             f"The description of dataset {name} under "
             f"{directory or constants.DATA_DIR} cannot be read ({_reason(error)}): "
@@ -172,8 +170,7 @@ def _download(name: str, directory: str | None, probe: str) -> tfds.core.Dataset
         urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
         builder = tfds.builder(tfds_name(name), data_dir=directory)
         builder.download_and_prepare()
-    # Networks, disks and checksums fail in too many ways to list.
-    except Exception as error:
+    except Exception as error:  # of networks, disks, checksums
         how = _how_to_prepare(name, directory)
         raise DataError(f"{how} (Downloading it failed: {_reason(error)})") from None
     return builder

@@ -10,15 +10,13 @@ import math
 import pathlib
 import struct
 import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatReadError
 
+from ebm_tf.data.raw_images import raises_damaged
 from ebm_tf.errors import DataError
 
 Splits = dict[str, tuple[np.ndarray, ...]]
@@ -33,18 +31,6 @@ _CIFAR_BATCHES = {
 }
 _CIFAR_PIXELS = 3 * 32 * 32
 _UNSIGNED_BYTE = 8
-# What NumPy and SciPy raise for what they find in damaged files.
-_DAMAGED = (
-    EOFError,
-    IndexError,
-    MatReadError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read_mnist(folder: pathlib.Path) -> Splits:
@@ -71,10 +57,8 @@ def _idx_path(folder: pathlib.Path, name: str) -> pathlib.Path:
 def _read_idx(path: pathlib.Path) -> np.ndarray:
     content = path.read_bytes()
     if path.suffix == ".gz":
-        try:
+        with raises_damaged(f"{path} is cut off or no gzip file"):
             content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
-            raise DataError(f"{path} is cut off or no gzip file: {error}.") from None
     # http://yann.lecun.com/exdb/mnist: 0, 0, type, dimensions, then their sizes.
     rank = 3 if "images" in path.name else 1
     magic = bytes([0, 0, _UNSIGNED_BYTE, rank])
@@ -145,13 +129,13 @@ def _cifar_contents(
             return {path.name: path.read_bytes() for path in paths}
         raw = raw / archive
     contents = {}
-    try:
-        with tarfile.open(raw) as tar:
-            for member in tar:
-                if (file := tar.extractfile(member)) is not None:
-                    contents[pathlib.PurePath(member.name).name] = file.read()
-    except (EOFError, OSError, tarfile.TarError, zlib.error) as error:
-        raise DataError(f"{raw} is cut off or no tar archive: {error}.") from None
+    with (
+        raises_damaged(f"{raw} is cut off or no tar archive"),
+        tarfile.open(raw) as tar,
+    ):
+        for member in tar:
+            if (file := tar.extractfile(member)) is not None:
+                contents[pathlib.PurePath(member.name).name] = file.read()
     return contents
 
 
@@ -173,7 +157,7 @@ def _cifar_batch(
 def read_svhn(folder: pathlib.Path) -> Splits:
     """Reads "train" and perhaps "test" and "extra" from MATLAB files of crops.
 
-    Labels are the digits: the files say 10 for 0.
+    Labels are the digits; in the files 10 stands for 0.
     """
     splits = {}
     for split in ("train", "test", "extra"):
@@ -199,14 +183,11 @@ def read_tiny_imagenet(folder: pathlib.Path) -> Splits:
 def _entries(
     path: pathlib.Path, load: Callable[..., Any], kind: str, names: tuple[str, str]
 ) -> list[np.ndarray]:
-    """Two arrays of a file; `kind` is what the message calls such files."""
     if not path.is_file():
         raise DataError(f"{path.parent} has no {path.name}.")
-    try:
+    with raises_damaged(f"{path} is cut off or no {kind} file"):
         content = load(path)
         found = {name: content[name] for name in names if name in content}
-    except _DAMAGED as error:
-        raise DataError(f"{path} is cut off or no {kind} file: {error}.") from None
     for name in names:
         if name not in found:
             raise DataError(f"{path} has no {name!r}.")
@@ -235,9 +216,8 @@ def _checked(
 
 def _checked_labels(labels: np.ndarray, num_classes: int, origin: object) -> np.ndarray:
     signed = labels.astype(np.int64)
-    for extreme in (signed.max(initial=0), signed.min(initial=0)):
-        if not 0 <= extreme < num_classes:
-            raise DataError(
-                f"Expected labels 0..{num_classes - 1} in {origin}, got {extreme}."
-            )
+    if (others := signed[(signed < 0) | (signed >= num_classes)]).size:
+        raise DataError(
+            f"Expected labels 0..{num_classes - 1} in {origin}, got {others[0]}."
+        )
     return signed

@@ -8,13 +8,29 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import tensorflow_datasets as tfds
 from PIL import Image, UnidentifiedImageError
+from scipy.io.matlab import MatReadError
 
 from ebm_tf.errors import DataError
 
+# What Pillow, NumPy, SciPy and archives raise for what they find in damaged files.
+DAMAGED = (
+    EOFError,
+    IndexError,
+    MatReadError,
+    NotImplementedError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _SUFFIXES = {".jpg", ".jpeg", ".png"}
 IMAGENET_TARS = {
     "train": "ILSVRC2012_img_train.tar",
@@ -22,6 +38,19 @@ IMAGENET_TARS = {
 }
 _WORDNET_ID = re.compile(r"n\d{8}")
 _VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
+
+
+@contextmanager
+def raises_damaged(problem: str) -> Iterator[None]:
+    """Turns what readers raise for damaged files into a message of the problem.
+
+    Raises:
+      DataError: in place of it.
+    """
+    try:
+        yield
+    except DAMAGED as error:
+        raise DataError(f"{problem}: {error}.") from None
 
 
 def find_images(raw: pathlib.Path) -> tuple[list[str], Callable[[str], bytes]]:
@@ -60,8 +89,7 @@ def checked_image(content: bytes, origin: str) -> bytes:
             image.load()
     except UnidentifiedImageError:
         raise DataError(f"{origin} is no JPEG or PNG image.") from None
-    # Pillow raises these and others for what it finds in damaged files.
-    except (OSError, SyntaxError, ValueError, zlib.error) as error:
+    except DAMAGED as error:
         raise DataError(f"{origin} is a damaged image: {error}.") from None
     return content
 
@@ -122,8 +150,8 @@ def wordnet_id_of(name: str, origin: pathlib.Path) -> str:
                 raise DataError(f"{name} in {origin} is of no class of ImageNet 2012.")
             return match.group()
     raise DataError(
-        f"{name} in {origin} does not tell its class: expected a file name or a "
-        "folder that begins with a WordNet id such as n01440764."
+        f"{name} in {origin} has no class: expected a file name or a folder that "
+        "begins with a WordNet id such as n01440764."
     )
 
 
@@ -133,23 +161,18 @@ def _tfds_list(name: str) -> list[str]:
 
 
 def _walk_tar(file: IO[bytes], origin: str) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yields (name, content) of the files in an uncompressed tar, to be read at once.
-
-    Raises:
-      DataError: if the tar is cut off, damaged or none.
-    """
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            for member in tar:
-                content = tar.extractfile(member)
-                if content is not None:
-                    yield pathlib.PurePath(member.name).name, content
-            # A whole tar ends with empty blocks; tarfile does not ask for them.
-            file.seek(tar.offset)
-            if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise tarfile.ReadError("unexpected end of data")
-    except tarfile.TarError as error:
-        raise DataError(f"{origin} is cut off or no tar archive: {error}.") from None
+    """Yields (name, content) of the files in a plain tar, to be read at once."""
+    with (
+        raises_damaged(f"{origin} is cut off or no tar archive"),
+        tarfile.open(fileobj=file, mode="r:") as tar,
+    ):
+        for member in tar:
+            if (content := tar.extractfile(member)) is not None:
+                yield pathlib.PurePath(member.name).name, content
+        # A whole tar ends with empty blocks; tarfile does not ask for them.
+        file.seek(tar.offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("unexpected end of data")
 
 
 def _is_image(name: str) -> bool:
@@ -160,7 +183,5 @@ def _is_image(name: str) -> bool:
 
 
 def _unzip(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
+    with raises_damaged(f"{name} in {archive.filename} is damaged"):
         return archive.read(name)
-    except (EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{name} in {archive.filename} is damaged: {error}.") from None

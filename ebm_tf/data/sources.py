@@ -11,7 +11,7 @@ import tensorflow as tf
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import DataError
 
-# The first images of most datasets tell soon which classes there are.
+# The first images of most datasets have all their classes.
 FIRST_FEW = 500
 
 
@@ -85,7 +85,7 @@ def subset(source: Source, positions: np.ndarray) -> Source:
 
 
 def require_classes(
-    labels: npt.ArrayLike, num_classes: int, source: Source, *, told: str
+    labels: npt.ArrayLike, num_classes: int, source: Source, *, setting: str
 ) -> None:
     """Checks that labels are classes.
 
@@ -93,7 +93,7 @@ def require_classes(
       labels: integers [n], of some images of the source.
       num_classes: classes are 0 to one less.
       source: where the labels come from, for the message.
-      told: what the message says of the classes, such as "classifier.num_classes".
+      setting: that names the number of classes, such as "classifier.num_classes".
 
     Raises:
       DataError: if one is none of the classes.
@@ -102,7 +102,7 @@ def require_classes(
     if least < 0 or most >= num_classes:
         raise DataError(
             f"Split {source.split!r} of dataset {source.name} has labels {least} to "
-            f"{most}, but {told}={num_classes}."
+            f"{most}, but {setting}={num_classes}."
         )
 
 

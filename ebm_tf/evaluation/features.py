@@ -20,7 +20,7 @@ from ebm_tf.evaluation.inception import (
     load_inception_keras,
     read_inception_2015,
 )
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
@@ -177,7 +177,7 @@ def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
 def _classifier(settings: FeatureExtractor, size: int, channels: int) -> Extractor:
     if settings.classifier is None:
         raise ValueError("The config promised a classifier.")
-    model = build_classifier(settings.classifier, size, channels, "float32")
+    model = build(settings.classifier, size, channels, "float32")
     path = find(_needed(settings)).load(model, "classifier")
     return classifier(model, f"{path} sha256 {sha256_of(path)}")
 

@@ -11,8 +11,8 @@ from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
 from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.learning.adversary import PerturbFn
-from ebm_tf.learning.optimization import Learned, descend
-from ebm_tf.learning.steps import Metrics, StepFn
+from ebm_tf.learning.optimization import Learned, descend, mean_over_replicas
+from ebm_tf.learning.steps import LabelledBatch, Metrics, StepFn
 from ebm_tf.learning.weight_perturbation import perturbed
 from ebm_tf.robust_objectives import Predictions
 
@@ -20,18 +20,6 @@ from ebm_tf.robust_objectives import Predictions
 PredictFn = Callable[[tf.Tensor], tf.Tensor]
 # What predicts -> the loss, and the predictions that it was computed from.
 ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Predictions]]
-
-
-class ClassifierBatch(NamedTuple):
-    """What a step takes from the data.
-
-    Attributes:
-      images: float32 [b, H, W, C] in [-1, 1].
-      labels: int64 [b].
-    """
-
-    images: tf.Tensor
-    labels: tf.Tensor
 
 
 class ClassifierState(NamedTuple):
@@ -92,12 +80,12 @@ def make_step(
     *,
     attack: PerturbFn | None = None,
     weight_perturbation: WeightPerturbation | None = None,
-) -> StepFn[ClassifierState, ClassifierBatch, tf.Tensor]:
+) -> StepFn[ClassifierState, LabelledBatch, tf.Tensor]:
     """The step (state, batch, seed) -> (state, metrics, images) of one replica.
 
     Images are attacked first, where there is an attack; then the natural ones go
     through the network in training mode, then the attacked ones, each where the
-    objective looks at them. The images that come back are the attacked ones.
+    objective needs them. The images that come back are the attacked ones.
 
     Args:
       classifier: the network that learns.
@@ -110,7 +98,7 @@ def make_step(
       that the objective has logits for.
     """
 
-    def step(state: ClassifierState, batch: ClassifierBatch, seed: tf.Tensor):
+    def step(state: ClassifierState, batch: LabelledBatch, seed: tf.Tensor):
         images, labels = batch
         attacked = None if attack is None else attack(images, labels, seed)
         objective = _objective(settings, batch, attacked, state.update)
@@ -120,7 +108,7 @@ def make_step(
             proxy = differentiate(model, weights, objective)
             weights = perturbed(
                 weights,
-                _over_replicas(proxy.gradients),
+                mean_over_replicas(proxy.gradients),
                 weight_perturbation,
                 update=state.update,
             )
@@ -139,11 +127,10 @@ def make_step(
 
 def _objective(
     settings: Objective,
-    batch: ClassifierBatch,
+    batch: LabelledBatch,
     attacked: tf.Tensor | None,
     update: tf.Tensor,
 ) -> ObjectiveFn:
-    """The mean loss of a replica's batch, which looks at what it needs to see."""
 
     def objective(predict: PredictFn) -> tuple[tf.Tensor, Predictions]:
         predictions = Predictions(
@@ -162,13 +149,8 @@ def _objective(
     return objective
 
 
-def _over_replicas(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
-    context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.MEAN, tensors)
-
-
 def _mean_of_all(values: tf.Tensor) -> tf.Tensor:
-    return _over_replicas([tf.reduce_mean(values)])[0]
+    return mean_over_replicas([tf.reduce_mean(values)])[0]
 
 
 def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:

@@ -38,12 +38,11 @@ def contrastive_update(
         negative = energy.model(samples, training=False)
         loss = objectives.contrastive(positive, negative, temperature)
     gradients = tape.gradient(loss, energy.model.trainable_variables)
-    norm = descend(energy, gradients)
     return {
         "energy_difference": loss,
         "energy_data": tf.reduce_mean(positive) / temperature,
         "energy_samples": tf.reduce_mean(negative) / temperature,
-        "grad_norm": norm,
+        "grad_norm": descend(energy, gradients),
     }
 
 
@@ -97,8 +96,8 @@ def make_step(
 
     Returns:
       The step. Its metrics: those of both updates, and means of drift_norm (the way of
-      an image in the last Langevin step), rejuvenated (the share of chains begun
-      anew) and age (visits).
+      an image in the last Langevin step), rejuvenated (the share of chains that were
+      reinitialised) and age (visits).
     """
 
     def step(state, batch: EbmBatch, seed: tf.Tensor):

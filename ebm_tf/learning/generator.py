@@ -1,42 +1,25 @@
 """The learning step of a generator against a discriminator, for one replica."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from ebm_tf import objectives
 from ebm_tf.learning.optimization import Learned, descend
-from ebm_tf.learning.steps import Metrics, StepFn
+from ebm_tf.learning.steps import LabelledBatch, Metrics, StepFn
 from ebm_tf.models.latents import LatentsFn, classes_of
 
 
-class RealBatch(NamedTuple):
-    """What an update of the discriminator takes from the data.
-
-    Attributes:
-      images: float32 [b, H, W, C] in [-1, 1].
-      labels: int64 [b].
-    """
-
-    images: tf.Tensor
-    labels: tf.Tensor
-
-
-def has_classes(discriminator: keras.Model) -> bool:
-    """Whether a discriminator looks at classes besides images."""
-    return len(discriminator.inputs) > 1
-
-
-def _given_to(
+def _inputs(
     discriminator: keras.Model, images: tf.Tensor, classes: Callable[[], tf.Tensor]
 ) -> list[tf.Tensor] | tf.Tensor:
-    return [images, classes()] if has_classes(discriminator) else images
+    """The images, with their classes where the discriminator takes them."""
+    return [images, classes()] if len(discriminator.inputs) > 1 else images
 
 
 def discriminator_update(
-    discriminator: Learned, real: RealBatch, images: tf.Tensor, latents: tf.Tensor
+    discriminator: Learned, real: LabelledBatch, images: tf.Tensor, latents: tf.Tensor
 ) -> Metrics:
     """Raises the scores of data and lowers those of images [b, H, W, C] of latents.
 
@@ -48,7 +31,7 @@ def discriminator_update(
         return tf.concat([tf.cast(real.labels, tf.int32), classes_of(latents)], 0)
 
     together = tf.concat([real.images, images], 0)
-    inputs = _given_to(discriminator.model, together, classes)
+    inputs = _inputs(discriminator.model, together, classes)
     with tf.GradientTape() as tape:
         scores = discriminator.model(inputs, training=True)
         of_data, of_samples = scores[:batch], scores[batch:]
@@ -68,7 +51,7 @@ def generator_update(
     """Raises the scores of the images of latents [b, z]; the discriminator stays."""
     with tf.GradientTape() as tape:
         images = generator.model(latents, training=True)
-        inputs = _given_to(discriminator, images, lambda: classes_of(latents))
+        inputs = _inputs(discriminator, images, lambda: classes_of(latents))
         loss = objectives.hinge_of_generator(discriminator(inputs, training=False))
     gradients = tape.gradient(loss, generator.model.trainable_variables)
     norm = descend(generator, gradients)
@@ -77,7 +60,7 @@ def generator_update(
 
 def make_step(
     generator: Learned, discriminator: Learned, draw_latents: LatentsFn
-) -> StepFn[tuple, Sequence[RealBatch], tf.Tensor]:
+) -> StepFn[tuple, Sequence[LabelledBatch], tf.Tensor]:
     """The step (state, batches, seed) -> (state, metrics, latents) of one replica.
 
     The discriminator learns once from each batch of data, against images of latents
@@ -97,15 +80,17 @@ def make_step(
       generator_grad_norm (before clipping); none has a unit.
     """
 
-    def step(state, batches: Sequence[RealBatch], seed: tf.Tensor):
+    def step(state, batches: Sequence[LabelledBatch], seed: tf.Tensor):
         *keys, last = tf.unstack(tf.random.split(seed, len(batches) + 1))
-        told = []
+        updates = []
         for real, key in zip(batches, keys, strict=True):
             latents = draw_latents(real.images.shape[0], key)
             images = generator.model(latents, training=True)
-            told.append(discriminator_update(discriminator, real, images, latents))
+            update = discriminator_update(discriminator, real, images, latents)
+            updates.append(update)
         metrics = {
-            name: tf.reduce_mean([of_one[name] for of_one in told]) for name in told[0]
+            name: tf.reduce_mean([update[name] for update in updates])
+            for name in updates[0]
         }
         latents = draw_latents(batches[-1].images.shape[0], last)
         metrics |= generator_update(generator, discriminator.model, latents)

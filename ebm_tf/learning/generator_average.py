@@ -17,11 +17,11 @@ NUM_STATISTICS = 20
 def renewed_average(
     generator: Learned, draw_latents: LatentsFn, *, batch: int, key: tf.Tensor
 ) -> Callable[[], keras.Model]:
-    """What gives the averaged weights of now, with statistics of their own.
+    """What gives the current averaged weights, with statistics of their own.
 
     Moving statistics are those of the raw weights, and another network's images
-    are normalised wrongly by them. So they are taken anew, as means over batches of
-    fixed latents (Izmailov et al., 2018, section 3.3). Only this process works.
+    are normalised wrongly by them. So they are recomputed, as means over batches of
+    fixed latents (Izmailov et al., 2018, section 3.3), in this process alone.
 
     Args:
       generator: learns, and normalises by the statistics of its batches.

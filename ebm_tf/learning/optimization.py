@@ -1,17 +1,14 @@
 """Networks that learn, on any number of replicas, and their averages."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from ebm_tf.config.optimizers import Optimizer, Sgd
 from ebm_tf.learning import optimizers
-from ebm_tf.learning.optimizers import MomentumSgd
 from ebm_tf.schedules import ScaledSchedule
-
-OPTIMIZERS = {"adam": optimizers.Adam, "sgd": optimizers.Sgd}
 
 
 class Learned(NamedTuple):
@@ -38,21 +35,24 @@ class Learned(NamedTuple):
 def learned(settings: Optimizer | Sgd, build: Callable[[], keras.Model]) -> Learned:
     """Builds what a network needs to learn; call it in the strategy's scope."""
     model, rate = build(), ScaledSchedule(settings.learning_rate)
-    averaging = {"use_ema": True, "ema_momentum": settings.average_decay}
+    make: Any = optimizers.Sgd
+    options: dict[str, Any] = {"use_ema": True, "ema_momentum": settings.average_decay}
     if isinstance(settings, Sgd):
-        optimizer = MomentumSgd(
-            rate,
-            momentum=settings.momentum,
-            coupled_decay=settings.weight_decay,
-            **averaging,
-        )
-    else:
-        betas = {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
-        own = betas if settings.name == "adam" else {}
-        optimizer = OPTIMIZERS[settings.name](learning_rate=rate, **own, **averaging)
+        make, decay = optimizers.MomentumSgd, settings.weight_decay
+        options |= {"momentum": settings.momentum, "coupled_decay": decay}
+    elif settings.name == "adam":
+        make = optimizers.Adam
+        options |= {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+    optimizer = make(learning_rate=rate, **options)
     optimizer.average_warmup = settings.average_warmup
     optimizer.build(model.trainable_variables)
     return Learned(model, optimizer, settings.max_grad_norm, build())
+
+
+def mean_over_replicas(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """The mean of each tensor over the replicas; called on each of them."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, list(tensors))
 
 
 def descend(network: Learned, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
@@ -64,19 +64,19 @@ def descend(network: Learned, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     Returns:
       The norm of all gradients together, before they are clipped.
     """
-    context = tf.distribute.get_replica_context()
-    gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, list(gradients))
+    gradients = mean_over_replicas(gradients)
     norm = tf.linalg.global_norm(gradients)
     if network.max_grad_norm is not None:
         gradients = [tf.clip_by_norm(g, network.max_grad_norm) for g in gradients]
     # Keras sums over replicas what has been averaged already.
-    gradients = [g / context.num_replicas_in_sync for g in gradients]
+    num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    gradients = [g / num_replicas for g in gradients]
     network.optimizer.apply(gradients, network.model.trainable_variables)
     return norm
 
 
 def averaged(network: Learned) -> keras.Model:
-    """The second network with the averaged weights of now.
+    """The second network with the current averaged weights.
 
     What is not trained, such as moving statistics, is taken as it is.
     """

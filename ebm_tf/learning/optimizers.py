@@ -1,4 +1,4 @@
-"""The weight average that an optimizer keeps, and how it forgets the beginning."""
+"""Optimizers whose weight averages may forget the beginning."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def decay_of(update: tf.Tensor, decay: float) -> tf.Tensor:
 
 
 class Averaging(keras.Optimizer):
-    """A part of optimizers: the average that Keras keeps may warm up.
+    """Optimizers whose weight average, which Keras keeps, may warm up.
 
     Attributes:
       average_warmup: whether its decay is that of `decay_of` rather than constant.
@@ -35,7 +35,7 @@ class Averaging(keras.Optimizer):
 
     @property
     def ema_momentum(self) -> tf.Tensor | float:
-        """The decay of now, under the name by which Keras asks for it."""
+        """The current decay, under the name by which Keras asks for it."""
         if not self.average_warmup:
             return self._decay
         return decay_of(tf.convert_to_tensor(self.iterations), self._decay)
@@ -99,10 +99,3 @@ class MomentumSgd(Averaging):
         self.assign(velocity, momentum * tf.convert_to_tensor(velocity))
         self.assign_add(velocity, decayed)
         self.assign_sub(variable, learning_rate * tf.convert_to_tensor(velocity))
-
-    def get_config(self) -> dict[str, Any]:
-        """What the optimizer is rebuilt from."""
-        return super().get_config() | {
-            "momentum": self.momentum,
-            "coupled_decay": self.coupled_decay,
-        }

@@ -1,9 +1,22 @@
-"""The words of all learning steps."""
+"""What all learning steps have in common."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import tensorflow as tf
+
+
+class LabelledBatch(NamedTuple):
+    """Examples of a replica.
+
+    Attributes:
+      images: float32 [b, H, W, C] in [-1, 1].
+      labels: int64 [b].
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
 
 State = TypeVar("State")
 Batch = TypeVar("Batch")

@@ -28,17 +28,13 @@ def perturbed(
     Source: Wu et al. (2020), eq. 8 to 10.
     """
     first = tf.cast(settings.first_update, update.dtype)
-    return [
-        tf.where(update >= first, _perturbed(weight, gradient, settings), weight)
-        if weight.shape.rank > 1
-        else weight
-        for weight, gradient in zip(weights, gradients, strict=True)
-    ]
 
+    def moved(weight: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        if weight.shape.rank < 2:
+            return weight
+        # The length of the step that finds the direction cancels.
+        scale = tf.norm(weight) / (tf.norm(gradient) + 1e-20)
+        there = weight + settings.gamma * scale * gradient
+        return tf.where(update >= first, there, weight)
 
-def _perturbed(
-    weight: tf.Tensor, gradient: tf.Tensor, settings: WeightPerturbation
-) -> tf.Tensor:
-    # The length of the step that finds the direction cancels.
-    scale = tf.norm(weight) / (tf.norm(gradient) + 1e-20)
-    return weight + settings.gamma * scale * gradient
+    return [moved(*pair) for pair in zip(weights, gradients, strict=True)]

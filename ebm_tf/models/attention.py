@@ -14,10 +14,9 @@ class SelfAttention(layers.Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Creates the four 1x1 convolutions and gamma."""
         channels = int(input_shape[-1] or 0)
-        self.keys = max(channels // 8, 1)
-        self.values = max(channels // 2, 1)
-        self.theta = self._pointwise(self.keys, "theta", input_shape)
-        self.phi = self._pointwise(self.keys, "phi", input_shape)
+        keys, self.values = max(channels // 8, 1), max(channels // 2, 1)
+        self.theta = self._pointwise(keys, "theta", input_shape)
+        self.phi = self._pointwise(keys, "phi", input_shape)
         self.g = self._pointwise(self.values, "g", input_shape)
         self.o = self._pointwise(channels, "o", (*input_shape[:-1], self.values))
         self.gamma = self.add_weight(shape=(1,), initializer="zeros", name="gamma")

@@ -23,16 +23,15 @@ class EnergyLayout(NamedTuple):
     attention: int
 
 
-def _stages(*multiples: int) -> tuple[Block, ...]:
-    pairs = ((Block(m, pools=True), Block(m, pools=False)) for m in multiples)
-    return tuple(block for pair in pairs for block in pair)
+def _pairs(*multiples: int) -> tuple[Block, ...]:
+    return tuple(Block(m, pools) for m in multiples for pools in (True, False))
 
 
 ENERGY_LAYOUTS = {
-    64: EnergyLayout((Block(1, pools=False), *_stages(2, 4, 8, 16)), attention=1),
-    128: EnergyLayout(_stages(2, 4, 8, 16, 16), attention=2),
-    224: EnergyLayout(_stages(2, 4, 8, 8, 16, 16), attention=4),
-    256: EnergyLayout(_stages(2, 4, 8, 8, 16, 16), attention=4),
+    64: EnergyLayout((Block(1, pools=False), *_pairs(2, 4, 8, 16)), attention=1),
+    128: EnergyLayout(_pairs(2, 4, 8, 16, 16), attention=2),
+    224: EnergyLayout(_pairs(2, 4, 8, 8, 16, 16), attention=4),
+    256: EnergyLayout(_pairs(2, 4, 8, 8, 16, 16), attention=4),
 }
 
 

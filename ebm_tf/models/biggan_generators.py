@@ -1,5 +1,6 @@
-"""Parts of the BigGAN-deep generators (Brock et al., 2019)."""
+"""The BigGAN-deep generators (Brock et al., 2019)."""
 
+import itertools
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -9,7 +10,11 @@ from keras import layers, ops
 
 from ebm_tf.models.biggan import require_plausible
 from ebm_tf.models.blocks import LayerKit, NormFn, layer_kit, layout_for
-from ebm_tf.models.conditional_norm import ConditionalTabulatedNorm, TabulatedNorm
+from ebm_tf.models.conditional_norm import (
+    ConditionalTabulatedNorm,
+    TabulatedNorm,
+    batch_norm,
+)
 from ebm_tf.models.latents import NUM_CLASSES, classes_of
 
 # The index of the block that attention precedes.
@@ -24,26 +29,25 @@ class Block(NamedTuple):
     doubles: bool
 
 
-def stages(*multiples: int) -> tuple[Block, ...]:
-    """The blocks of a generator whose doubling blocks have these widths."""
+def _blocks(*multiples: int) -> tuple[Block, ...]:
+    """A flat block before each doubling block, of these widths."""
     pairs = (
         (Block(before, doubles=False), Block(after, doubles=True))
         for before, after in pairwise((_FIRST_MULTIPLE, *multiples))
     )
-    return tuple(block for pair in pairs for block in pair)
+    return tuple(itertools.chain(*pairs))
 
 
-def unfold(vectors: Any, width: int, policy: str) -> Any:
+def _unfold(vectors: Any, width: int, policy: str) -> Any:
     """Maps vectors [B,D] to features [B,4,4,16 width]."""
     filters = _FIRST_MULTIPLE * width
     x = layers.Dense(filters * 16, name="latent_dense", dtype=policy)(vectors)
     return layers.Reshape((4, 4, filters), name="latent_reshape", dtype=policy)(x)
 
 
-def blocks(
+def _apply(
     x: Any, layout: tuple[Block, ...], width: int, norm: NormFn, kit: LayerKit
 ) -> Any:
-    """Applies the blocks of `layout`, with attention in their midst."""
     for index, block in enumerate(layout):
         if index == ATTENTION_BLOCK:
             x = kit.attention(x, "attention")
@@ -83,7 +87,7 @@ def _convolve(x: Any, filters: int, name: str, norm: NormFn, kit: LayerKit) -> A
     return kit.pointwise(x, filters, f"{name}_conv_3")
 
 
-def to_images(x: Any, width: int, kit: LayerKit) -> Any:
+def _to_images(x: Any, width: int, kit: LayerKit) -> Any:
     """Maps normalised features [B,H,W,C] to float32 images [B,H,W,3] in [-1,1]."""
     x = kit.activate(x, "final_activation")
     x = ColourConv(width, name="final_conv", dtype="float32")(x)
@@ -115,26 +119,14 @@ class ColourConv(layers.Conv2D):
         return (*input_shape[:-1], 3)
 
 
-class ConditionalLayout(NamedTuple):
-    """Blocks of a conditional generator and the side of the images that they make."""
-
-    blocks: tuple[Block, ...]
-    native_size: int
-
-
-_BLOCKS_128 = stages(16, 8, 4, 2, 1)
-_BLOCKS_256 = stages(16, 8, 8, 4, 2, 1)
-_BLOCKS_512 = stages(16, 8, 8, 4, 2, 1, 1)
-
-CONDITIONAL_LAYOUTS = {
-    64: ConditionalLayout(_BLOCKS_128, native_size=128),
-    128: ConditionalLayout(_BLOCKS_128, native_size=128),
-    224: ConditionalLayout(_BLOCKS_256, native_size=256),
-    256: ConditionalLayout(_BLOCKS_256, native_size=256),
-    512: ConditionalLayout(_BLOCKS_512, native_size=512),
+_NATIVE_LAYOUTS = {
+    128: _blocks(16, 8, 4, 2, 1),
+    256: _blocks(16, 8, 8, 4, 2, 1),
+    512: _blocks(16, 8, 8, 4, 2, 1, 1),
 }
-
-UNCONDITIONAL_LAYOUTS = {64: _BLOCKS_128[:-1], 128: _BLOCKS_128}
+# image size -> the size that the conditional network makes
+NATIVE_SIZES = {64: 128, 128: 128, 224: 256, 256: 256, 512: 512}
+UNCONDITIONAL_LAYOUTS = {64: _NATIVE_LAYOUTS[128][:-1], 128: _NATIVE_LAYOUTS[128]}
 
 
 def conditional_generator(
@@ -170,16 +162,21 @@ def conditional_generator(
       ConfigError: if a size, the channels, the width, the truncation or `dtype`
         is not supported.
     """
-    layout = layout_for(CONDITIONAL_LAYOUTS, image_size, "conditional biggan generator")
+    native_size = layout_for(NATIVE_SIZES, image_size, "conditional biggan generator")
     require_plausible(channels, width, "conditional biggan generator")
     kit = layer_kit(dtype)
     tables = (truncation, batch_norm_epsilon)
     latents = keras.Input((latent_size + 1,), name="latents")
     condition = _condition(latents, kit.policy)
-    norm = _conditional_norm(condition, *tables, kit)
-    x = blocks(unfold(condition, width, kit.policy), layout.blocks, width, norm, kit)
+
+    def norm(images: Any, name: str) -> Any:
+        layer = ConditionalTabulatedNorm(*tables, name=name, dtype=kit.policy)
+        return layer(images, condition)
+
+    x = _unfold(condition, width, kit.policy)
+    x = _apply(x, _NATIVE_LAYOUTS[native_size], width, norm, kit)
     x = TabulatedNorm(*tables, name="final_bn", dtype=kit.policy)(x)
-    images = _resized(to_images(x, width, kit), layout.native_size, image_size)
+    images = _resized(_to_images(x, width, kit), native_size, image_size)
     name = f"biggan_conditional_generator_{image_size}"
     return keras.Model(latents, images, name=name)
 
@@ -195,30 +192,13 @@ def _condition(latents: Any, policy: str) -> Any:
     return join([vectors, embed(one_hot)])
 
 
-def _conditional_norm(
-    condition: Any, truncation: float, epsilon: float, kit: LayerKit
-) -> NormFn:
-    def norm(images: Any, name: str) -> Any:
-        layer = ConditionalTabulatedNorm(
-            truncation, epsilon, name=name, dtype=kit.policy
-        )
-        return layer(images, condition)
-
-    return norm
-
-
 def _resized(images: Any, native_size: int, image_size: int) -> Any:
     if image_size == native_size:
         return images
     if 2 * image_size == native_size:
         return layer_kit("float32").mean_pool(images, "resized")
-    return layers.Resizing(
-        image_size,
-        image_size,
-        interpolation="bilinear",
-        name="resized",
-        dtype="float32",
-    )(images)
+    resize = layers.Resizing(image_size, image_size, name="resized", dtype="float32")
+    return resize(images)  # bilinearly
 
 
 def generator(
@@ -253,9 +233,7 @@ def generator(
     kit = layer_kit(dtype)
     latents = keras.Input((latent_size,), name="latents")
 
-    def norm(images: Any, name: str) -> Any:
-        return kit.batch_norm(images, batch_norm_epsilon, name)
-
-    x = blocks(unfold(latents, width, kit.policy), layout, width, norm, kit)
-    images = to_images(norm(x, "final_bn"), width, kit)
+    norm = batch_norm(batch_norm_epsilon, kit)
+    x = _apply(_unfold(latents, width, kit.policy), layout, width, norm, kit)
+    images = _to_images(norm(x, "final_bn"), width, kit)
     return keras.Model(latents, images, name=f"biggan_generator_{image_size}")

@@ -28,7 +28,7 @@ _ONE_PIXEL_AROUND = [[0, 0], [1, 1], [1, 1], [0, 0]]
 
 
 def layout_for(layouts: Mapping[int, Layout], image_size: int, network: str) -> Layout:
-    """Looks up the layout of a network by image size.
+    """The layout of a network by image size.
 
     Raises:
       ConfigError: if `network` has no layout for `image_size`.
@@ -39,10 +39,6 @@ def layout_for(layouts: Mapping[int, Layout], image_size: int, network: str) -> 
             f"Expected image_size={image_size} to be one of {sizes} for the {network}."
         )
     return layouts[image_size]
-
-
-def _as_it_is(layer: layers.Layer) -> layers.Layer:
-    return layer
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,7 @@ class LayerKit:
     policy: str
     activation: str = "relu"
     initializer: Any = "glorot_uniform"
-    wrap: Callable[[layers.Layer], layers.Layer] = _as_it_is
+    wrap: Callable[[layers.Layer], layers.Layer] = lambda layer: layer
 
     def activate(self, images: Any, name: str) -> Any:
         """Applies the activation."""
@@ -99,10 +95,8 @@ class LayerKit:
 
     def upsample(self, images: Any, name: str, interpolation: str) -> Any:
         """Doubles the sides; bilinear means half-pixel centres and clamped edges."""
-        layer = layers.UpSampling2D(
-            2, interpolation=interpolation, name=name, dtype=self.policy
-        )
-        return layer(images)
+        options = {"interpolation": interpolation, "name": name, "dtype": self.policy}
+        return layers.UpSampling2D(2, **options)(images)
 
     def batch_norm(
         self, images: Any, epsilon: float, name: str, *, affine: bool = True
@@ -164,10 +158,7 @@ class ConvMeanPool(layers.Layer):
     """
 
     def __init__(
-        self,
-        filters: int,
-        initializer: Any = "glorot_uniform",
-        **kwargs: Any,
+        self, filters: int, initializer: Any = "glorot_uniform", **kwargs: Any
     ) -> None:
         """Sets the number of output channels, and what the kernel begins with."""
         super().__init__(**kwargs)
@@ -183,14 +174,9 @@ class ConvMeanPool(layers.Layer):
         _, height, width, channels = input_shape
         if any(side is not None and side % 2 for side in (height, width)):
             raise ValueError(f"Expected even sides, got images of {height}x{width}.")
-        self.kernel = self.add_weight(
-            shape=(3, 3, channels, self.filters),
-            initializer=self.initializer,
-            name="kernel",
-        )
-        self.bias = self.add_weight(
-            shape=(self.filters,), initializer="zeros", name="bias"
-        )
+        shape = (3, 3, channels, self.filters)
+        self.kernel = self.add_weight(shape, self.initializer, name="kernel")
+        self.bias = self.add_weight((self.filters,), "zeros", name="bias")
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Returns the pooled convolution."""

@@ -1,164 +1,73 @@
 """Which networks there are, and how their settings become models."""
 
-import dataclasses
+import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
-from ebm_tf.errors import ConfigError, WeightsError
+from ebm_tf.errors import ConfigError
 from ebm_tf.models import (
     biggan,
     biggan_generators,
+    classifiers,
     latents,
     pretrained,
-    resnet,
-    small_cnn,
     sngan,
     sngan_discriminator,
-    wide_resnet,
 )
-from ebm_tf.models.blocks import FOR_RECTIFIERS
 from ebm_tf.protocols import Classifier
-from ebm_tf.runtime.files import fetched
 
-T = TypeVar("T")
-
-
-class GeneratorEntry(NamedTuple):
-    """The model of a generator and what draws its latents, by their settings."""
-
-    model: Callable[..., keras.Model]
-    latent_prior: Callable[..., latents.LatentsFn]
-
-
-ENERGIES: Mapping[str, Callable[..., keras.Model]] = {
-    "sngan": sngan.energy,
-    "biggan": biggan.energy,
+# By settings, then architecture. Arguments have the names of the settings' fields.
+NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
+    Network: {"sngan": sngan.energy, "biggan": biggan.energy},
+    GeneratorNetwork: {
+        "sngan": sngan.generator,
+        "biggan": biggan_generators.generator,
+        "biggan_conditional": biggan_generators.conditional_generator,
+    },
+    DiscriminatorNetwork: {"sngan": sngan_discriminator.discriminator},
+    ClassifierNetwork: {
+        "wide_resnet": classifiers.wide_resnet,
+        "resnet": classifiers.resnet,
+        "small_cnn": classifiers.small_cnn,
+    },
 }
-
-DISCRIMINATORS: Mapping[str, Callable[..., keras.Model]] = {
-    "sngan": sngan_discriminator.discriminator,
-}
-
-
-def _normal_latents(
-    latent_size: int = 128, num_classes: int | None = None
-) -> latents.LatentsFn:
-    if num_classes is None:
-        return latents.standard_normal(latent_size)
-    return latents.standard_normal_with_class(latent_size, num_classes)
-
-
-GENERATORS: Mapping[str, GeneratorEntry] = {
-    "sngan": GeneratorEntry(sngan.generator, _normal_latents),
-    "biggan": GeneratorEntry(biggan_generators.generator, latents.truncated_normal),
-    "biggan_conditional": GeneratorEntry(
-        biggan_generators.conditional_generator, latents.truncated_normal_with_class
-    ),
-}
-
-CLASSIFIERS: Mapping[str, Callable[..., keras.Model]] = {
-    "wide_resnet": wide_resnet.classifier,
-    "resnet": resnet.classifier,
-    "small_cnn": small_cnn.classifier,
+LATENT_PRIORS: Mapping[str, Callable[..., latents.LatentsFn]] = {
+    "sngan": latents.standard_normal,
+    "biggan": latents.truncated_normal,
+    "biggan_conditional": latents.truncated_normal_with_class,
 }
 
 
-def build_energy(
-    settings: Network, image_size: int, channels: int, dtype: str
+def build(
+    settings: Any, image_size: int, channels: int, dtype: str, **choices: Any
 ) -> keras.Model:
-    """Builds the energy that `settings` name: images [B,H,W,C] -> energies [B,1].
+    """Builds the network of any settings for images [B,H,W,C] of a size.
+
+    Energies map images to [B,1], generators latents [B,z] to images, classifiers
+    images to logits [B,k], discriminators images, with their classes int32 [B] where
+    `num_classes` is among the choices, to scores [B,1].
+
+    Args:
+      settings: of one of NETWORKS, or of a pretrained classifier.
+      image_size: side of the images.
+      channels: of the images.
+      dtype: "float32" or "bfloat16"; a pretrained classifier has its own.
+      **choices: arguments that are no fields of the settings.
 
     Raises:
       ConfigError: if the architecture is unknown or cannot have these images.
     """
-    model = _entry(ENERGIES, settings.architecture, "an energy")
-    choices = _given(width=settings.width, activation=settings.activation)
+    if isinstance(settings, PretrainedClassifier):
+        return pretrained.classifier(settings, image_size, channels)
+    kind = next(kind for kind in NETWORKS if isinstance(settings, kind))
+    model = _entry(NETWORKS[kind], settings)
+    choices |= _choices(model, settings)
     return model(image_size, channels, dtype=dtype, **choices)
-
-
-def build_generator(
-    settings: GeneratorNetwork, image_size: int, channels: int, dtype: str
-) -> keras.Model:
-    """Builds the generator that `settings` name: latents [B,z] -> images [B,H,W,C].
-
-    Raises:
-      ConfigError: if the architecture is unknown or cannot have these images.
-    """
-    entry = _entry(GENERATORS, settings.architecture, "a generator")
-    choices = _given(
-        width=settings.width,
-        latent_size=settings.latent_size,
-        num_classes=settings.num_classes,
-        batch_norm_epsilon=settings.batch_norm_epsilon,
-        truncation=settings.truncation,
-        initializer=FOR_RECTIFIERS if settings.for_rectifiers else None,
-    )
-    return entry.model(image_size, channels, dtype=dtype, **choices)
-
-
-def build_discriminator(
-    settings: DiscriminatorNetwork,
-    image_size: int,
-    channels: int,
-    dtype: str,
-    *,
-    num_classes: int | None = None,
-) -> keras.Model:
-    """Builds the discriminator that `settings` name.
-
-    It maps images [B,H,W,C] to scores [B,1], or images and their classes int32 [B]
-    where there are classes.
-
-    Raises:
-      ConfigError: if the architecture is unknown or cannot have these images.
-    """
-    model = _entry(DISCRIMINATORS, settings.architecture, "a discriminator")
-    return model(
-        image_size,
-        channels,
-        num_classes=num_classes,
-        spectral_norm=settings.spectral_norm,
-        dtype=dtype,
-        **_given(width=settings.width),
-    )
-
-
-def build_classifier(
-    settings: ClassifierNetwork, image_size: int, channels: int, dtype: str
-) -> keras.Model:
-    """Builds the classifier that `settings` name: images [B,H,W,C] -> logits [B,k].
-
-    Raises:
-      ConfigError: if the architecture is unknown or cannot have these images.
-    """
-    model = _entry(CLASSIFIERS, settings.architecture, "a classifier")
-    return model(
-        image_size,
-        channels,
-        num_classes=settings.num_classes,
-        dtype=dtype,
-        **_given(depth=settings.depth, width=settings.width),
-    )
-
-
-def _build_pretrained(
-    settings: PretrainedClassifier, image_size: int, channels: int, dtype: str
-) -> keras.Model:
-    """A classifier of Keras with its weights; Keras reads those of local files only."""
-    del dtype  # its own
-    try:
-        with fetched(settings.weights) as local:
-            settings = dataclasses.replace(settings, weights=local)
-            return pretrained.classifier(settings, image_size, channels)
-    except tf.errors.OpError as error:
-        raise WeightsError(
-            f"Cannot read {settings.weights}: {error.message}"
-        ) from error
 
 
 def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
@@ -169,32 +78,8 @@ def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     Raises:
       ConfigError: if the architecture is unknown.
     """
-    entry = _entry(GENERATORS, settings.architecture, "a generator")
-    choices = _given(
-        latent_size=settings.latent_size,
-        num_classes=settings.num_classes,
-        truncation=settings.truncation,
-    )
-    return entry.latent_prior(**choices)
-
-
-_BUILDERS: Mapping[type, Callable[..., keras.Model]] = {
-    Network: build_energy,
-    GeneratorNetwork: build_generator,
-    DiscriminatorNetwork: build_discriminator,
-    ClassifierNetwork: build_classifier,
-    PretrainedClassifier: _build_pretrained,
-}
-
-
-def build(settings: Any, image_size: int, channels: int, dtype: str) -> keras.Model:
-    """Builds the network of any settings for images of a size.
-
-    Raises:
-      ConfigError: if the architecture is unknown or cannot have these images.
-    """
-    kind = next(kind for kind in type(settings).__mro__ if kind in _BUILDERS)
-    return _BUILDERS[kind](settings, image_size, channels, dtype)
+    prior = _entry(LATENT_PRIORS, settings)
+    return prior(**_choices(prior, settings))
 
 
 def in_inference(classifier: keras.Model) -> Classifier:
@@ -207,14 +92,17 @@ def summary(role: str, model: keras.Model) -> str:
     return f"{role}: {model.name}, {model.count_params():,} parameters"
 
 
-def _entry(catalogue: Mapping[str, T], architecture: str, kind: str) -> T:
-    if architecture not in catalogue:
-        names = ", ".join(catalogue)
+def _entry(table: Mapping[str, Callable[..., Any]], settings: Any) -> Callable:
+    if settings.architecture not in table:
         raise ConfigError(
-            f"Expected architecture={architecture!r} to be one of {names} for {kind}."
+            f"Expected architecture={settings.architecture!r} of a "
+            f"{type(settings).__name__} to be one of {', '.join(table)}."
         )
-    return catalogue[architecture]
+    return table[settings.architecture]
 
 
-def _given(**choices: Any) -> dict[str, Any]:
-    return {name: value for name, value in choices.items() if value is not None}
+def _choices(function: Callable, settings: Any) -> dict[str, Any]:
+    """The arguments of a function that the settings have a value for."""
+    names = inspect.signature(function).parameters
+    values = {name: getattr(settings, name, None) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

@@ -9,6 +9,8 @@ from keras import layers
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, NormFn
 
+Shape = tuple[int | None, ...]
+
 
 def batch_norm(epsilon: float, kit: LayerKit) -> NormFn:
     """Normalises over the batch, whatever its classes."""
@@ -40,18 +42,14 @@ class ClassAffine(layers.Layer):
     All classes begin with scale 1 and offset 0.
     """
 
-    def build(
-        self,
-        images_shape: tuple[int | None, ...],
-        classes_shape: tuple[int | None, ...],
-    ) -> None:
+    def build(self, images_shape: Shape, classes_shape: Shape) -> None:
         """Creates a row of scales and one of offsets for each class."""
         shape = (classes_shape[-1], images_shape[-1])
         self.scales = self.add_weight(shape=shape, initializer="ones", name="scales")
         self.offsets = self.add_weight(shape=shape, initializer="zeros", name="offsets")
 
     def call(self, images: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-        """Returns the images, changed."""
+        """Returns the scaled and shifted images."""
         # A product with one-hot rows has a dense gradient, unlike a look-up, and
         # gradients are clipped and reduced over replicas as they are.
         classes = tf.cast(classes, images.dtype)
@@ -65,8 +63,6 @@ class ClassAffine(layers.Layer):
 NUM_ROWS = 51
 _ROWS_PER_UNIT = NUM_ROWS - 1
 
-Shape = tuple[int | None, ...]
-
 
 class Interpolation(NamedTuple):
     """Two rows of a table and the weight of the upper one."""
@@ -77,7 +73,7 @@ class Interpolation(NamedTuple):
 
 
 def interpolation(truncation: float) -> Interpolation:
-    """Finds the rows of a table with steps of 0.02 that enclose `truncation`.
+    """The rows of a table with steps of 0.02 that enclose `truncation`.
 
     Raises:
       ConfigError: if `truncation` is not in [0, 1].
@@ -93,8 +89,8 @@ def interpolation(truncation: float) -> Interpolation:
 class _TabulatedNorm(layers.Layer):
     """Tables of means and variances [51,C], read at one truncation.
 
-    The tables come with converted weights; fresh ones are mean 0 and variance 1. They
-    are statistics, so they do not change in training.
+    They come with converted weights and do not learn; fresh ones are mean 0 and
+    variance 1.
     """
 
     def __init__(self, truncation: float, epsilon: float, **kwargs: Any) -> None:
@@ -102,18 +98,12 @@ class _TabulatedNorm(layers.Layer):
         self.rows = interpolation(truncation)
         self.epsilon = epsilon
 
-    def _build_tables(self, channels: int) -> None:
+    def _build_tables(self, channels: int | None) -> None:
         self.means = self._constant("means", "zeros", (NUM_ROWS, channels))
         self.variances = self._constant("variances", "ones", (NUM_ROWS, channels))
 
-    def _constant(self, name: str, initializer: str, shape: tuple[int, ...]) -> Any:
-        return self.add_weight(
-            shape=shape,
-            initializer=initializer,
-            trainable=False,
-            autocast=False,
-            name=name,
-        )
+    def _constant(self, name: str, start: str, shape: Shape) -> Any:
+        return self.add_weight(shape, start, trainable=False, autocast=False, name=name)
 
     def _read(self, table: Any) -> tf.Tensor:
         lower, upper, weight = self.rows
@@ -138,7 +128,7 @@ class TabulatedNorm(_TabulatedNorm):
 
     def build(self, input_shape: Shape) -> None:
         """Creates the tables, the gain and the offset."""
-        channels = int(input_shape[-1] or 0)
+        channels = input_shape[-1]
         self._build_tables(channels)
         self.gain = self._constant("gain", "ones", (channels,))
         self.offset = self._constant("offset", "zeros", (channels,))
@@ -157,27 +147,23 @@ class ConditionalTabulatedNorm(_TabulatedNorm):
 
     def build(self, images_shape: Shape, condition_shape: Shape) -> None:
         """Creates the tables and the two projections of the condition."""
-        channels = int(images_shape[-1] or 0)
-        self._build_tables(channels)
-        self.scale = self._projection("scale", channels, condition_shape)
-        self.offset = self._projection("offset", channels, condition_shape)
-
-    def _projection(
-        self, name: str, channels: int, condition_shape: Shape
-    ) -> layers.Dense:
-        layer = layers.Dense(
-            channels, use_bias=False, name=name, dtype=self.dtype_policy
+        self._build_tables(images_shape[-1])
+        self.scale, self.offset = (
+            layers.Dense(
+                images_shape[-1], use_bias=False, name=name, dtype=self.dtype_policy
+            )
+            for name in ("scale", "offset")
         )
-        layer.build(condition_shape)
-        return layer
+        for layer in (self.scale, self.offset):
+            layer.build(condition_shape)
 
     def call(self, images: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
         """Returns the normalised images."""
-        gain = 1.0 + tf.cast(self.scale(condition), tf.float32)
-        offset = tf.cast(self.offset(condition), tf.float32)
-        return self._normalize(
-            images, gain[:, tf.newaxis, tf.newaxis], offset[:, tf.newaxis, tf.newaxis]
+        scale, offset = (
+            tf.cast(layer(condition), tf.float32)[:, None, None]
+            for layer in (self.scale, self.offset)
         )
+        return self._normalize(images, 1.0 + scale, offset)
 
     def compute_output_shape(
         self, images_shape: Shape, condition_shape: Shape

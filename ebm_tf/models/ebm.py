@@ -1,5 +1,6 @@
 """The networks of an experiment with an energy-based model."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,12 +11,7 @@ from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.catalogue import (
-    build_classifier,
-    build_energy,
-    build_generator,
-    latent_prior,
-)
+from ebm_tf.models.catalogue import build, latent_prior
 from ebm_tf.models.latents import LatentsFn
 from ebm_tf.protocols import Generator
 
@@ -35,38 +31,17 @@ class EbmModels(NamedTuple):
 
     @property
     def by_role(self) -> dict[str, keras.Model]:
-        """Those that there are."""
+        """Those that are not None."""
         return {role: model for role, model in self._asdict().items() if model}
 
 
-class Builders(NamedTuple):
-    """What builds the networks of an experiment; None where it has none."""
-
-    energy: Callable[[], keras.Model]
-    generator: Callable[[], keras.Model] | None
-    prior: Callable[[], keras.Model] | None
-
-
-def builders(config: EbmExperiment) -> Builders:
-    """What builds the networks of an experiment."""
-    shape = (config.data.image_size, config.data.channels, config.compute_dtype)
-    generator, prior = config.generator, config.prior
-
-    def energy() -> keras.Model:
-        if isinstance(config.energy, ClassifierNetwork):
-            return marginal_energy(build_classifier(config.energy, *shape))
-        return build_energy(config.energy, *shape)
-
-    return Builders(
-        energy,
-        generator and (lambda: build_generator(generator, *shape)),
-        prior and (lambda: build_energy(prior, *shape)),
-    )
-
-
-def build_models(config: EbmExperiment) -> EbmModels:
-    """Builds networks that do not learn; call it in the strategy's scope."""
-    return EbmModels(*(build and build() for build in builders(config)))
+def build_energy(
+    settings: Any, image_size: int, channels: int, dtype: str
+) -> keras.Model:
+    """As `catalogue.build`, but the marginal energy [B,1] where that classifies."""
+    model = build(settings, image_size, channels, dtype)
+    is_classifier = isinstance(settings, ClassifierNetwork)
+    return marginal_energy(model) if is_classifier else model
 
 
 class NegativeLogSumExp(keras.layers.Layer):
@@ -138,8 +113,5 @@ def generator_parts(
     """The generator in inference mode, and what draws its latents."""
     if config.generator is None or generator is None:
         raise ValueError("Expected a generator.")
-
-    def generate(latents: tf.Tensor) -> tf.Tensor:
-        return generator(latents, training=False)
-
+    generate = functools.partial(generator, training=False)
     return generate, latent_prior(config.generator)

@@ -1,8 +1,8 @@
 """Latents of the generators.
 
-A latent is one row of floats, whatever its generator: it can be stored in a bank and
-given to the same generator again. The class of a conditional generator is drawn once,
-with the rest of the latent, and travels as its last column.
+A latent is one row of floats, whatever its generator: it can be stored in a replay
+buffer and given to the same generator again. The class of a conditional generator is
+drawn once, with the rest of the latent, and travels as its last column.
 """
 
 from collections.abc import Callable
@@ -23,28 +23,23 @@ def with_classes(vectors: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     return tf.concat([vectors, column], axis=1)
 
 
-def standard_normal(latent_size: int = 128) -> LatentsFn:
-    """Independent standard normals (Miyato et al., 2018): [n,latent_size]."""
+def classes_of(latents: Any) -> Any:
+    """The classes int32 [B] of latents [B,D+1], which may be symbolic."""
+    return ops.cast(ops.round(latents[:, -1]), "int32")
+
+
+def standard_normal(
+    latent_size: int = 128, num_classes: int | None = None
+) -> LatentsFn:
+    """Independent standard normals (Miyato et al., 2018): [n,latent_size].
+
+    With classes a uniformly random one follows in a last column: [n,latent_size+1].
+    """
 
     def draw(n: int, seed: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_normal([n, latent_size], seed)
 
-    return draw
-
-
-def classes_of(latents: Any) -> Any:
-    """The classes int32 [B] of latents [B,D+1] that `with_classes` made.
-
-    The latents may be symbolic.
-    """
-    return ops.cast(ops.round(latents[:, -1]), "int32")
-
-
-def standard_normal_with_class(
-    latent_size: int = 128, num_classes: int = NUM_CLASSES
-) -> LatentsFn:
-    """The same with a uniformly random class in a last column: [n,latent_size+1]."""
-    return _with_class(standard_normal(latent_size), num_classes)
+    return draw if num_classes is None else _with_class(draw, num_classes)
 
 
 def truncated_normal(latent_size: int = 128, truncation: float = 1.0) -> LatentsFn:
@@ -59,7 +54,7 @@ def truncated_normal(latent_size: int = 128, truncation: float = 1.0) -> Latents
 def truncated_normal_with_class(
     latent_size: int = 128, truncation: float = 1.0
 ) -> LatentsFn:
-    """The same with a uniformly random class in a last column: [n,latent_size+1]."""
+    """The same with one of NUM_CLASSES in a last column: [n,latent_size+1]."""
     return _with_class(truncated_normal(latent_size, truncation), NUM_CLASSES)
 
 

@@ -9,11 +9,13 @@ import warnings
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from ebm_tf.config.classifier import PretrainedClassifier
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.pixels import to_unit
+from ebm_tf.runtime.files import fetched
 
 # They expect channel means to be subtracted, which no pixel range says.
 _CENTRED = ("DenseNet", "ResNet50", "ResNet101", "ResNet152", "VGG")
@@ -27,7 +29,7 @@ def classifier(
 
     Args:
       settings: name, what the network expects of images, and its weights: "imagenet"
-        for those that Keras fetches once, else a local file.
+        for those that Keras fetches once, else a file.
       image_size: side of the images, which are resized bilinearly.
       channels: of the images; 3.
 
@@ -44,18 +46,13 @@ def classifier(
     images = keras.Input((image_size, image_size, channels), name="images")
     side = settings.image_size
     resized = layers.Resizing(side, side, name="resized", dtype="float32")(images)
-    match settings.pixel_range:
-        case "0..255":
-            pixels = to_unit(resized) * 255.0
-        case "0..1":
-            pixels = to_unit(resized)
-        case _:
-            pixels = resized
+    pixels = resized if settings.pixel_range == "-1..1" else to_unit(resized)
+    if settings.pixel_range == "0..255":
+        pixels *= 255.0
     return keras.Model(images, network(pixels), name=settings.name.lower())
 
 
 def _network(settings: PretrainedClassifier) -> keras.Model:
-    """The network itself: pixels as it expects them -> logits."""
     name, path = settings.name, settings.weights
     build = functools.partial(_application(name), classifier_activation=None)
     shape = (settings.image_size, settings.image_size, 3)
@@ -68,7 +65,7 @@ def _network(settings: PretrainedClassifier) -> keras.Model:
         raise ConfigError(
             f"Keras cannot build {name} for image_size={settings.image_size}: {reason}"
         ) from error
-    # Keras tells a download that fails by an `Exception` of no further type.
+    # Keras raises a bare `Exception` where a download fails.
     except Exception as error:
         raise WeightsError(
             f"Cannot fetch the weights of Keras' {name}: copy their file from "
@@ -80,12 +77,11 @@ def _network(settings: PretrainedClassifier) -> keras.Model:
 
 
 def _application(name: str) -> Callable[..., keras.Model]:
+    offered = inspect.getmembers(keras.applications, inspect.isfunction)
     known = {
-        known_name: build
-        for known_name, build in inspect.getmembers(
-            keras.applications, inspect.isfunction
-        )
-        if not known_name.startswith(_CENTRED) or known_name.endswith("V2")
+        other: build
+        for other, build in offered
+        if not other.startswith(_CENTRED) or other.endswith("V2")
     }
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known
@@ -96,14 +92,16 @@ def _application(name: str) -> Callable[..., keras.Model]:
 
 
 def _load(network: keras.Model, name: str, path: str) -> None:
-    if not os.path.isfile(path):
-        raise WeightsError(
-            f"No weights at {path}: expected a file of Keras' {name} with its top, "
-            "*.h5."
-        )
     try:
-        with warnings.catch_warnings(action="ignore"):
-            network.load_weights(path)
+        with fetched(path) as local, warnings.catch_warnings(action="ignore"):
+            if not os.path.isfile(local):
+                raise WeightsError(
+                    f"No weights at {path}: expected a file of Keras' {name} with its "
+                    "top, *.h5."
+                )
+            network.load_weights(local)
+    except tf.errors.OpError as error:
+        raise WeightsError(f"Cannot read {path}: {error.message}") from error
     except (OSError, RuntimeError, ValueError, KeyError) as error:
         raise WeightsError(
             f"The weights {path} are damaged or do not fit Keras' {name} with its top."

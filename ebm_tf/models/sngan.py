@@ -10,6 +10,7 @@ import keras
 from keras import layers, ops
 
 from ebm_tf.models.blocks import (
+    FOR_RECTIFIERS,
     LayerKit,
     NormFn,
     layer_kit,
@@ -138,7 +139,7 @@ def generator(
     latent_size: int = 128,
     num_classes: int | None = None,
     batch_norm_epsilon: float = 1e-3,
-    initializer: Any = "glorot_uniform",
+    for_rectifiers: bool = False,
     dtype: str = "float32",
 ) -> keras.Model:
     """The SNGAN generator (Miyato et al., 2018).
@@ -151,7 +152,7 @@ def generator(
       num_classes: classes that the blocks have scales and offsets for (Miyato and
         Koyama, 2018); none if None.
       batch_norm_epsilon: 1e-3, or 1e-5 for weights learnt in PyTorch.
-      initializer: of the 3x3 kernels of the blocks, as Keras names it.
+      for_rectifiers: whether the 3x3 kernels of the blocks begin as FOR_RECTIFIERS.
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
@@ -164,14 +165,18 @@ def generator(
       ConfigError: if `image_size` or `dtype` is not supported.
     """
     layout = layout_for(GENERATOR_LAYOUTS, image_size, "sngan generator")
-    kit = dataclasses.replace(layer_kit(dtype), initializer=initializer)
+    kit = layer_kit(dtype)
+    if for_rectifiers:
+        kit = dataclasses.replace(kit, initializer=FOR_RECTIFIERS)
     width = width or layout.width
     widths = [width * multiple for multiple in layout.multiples]
     size = latent_size + (num_classes is not None)
     latents: Any = keras.Input((size,), name="latents")
     vectors = latents[:, :latent_size]
     norm = _norm(latents, num_classes, batch_norm_epsilon, kit)
-    x = _up_blocks(vectors, widths, norm, kit)
+    x = _unfold(vectors, widths[0], kit.policy)
+    for index, filters in enumerate(widths[1:], start=2):
+        x = _up_block(x, filters, f"block{index}", norm, kit)
     x = kit.batch_norm(x, batch_norm_epsilon, "final_bn")
     x = kit.activate(x, "final_activation")
     x = layer_kit("float32").conv(x, channels, "final_conv")
@@ -188,15 +193,8 @@ def _norm(
     return conditional_batch_norm(one_hot, epsilon, kit)
 
 
-def _up_blocks(vectors: Any, widths: list[int], norm: NormFn, kit: LayerKit) -> Any:
-    """Maps vectors [B,D] to features, twice as high and wide with each block."""
-    x = _unfold(vectors, widths[0], kit.policy)
-    for index, filters in enumerate(widths[1:], start=2):
-        x = _up_block(x, filters, f"block{index}", norm, kit)
-    return x
-
-
 def _unfold(latents: Any, filters: int, policy: str) -> Any:
+    """Maps vectors [B,D] to features [B,4,4,filters]."""
     x = layers.Dense(filters * 16, name="latent_dense", dtype=policy)(latents)
     # Published weights order the outputs of this layer channels first.
     x = layers.Reshape((filters, 4, 4), name="latent_reshape", dtype=policy)(x)

@@ -1,4 +1,4 @@
-"""Spectral normalisation of layers."""
+"""The SNGAN discriminator, and spectral normalisation of its layers."""
 
 import dataclasses
 from typing import Any
@@ -8,12 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from ebm_tf.models.blocks import FOR_RECTIFIERS, layer_kit, layout_for
-from ebm_tf.models.sngan import (
-    ENERGY_LAYOUTS,
-    flat_block,
-    pooling_block,
-    stem,
-)
+from ebm_tf.models.sngan import ENERGY_LAYOUTS, flat_block, pooling_block, stem
 
 
 class SpectralNorm(layers.Layer):
@@ -110,9 +105,8 @@ def discriminator(
       ConfigError: if `image_size` or `dtype` is not supported.
     """
     layout = layout_for(LAYOUTS, image_size, "sngan discriminator")
-    kit = dataclasses.replace(layer_kit(dtype), initializer=FOR_RECTIFIERS)
-    if spectral_norm:
-        kit = dataclasses.replace(kit, wrap=SpectralNorm)
+    changes = {"wrap": SpectralNorm} if spectral_norm else {}
+    kit = dataclasses.replace(layer_kit(dtype), initializer=FOR_RECTIFIERS, **changes)
     width = width or layout.width
     images = keras.Input((image_size, image_size, channels), name="images")
     x = stem(images, width, kit)
@@ -121,20 +115,14 @@ def discriminator(
         inside = x.shape[-1]
         x = block(x, width * multiple, f"block{index + 1}", kit, hidden=inside)
     x = ops.cast(kit.activate(x, "final_activation"), "float32")
-    features = ops.sum(x, axis=(1, 2))
+    features: Any = ops.sum(x, axis=(1, 2))
     scores = kit.wrap(layers.Dense(1, name="score", dtype="float32"))(features)
     name = f"sngan_discriminator_{image_size}"
     if num_classes is None:
         return keras.Model(images, scores, name=name)
     classes = keras.Input((), name="classes", dtype="int32")
-    scores += _projection(features, classes, num_classes, kit.wrap)
+    size = features.shape[-1]
+    embed = layers.Dense(size, use_bias=False, name="class_embedding", dtype="float32")
+    vectors = kit.wrap(embed)(ops.one_hot(classes, num_classes))
+    scores += ops.sum(vectors * features, axis=1, keepdims=True)
     return keras.Model([images, classes], scores, name=name)
-
-
-def _projection(features: Any, classes: Any, num_classes: int, wrap: Any) -> Any:
-    """The inner product [B,1] of the features with a vector of the class."""
-    one_hot = ops.one_hot(classes, num_classes)
-    embed = layers.Dense(
-        features.shape[-1], use_bias=False, name="class_embedding", dtype="float32"
-    )
-    return ops.sum(wrap(embed)(one_hot) * features, axis=1, keepdims=True)

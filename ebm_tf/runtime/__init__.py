@@ -1,1 +1,1 @@
-"""What touches the machine: files, devices, figures and the command line."""
+"""Devices, files, folders, progress, plots, the loop and the command line."""

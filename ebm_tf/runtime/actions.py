@@ -59,7 +59,7 @@ def log_metrics(
     clock = Clock(total, unit)
 
     def log(moment: Moment) -> None:
-        pace = clock.tell(moment.step)
+        pace = clock.pace(moment.step)
         if moment.step % period and moment.step != total:
             return
         window = list(moment.history)[-((moment.step - 1) % period + 1) :]
@@ -88,7 +88,7 @@ def log_pace(workspace: Workspace, total: int, name: str) -> Action:
 
     def log(moment: Moment) -> None:
         nonlocal shown
-        pace, now = clock.tell(moment.step), time.monotonic()
+        pace, now = clock.pace(moment.step), time.monotonic()
         if moment.step == total or now - shown > SECONDS_BETWEEN_LINES:
             shown = now
             workspace.log(f"{name}: batch {moment.step}/{total}  {pace}")
@@ -97,7 +97,7 @@ def log_pace(workspace: Workspace, total: int, name: str) -> Action:
 
 
 class Clock:
-    """Tells the pace of a loop since its first update, which compiles."""
+    """The pace of a loop since its first step, which compiles."""
 
     def __init__(self, total: int, unit: str):
         """Takes the last update, and what an update is called, in the plural."""
@@ -105,7 +105,7 @@ class Clock:
         self.unit = unit
         self.start: tuple[int, float] | None = None
 
-    def tell(self, step: int) -> str:
+    def pace(self, step: int) -> str:
         """Pace and time left after an update; nothing after the first."""
         now = time.monotonic()
         if self.start is None or step <= self.start[0]:

@@ -203,7 +203,7 @@ def raises_run_error(path: str, advice: str = _MAKE_ROOM) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """What an error of TensorFlow or of Python says, in one line."""
+    """The message of an error of TensorFlow or of Python, in one line."""
     return " ".join((getattr(error, "message", None) or str(error)).split())
 
 
@@ -257,7 +257,7 @@ def read_json(path: str) -> dict[str, Any]:
 
 
 def damaged(path: str, why: object) -> RunError:
-    """The error that tells of a file whose content is not what a run wrote."""
+    """The error for a file whose content is not what a run wrote."""
     return RunError(f"{path} is damaged: {why}.")
 
 

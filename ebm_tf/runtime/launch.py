@@ -12,7 +12,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import absl.logging
@@ -31,7 +31,6 @@ from ebm_tf.errors import (
 )
 from ebm_tf.runtime import command_line
 from ebm_tf.runtime.command_line import Options
-from ebm_tf.runtime.quiet import hidden_stderr
 
 if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
@@ -197,7 +196,7 @@ def _workspace(
             learns = hasattr(config, "num_updates")
             hint = " To learn on: --set num_updates=MORE." if learns else ""
             raise RunError(
-                f"The run {options.resume} is finished; its figures are in "
+                f"The run {options.resume} is finished; its metrics are in "
                 f"results.json.{hint}"
             )
         return opened
@@ -210,6 +209,19 @@ def _workspace(
 
 def _quiet(verbose: bool) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if verbose else hidden_stderr()
+
+
+@contextlib.contextmanager
+def hidden_stderr() -> Iterator[None]:
+    """Sends file descriptor 2 nowhere while the body runs; errors still raise."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _prepare_environment(verbose: bool) -> None:

@@ -94,7 +94,7 @@ def _gathering(replicas: Replicas) -> Callable:
             leaf = replicas.strategy.run(tf.cast, args=(leaf, tf.int32))
         return tf.cast(replicas.strategy.gather(leaf, axis=0), dtype)
 
-    # Compiled: outside a function each gathering would be traced anew.
+    # Compiled: outside a function each gathering would be traced again.
     gathered = tf.function(
         lambda value: tf.nest.map_structure(of_all, value), autograph=False
     )

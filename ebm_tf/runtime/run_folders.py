@@ -1,19 +1,21 @@
 """The folders of runs: made for a new run, opened for an earlier one."""
 
 import datetime
+import importlib.metadata
 import itertools
 import json
 import os
 import pathlib
+import platform
+import subprocess
+import sys
 from typing import Any
 
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping
-from ebm_tf.config.guests import is_guest
-from ebm_tf.config.kinds import OWN, kind_named, own_files, to_json
-from ebm_tf.errors import RunError
-from ebm_tf.runtime.environment import environment
+from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
+from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.runtime.files import (
     damaged,
     exists,
@@ -131,13 +133,23 @@ def read_config(folder: str) -> Experiment:
     path = os.path.join(reopen(folder).folder, CONFIG)
     mapping = read_json(path)
     try:
-        kind, mapping = mapping["type"], _as_begun(_with_own(mapping, folder))
-        if not kind.startswith(OWN):
-            return from_mapping(kind_named(kind), mapping)
-        with fetched(os.path.join(folder, kind.rpartition(":")[0])) as file:
-            return from_mapping(kind_named(kind, file), mapping)
-    except (ValueError, KeyError, TypeError, tf.errors.OpError) as error:
+        kind = _kind(mapping["type"], folder)
+    except (ConfigError, AttributeError, KeyError, tf.errors.OpError) as error:
         raise damaged(path, error) from error
+    try:
+        return from_mapping(kind, _as_begun(_with_own(mapping, folder)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged(path, error) from error
+
+
+def _kind(name: str, folder: str) -> type[Experiment]:
+    """The class of the experiment of a run."""
+    if not name.startswith(f"{OWN}/"):
+        return kind_named(name)
+    # Only a file in this folder is run, whatever the path says.
+    own = os.path.basename(name.rpartition(":")[0])
+    with fetched(os.path.join(folder, OWN, own)) as file:
+        return kind_named(name, file)
 
 
 def _with_own(value: Any, folder: str) -> Any:
@@ -146,7 +158,7 @@ def _with_own(value: Any, folder: str) -> Any:
         return [_with_own(item, folder) for item in value]
     if isinstance(value, dict):
         return {name: _with_own(item, folder) for name, item in value.items()}
-    if not is_guest(value):
+    if not is_reference(value):
         return value
     path, _, function = value.rpartition(":")
     kept = os.path.join(folder, OWN, os.path.basename(path))
@@ -161,3 +173,31 @@ def _as_begun(value: Any) -> Any:
         return value
     before = _BEFORE.get(value.get("type", ""), {})
     return before | {name: _as_begun(item) for name, item in value.items()}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, revision and devices that a run depends on."""
+    packages = ("tensorflow", "keras", "numpy", "scipy", "tensorflow-datasets")
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in packages},
+        "revision": _revision(),
+        "devices": [device.name for device in tf.config.list_logical_devices()],
+    }
+
+
+def _version(package: str) -> str:
+    if package == "tensorflow":  # its distribution has several names
+        return tf.__version__
+    return importlib.metadata.version(package)
+
+
+def _revision() -> str | None:
+    root = pathlib.Path(__file__).resolve().parents[2]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

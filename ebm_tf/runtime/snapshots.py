@@ -89,7 +89,7 @@ def from_arrays(
             f"The run was saved with {saved} replicas and cannot go on with "
             f"{replicas.count}."
         )
-    # Checkpoints of earlier versions do not tell it.
+    # Checkpoints of earlier versions lack it.
     saved_here = int(arrays.get("num_local", replicas.num_local))
     if saved_here != replicas.num_local:
         raise RunError(

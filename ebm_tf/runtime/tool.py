@@ -65,5 +65,5 @@ def main(
 
 
 def _flags() -> str:
-    """The flags of the tool, as absl tells them, without its path above them."""
+    """The flags of the tool, as absl prints them, without its path above them."""
     return flags.FLAGS.main_module_help().split(":", 1)[-1].strip("\n")

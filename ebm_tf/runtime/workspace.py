@@ -117,7 +117,7 @@ class Workspace:
             replace_lines(self.path(name), kept)
 
     def results(self) -> dict[str, Any] | None:
-        """The final figures, or None where the run is not finished.
+        """The reported metrics, or None where the run is not finished.
 
         Raises:
           RunError: if they cannot be read, or are damaged.
@@ -126,7 +126,7 @@ class Workspace:
         return read_json(path) if exists(path) else None
 
     def write_results(self, results: Mapping[str, Any]) -> None:
-        """Writes the final figures, which make the run a finished one."""
+        """Writes the reported metrics, which make the run a finished one."""
         self.write_waiting()
         self.write(RESULTS, json.dumps(results, indent=2) + "\n")
 

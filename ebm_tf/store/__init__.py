@@ -1,1 +1,1 @@
-"""Weights that come and go: what a source names, releases, conversion."""
+"""Sources of weights: runs, files, releases, conversion."""

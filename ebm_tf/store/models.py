@@ -1,16 +1,16 @@
-"""Networks with their weights: found by what a setting names, and built."""
+"""Networks and the sources of their weights, as settings name them."""
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
-from ebm_tf.errors import ConfigError, UnnamedWeightsError
+from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
-from ebm_tf.models.ebm import EbmModels, marginal_energy
+from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime.weight_files import read_weights
 from ebm_tf.store.sources import Source, find
@@ -63,9 +63,8 @@ class NetworkSource(NamedTuple):
 
     def build(self, data: Data, dtype: str) -> keras.Model:
         """Builds the network for such images; call it in the strategy's scope."""
-        model = build(self.settings, data.image_size, data.channels, dtype)
-        is_energy = self.role in (ENERGY, PRIOR)
-        return marginal_energy(model) if self.is_classifier and is_energy else model
+        make = build_energy if self.role in (ENERGY, PRIOR) else build
+        return make(self.settings, data.image_size, data.channels, dtype)
 
     @property
     def is_classifier(self) -> bool:
@@ -84,7 +83,7 @@ def _own_source(role: str, settings: Any) -> NetworkSource:
 def load_initial(
     config: Any, models: Mapping[str, keras.Model], frozen: Collection[str] = ()
 ) -> Iterator[str]:
-    """Loads the weights that networks begin with, and says which files they are.
+    """Loads the weights that networks begin with, and yields a line for each file.
 
     Args:
       config: has the settings of each network under the name of its role.
@@ -107,7 +106,7 @@ def load_initial(
 
 def network_sources(
     config: Any,
-    roles: Iterable[str],
+    roles: Sequence[str],
     *,
     shared: str | Literal[False] | None = False,
     kind: str = "best",
@@ -135,6 +134,11 @@ def network_sources(
             own = _own_source(role, settings)
         elif shared:
             own = NetworkSource(role, settings, find(shared), role, kind)
+            if own.source and own.source.is_file and len(roles) > 1:
+                raise WeightsError(
+                    f"Expected weights={shared} to be the folder of a run; a file goes "
+                    f"to its network: --set {role}.weights=FILE."
+                )
         else:
             option = f"{role}.weights" if shared is False else "weights"
             raise UnnamedWeightsError(
@@ -239,7 +243,7 @@ class LoadedModel:
 
 def open_model(
     config: Any,
-    roles: Iterable[str],
+    roles: Sequence[str],
     *,
     shared: str | Literal[False] | None = False,
     kind: str = "best",

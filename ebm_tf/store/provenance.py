@@ -1,4 +1,4 @@
-"""What the runs that learned a model say of a measurement of it."""
+"""A measurement compared with the runs that learned its networks."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class Provenance:
 
     Attributes:
       notes: settings that differ from what one may expect, without a full stop.
-      warnings: reasons not to believe the reported metrics, whole sentences.
+      warnings: reasons not to believe the reported metrics, as sentences.
     """
 
     notes: list[str]

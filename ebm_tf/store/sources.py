@@ -1,4 +1,4 @@
-"""What a setting names weights by: a weight file, a run folder or release:NAME."""
+"""Sources of weights: a weight file, a run folder or release:NAME."""
 
 import dataclasses
 import functools
@@ -21,7 +21,7 @@ from ebm_tf.runtime.weight_files import (
     weights_name,
 )
 from ebm_tf.runtime.workspace import CONFIG
-from ebm_tf.store.releases.installed import located
+from ebm_tf.store.releases.index import located
 
 CONVERTED = "{}_settings.json"  # by role: the network of converted weights
 # Settings of networks which the shapes of weights do not depend on.
@@ -161,7 +161,7 @@ class Source:
                 )
 
     def _settings(self, role: str) -> dict[str, Any]:
-        """The settings of a network as JSON; empty where nothing says them."""
+        """The settings of a network as JSON; empty where they are unknown."""
         converted = os.path.join(self.folder, CONVERTED.format(role))
         if exists(converted):
             return read_json(converted).get("network") or {}
@@ -170,7 +170,7 @@ class Source:
 
 
 def find(source: str) -> Source:
-    """Finds what a setting means.
+    """Finds the weights that a setting names.
 
     Args:
       source: a weight file, a run folder or ``release:NAME``.

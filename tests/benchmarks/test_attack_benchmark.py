@@ -20,7 +20,7 @@ from benchmarks.attack_tensorflow import (
 from ebm_tf.attacks.apgd import apgd, windows
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.models.catalogue import build_classifier
+from ebm_tf.models.catalogue import build
 from tests.runs import ROOT
 
 NETWORK = ClassifierNetwork(architecture="resnet", depth=18, width=2)
@@ -29,7 +29,7 @@ HAS_PYTORCH = importlib.util.find_spec("torch") is not None
 
 def network() -> keras.Model:
     """A network whose statistics are not those that it begins with."""
-    model, random = build_classifier(NETWORK, 8, 3, "float32"), np.random.default_rng(0)
+    model, random = build(NETWORK, 8, 3, "float32"), np.random.default_rng(0)
     model.set_weights(
         [random.uniform(0.2, 0.6, weight.shape) for weight in model.get_weights()]
     )

@@ -13,7 +13,7 @@ from benchmarks.langevin_tensorflow import multiplications, plain_energy
 from benchmarks.workers import Worker, in_turns, medians
 from ebm_tf.config.parts import Network
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.catalogue import build_energy
+from ebm_tf.models.catalogue import build
 from ebm_tf.models.sngan import ENERGY_LAYOUTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +107,7 @@ def test_workers_take_turns_and_tell_mistakes():
 
 @pytest.mark.parametrize("image_size", [8, 32, 64])
 def test_plain_energy_is_the_energy(image_size):
-    model = build_energy(Network(width=3), image_size, 3, "float32")
+    model = build(Network(width=3), image_size, 3, "float32")
     plain = plain_energy(image_size, 3)
     plain.set_weights(model.get_weights())
     images = tf.random.stateless_normal([2, image_size, image_size, 3], [1, 2])
@@ -119,7 +119,7 @@ def test_pytorch_energy_is_the_energy(image_size):
     torch = pytest.importorskip("torch")
     from benchmarks.langevin_pytorch import SnganEnergy
 
-    model = build_energy(Network(width=3), image_size, 3, "float32")
+    model = build(Network(width=3), image_size, 3, "float32")
     layout = ENERGY_LAYOUTS[image_size]
     rival = SnganEnergy(3, layout.multiples, layout.num_pools)
     for parameter, weight in zip(rival.parameters(), model.get_weights(), strict=True):
@@ -134,7 +134,7 @@ def test_pytorch_energy_is_the_energy(image_size):
 
 
 def test_counts_multiplications():
-    model = build_energy(Network(width=3), 8, 3, "float32")
+    model = build(Network(width=3), 8, 3, "float32")
     pooled = 4 * 4 * 3 * 3
     flat = 8 * 8 * 9 * 3 * 3 + pooled + 16 * (9 * 3 * 6 + 3 * 9 * 6 * 6 + 3 * 6) + 6
     assert multiplications(model) == (flat + 16 * pooled, flat + 9 * pooled)

@@ -111,7 +111,7 @@ def test_extreme_values_that_are_possible(build, settings):
 @pytest.mark.parametrize("config", [long_run(), long_run(**FROM_GENERATOR)])
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
-    assert mapping["type"] == "LongRunTraining"
+    assert mapping["type"] == "ebm_tf.config.ebm.LongRunTraining"
     assert mapping["chains"]["type"] == "BurnIn"
     assert mapping["prior"]["type"] == "Network"
     assert from_mapping(kind_named("LongRunTraining", ""), mapping) == config

@@ -18,7 +18,7 @@ def test_the_published_classifier_is_the_default():
         ({"depth": 0}, "depth=0 > 0."),
         ({"depth": -2}, "depth=-2 > 0."),
         ({"width": 0}, "width=0 > 0."),
-        ({"num_classes": 1}, "num_classes=1 > 1."),
+        ({"num_classes": 1}, "num_classes=1 >= 2."),
     ],
 )
 def test_settings_that_cannot_be_are_told(choices, message):

@@ -126,7 +126,7 @@ def test_a_hundred_pieces_are_the_default(num_steps, measured, piece):
 @pytest.mark.parametrize("config", [measurement(), EVERYTHING])
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
-    assert mapping["type"] == "SampleMeasurement"
+    assert mapping["type"] == "ebm_tf.config.fid.SampleMeasurement"
     restored = from_mapping(kind_named(mapping["type"], ""), mapping)
     assert restored == config and to_json(restored) == to_json(config)
 

@@ -64,7 +64,7 @@ def test_the_end_of_a_decay_can_be_set():
         ("batch=0", "batch=0 > 0"),
         ("num_samples=1", "num_samples=1 >= 2"),
         ("data.name=generator", "data.name='generator'"),
-        ("generator.num_classes=1", "num_classes=1 > 1"),
+        ("generator.num_classes=1", "num_classes=1 >= 2"),
         ("discriminator.width=0", "width=0 > 0"),
         ("generator_optimizer.beta_1=1.0", r"beta_1=1.0 in \[0, 1\)"),
         ("generator_optimizer.learning_rate.first=-1.0", "first=-1.0 >= 0"),

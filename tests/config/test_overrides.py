@@ -69,13 +69,16 @@ def test_every_field_is_reached(config, assignment, value):
             "Expected gaussian_stddev to have fields, but it is None.",
         ),
         ("seed.x=3", "Expected seed to have fields, but it is 0."),
-        ("langevin=3", "Expected langevin=3 to be of type Langevin | "),
+        (
+            "langevin=3",
+            "Expected langevin=3 to be of type Langevin | MomentumLangevin.",
+        ),
         ("langevin.noise=-1", "Expected noise=-1.0 >= 0."),
         ("batch=100", "Expected batch=100 to be at most bank_size=64."),
         ("chains.rejuvenation=1.5", "Expected rejuvenation=1.5 in [0, 1]."),
     ],
 )
-def test_mistakes_are_told_in_a_line(assignment, message):
+def test_mistakes_are_reported_in_a_line(assignment, message):
     with pytest.raises(ConfigError) as error:
         override(experiment(), [assignment])
     assert message in str(error.value) and "\n" not in str(error.value)

@@ -122,7 +122,7 @@ def test_settings_cannot_be_changed(name):
 @pytest.mark.parametrize("config", [experiment(), COOPERATIVE, TRANSIENT, CONDITIONAL])
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
-    assert mapping["type"] == "EbmTraining"
+    assert mapping["type"] == "ebm_tf.config.ebm.EbmTraining"
     assert mapping["chains"]["type"] == type(config.chains).__name__
     restored = from_mapping(EbmTraining, mapping)
     assert restored == config and hash(restored) == hash(config)

@@ -1,4 +1,4 @@
-"""Datasets that guests bring: arrays of any shape, and functions in files."""
+"""Datasets of users: arrays of any shape, and functions in files."""
 
 import itertools
 import pathlib
@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from ebm_tf.config.guests import load_function
+from ebm_tf.config.kinds import load_function
 from ebm_tf.config.parts import Data
 from ebm_tf.data import pipelines
 from ebm_tf.data.arrays import array_source, digits

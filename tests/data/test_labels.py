@@ -12,7 +12,7 @@ DIGITS = Data(name="digits", split="train[:300]", image_size=8, channels=1)
 
 @pytest.mark.parametrize("labels", [[0], [2, 0, 1], [2, 2]])
 def test_classes_are_taken(labels):
-    require_classes(labels, 3, open_source(DIGITS), told="num_classes")
+    require_classes(labels, 3, open_source(DIGITS), setting="num_classes")
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_classes_are_taken(labels):
 )
 def test_others_are_told(labels, told):
     with pytest.raises(DataError, match=f"digits has labels {told}, but here=3"):
-        require_classes(labels, 3, open_source(DIGITS), told="here")
+        require_classes(labels, 3, open_source(DIGITS), setting="here")

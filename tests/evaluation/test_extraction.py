@@ -17,7 +17,7 @@ from ebm_tf.evaluation.features import (
     open_extractor,
     rechunked,
 )
-from ebm_tf.models import wide_resnet
+from ebm_tf.models import classifiers
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.weight_files import save_weights
@@ -115,7 +115,7 @@ def settings(**changed):
 
 def network(seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return wide_resnet.classifier(8, 1, depth=10, width=1, num_classes=6)
+    return classifiers.wide_resnet(8, 1, depth=10, width=1, num_classes=6)
 
 
 def test_the_features_of_a_saved_classifier(replicas, tmp_path):
@@ -144,7 +144,7 @@ def test_pixels_need_no_weights(replicas):
 def other(tmp_path_factory) -> str:
     """Weights of a wider classifier."""
     path = str(tmp_path_factory.mktemp("other") / "other.weights.h5")
-    save_weights(wide_resnet.classifier(8, 1, depth=10, width=2, num_classes=6), path)
+    save_weights(classifiers.wide_resnet(8, 1, depth=10, width=2, num_classes=6), path)
     return path
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation import features
-from ebm_tf.models import wide_resnet
+from ebm_tf.models import classifiers
 from tests.evaluation.test_inception import expected, resize, stand_in
 
 EXTRACTORS = ["pixels", "inception_2015", "inception_keras", "classifier"]
@@ -27,7 +27,7 @@ def pooling() -> keras.Model:
 
 def network(channels: int = 3) -> keras.Model:
     keras.utils.set_random_seed(4)
-    return wide_resnet.classifier(8, channels, depth=10, width=1, num_classes=6)
+    return classifiers.wide_resnet(8, channels, depth=10, width=1, num_classes=6)
 
 
 def build(name: str, channels: int = 3) -> features.Extractor:

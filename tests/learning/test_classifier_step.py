@@ -10,8 +10,9 @@ from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Clean, MailTrades, Sat, Trades, WeatAdv
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.adversary import adversary
-from ebm_tf.learning.classifier import ClassifierBatch, ClassifierState, make_step
+from ebm_tf.learning.classifier import ClassifierState, make_step
 from ebm_tf.learning.optimization import Learned, learned
+from ebm_tf.learning.steps import LabelledBatch
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from tests.learning.small_networks import SEED, weights_of
@@ -20,7 +21,7 @@ SHAPE = (6, 6, 1)
 RATE = 0.5
 IMAGES = tf.random.stateless_uniform([8, *SHAPE], [5, 6], -1.0, 1.0)
 LABELS = tf.constant([0, 1, 2, 0, 1, 2, 1, 0], tf.int64)
-BATCH = ClassifierBatch(IMAGES, LABELS)
+BATCH = LabelledBatch(IMAGES, LABELS)
 NATURAL = Pgd(loss="cross_entropy", num_steps=2, step_size=20.0, start="natural")
 BALL = Ball(epsilon=30.0)
 
@@ -231,7 +232,7 @@ def test_two_replicas_make_the_update_of_one(
         )
         run, count = replicated(replicas, step), strategy.num_replicas_in_sync
         parts = zip(tf.split(IMAGES, count), tf.split(LABELS, count), strict=True)
-        batch = distributed(replicas, [ClassifierBatch(*part) for part in parts])
+        batch = distributed(replicas, [LabelledBatch(*part) for part in parts])
         state = [ClassifierState(tf.constant(0, tf.int64))] * count
         state, told = distributed(replicas, state), []
         for _ in range(3):

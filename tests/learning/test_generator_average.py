@@ -81,7 +81,7 @@ def test_batch_statistics_are_those_of_the_first_features():
 
 def test_with_statistics_of_a_batch_inference_is_training_on_it():
     model = sngan.generator(8, 1, width=4, latent_size=5, num_classes=3)
-    z = latents.standard_normal_with_class(5, 3)(16, SEED)
+    z = latents.standard_normal(5, 3)(16, SEED)
     for variable, values in zip(
         model.non_trainable_variables, batch_statistics(model, z), strict=True
     ):

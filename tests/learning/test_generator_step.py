@@ -6,11 +6,11 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.learning.generator import (
-    RealBatch,
     discriminator_update,
     generator_update,
     make_step,
 )
+from ebm_tf.learning.steps import LabelledBatch
 from ebm_tf.models import latents, sngan, sngan_discriminator
 from tests.learning.small_networks import SEED, descending, run_updates, weights_of
 
@@ -31,10 +31,12 @@ def linear_discriminator() -> keras.Model:
     return keras.Model(inputs, dense(x))
 
 
-def real_batches(count: int, size: int = BATCH, shape=SHAPE) -> tuple[RealBatch, ...]:
+def real_batches(
+    count: int, size: int = BATCH, shape=SHAPE
+) -> tuple[LabelledBatch, ...]:
     images = tf.random.stateless_uniform([count, size, *shape], SEED, -1.0, 1.0)
     labels = tf.random.stateless_uniform([count, size], SEED, 0, 3, tf.int64)
-    return tuple(map(RealBatch, tf.unstack(images), tf.unstack(labels)))
+    return tuple(map(LabelledBatch, tf.unstack(images), tf.unstack(labels)))
 
 
 class Pair:
@@ -180,7 +182,7 @@ def in_halves(tensors, count, updates):
 def test_two_replicas_of_half_the_batch_make_the_updates_of_one(
     one_replica, two_replicas
 ):
-    z = latents.standard_normal_with_class(5, 3)(16, SEED)
+    z = latents.standard_normal(5, 3)(16, SEED)
     labels = tf.random.stateless_uniform([16], SEED, 0, 3, tf.int64)
     data, fakes = (
         tf.random.stateless_uniform([16, 8, 8, 1], SEED + key, -1.0, 1.0)
@@ -199,7 +201,7 @@ def test_two_replicas_of_half_the_batch_make_the_updates_of_one(
 
         def update(generator, batch, opponent=opponent):
             images, classes, samples, latents_now = batch
-            real = RealBatch(images, classes)
+            real = LabelledBatch(images, classes)
             told = discriminator_update(opponent[0], real, samples, latents_now)
             return told | generator_update(generator, opponent[0].model, latents_now)
 

@@ -12,17 +12,17 @@ from ebm_tf.models import catalogue
 SEED = tf.constant([19, 20])
 
 
-@pytest.mark.parametrize("architecture", catalogue.ENERGIES)
+@pytest.mark.parametrize("architecture", catalogue.NETWORKS[Network])
 def test_every_energy_can_be_built_from_settings(architecture):
     settings = Network(architecture=architecture, width=4, activation="silu")
-    model = catalogue.build_energy(settings, 64, 3, "float32")
+    model = catalogue.build(settings, 64, 3, "float32")
     assert model(tf.zeros([2, 64, 64, 3])).shape == (2, 1)
 
 
-@pytest.mark.parametrize("architecture", catalogue.GENERATORS)
+@pytest.mark.parametrize("architecture", catalogue.NETWORKS[GeneratorNetwork])
 def test_every_generator_takes_the_latents_of_its_prior(architecture):
     settings = GeneratorNetwork(architecture=architecture, width=4, latent_size=6)
-    model = catalogue.build_generator(settings, 64, 3, "float32")
+    model = catalogue.build(settings, 64, 3, "float32")
     latents = catalogue.latent_prior(settings)(2, SEED)
     assert latents.shape[-1] == model.input_shape[-1]
     assert model(latents, training=False).shape == (2, 64, 64, 3)
@@ -30,7 +30,7 @@ def test_every_generator_takes_the_latents_of_its_prior(architecture):
 
 def test_classes_of_a_generator_come_from_its_settings():
     settings = GeneratorNetwork(width=4, latent_size=6, num_classes=3)
-    model = catalogue.build_generator(settings, 8, 1, "float32")
+    model = catalogue.build(settings, 8, 1, "float32")
     latents = catalogue.latent_prior(settings)(50, SEED)
     assert latents.shape == (50, 7) and set(latents[:, -1].numpy()) == {0, 1, 2}
     assert model(latents, training=False).shape == (50, 8, 8, 1)
@@ -40,9 +40,7 @@ def test_classes_of_a_generator_come_from_its_settings():
 @pytest.mark.parametrize("spectral_norm", [True, False])
 def test_discriminators_can_be_built_from_settings(num_classes, spectral_norm):
     settings = DiscriminatorNetwork(width=4, spectral_norm=spectral_norm)
-    model = catalogue.build_discriminator(
-        settings, 8, 1, "float32", num_classes=num_classes
-    )
+    model = catalogue.build(settings, 8, 1, "float32", num_classes=num_classes)
     images = tf.zeros([2, 8, 8, 1])
     inputs = images if num_classes is None else [images, tf.constant([0, 2])]
     assert model(inputs, training=False).shape == (2, 1)
@@ -59,7 +57,7 @@ def test_every_classifier_can_be_built_from_settings(
     settings = ClassifierNetwork(
         architecture=architecture, depth=depth, width=2, num_classes=7
     )
-    model = catalogue.build_classifier(settings, 8, 1, "bfloat16")
+    model = catalogue.build(settings, 8, 1, "bfloat16")
     assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
     assert model.layers[-1].input.shape[-1] == num_features
     convolutions = [x for x in model.layers if isinstance(x, tf.keras.layers.Conv2D)]
@@ -77,28 +75,30 @@ def test_every_classifier_can_be_built_from_settings(
 )
 def test_a_classifier_without_depth_and_width_is_the_published_one(architecture, name):
     settings = ClassifierNetwork(architecture=architecture)
-    assert catalogue.build_classifier(settings, 8, 1, "float32").name == name
+    assert catalogue.build(settings, 8, 1, "float32").name == name
 
 
 def test_every_classifier_is_tested_here():
-    assert list(catalogue.CLASSIFIERS) == ["wide_resnet", "resnet", "small_cnn"]
+    assert list(catalogue.NETWORKS[ClassifierNetwork]) == [
+        "wide_resnet",
+        "resnet",
+        "small_cnn",
+    ]
 
 
 def test_missing_settings_are_the_published_ones():
-    assert catalogue.build_energy(Network(), 32, 3, "float32").count_params() == (
-        4_204_800
-    )
+    assert catalogue.build(Network(), 32, 3, "float32").count_params() == (4_204_800)
     settings = GeneratorNetwork(architecture="biggan", width=4)
-    model = catalogue.build_generator(settings, 64, 3, "float32")
+    model = catalogue.build(settings, 64, 3, "float32")
     assert model.get_layer("final_bn").epsilon == 1e-4
     settings = GeneratorNetwork(architecture="sngan", width=4)
-    model = catalogue.build_generator(settings, 8, 1, "float32")
+    model = catalogue.build(settings, 8, 1, "float32")
     assert model.get_layer("final_bn").epsilon == 1e-3
 
 
 def test_settings_reach_the_network():
     settings = GeneratorNetwork(width=3, latent_size=9, batch_norm_epsilon=1e-5)
-    model = catalogue.build_generator(settings, 8, 1, "bfloat16")
+    model = catalogue.build(settings, 8, 1, "bfloat16")
     assert model.input_shape == (None, 9)
     assert model.get_layer("final_bn").epsilon == 1e-5
     assert model.get_layer("block2_conv_1").filters == 3
@@ -120,7 +120,7 @@ def test_truncation_scales_latents_and_chooses_statistics():
     np.testing.assert_array_equal(drawn[2][:, :-1], 0.5 * drawn[1][:, :-1])
     np.testing.assert_array_equal(drawn[2][:, -1], drawn[1][:, -1])
     rows = [
-        catalogue.build_generator(settings, 64, 3, "float32").get_layer("final_bn").rows
+        catalogue.build(settings, 64, 3, "float32").get_layer("final_bn").rows
         for settings in (kinds[0], kinds[2])
     ]
     assert [row.lower for row in rows] == [50, 25]
@@ -146,7 +146,7 @@ def test_a_generator_may_begin_for_rectifiers():
         settings = GeneratorNetwork(
             width=40, latent_size=6, for_rectifiers=for_rectifiers
         )
-        model = catalogue.build_generator(settings, 8, 3, "float32")
+        model = catalogue.build(settings, 8, 3, "float32")
         for name, factor in (
             ("block2_conv_1", scale),
             ("block2_conv_2", scale),
@@ -167,22 +167,22 @@ def test_only_an_sngan_begins_for_rectifiers():
 
 def test_a_seed_of_keras_decides_the_weights():
     tf.keras.utils.set_random_seed(1)
-    first = catalogue.build_energy(Network(width=2), 8, 1, "float32")
+    first = catalogue.build(Network(width=2), 8, 1, "float32")
     tf.keras.utils.set_random_seed(1)
-    second = catalogue.build_energy(Network(width=2), 8, 1, "float32")
+    second = catalogue.build(Network(width=2), 8, 1, "float32")
     for ours, theirs in zip(first.weights, second.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_unknown_architectures_are_told():
+def test_unknown_architectures_are_refused():
     with pytest.raises(ConfigError) as raised:
-        catalogue.build_energy(Network(architecture="resnet"), 32, 3, "float32")
+        catalogue.build(Network(architecture="resnet"), 32, 3, "float32")
     assert str(raised.value) == (
-        "Expected architecture='resnet' to be one of sngan, biggan for an energy."
+        "Expected architecture='resnet' of a Network to be one of sngan, biggan."
     )
-    with pytest.raises(ConfigError, match="small_cnn for a classifier"):
-        catalogue.build_classifier(
-            ClassifierNetwork(architecture="sngan"), 8, 1, "float32"
-        )
-    with pytest.raises(ConfigError, match="biggan_conditional for a generator"):
+    with pytest.raises(ConfigError, match="of a ClassifierNetwork to be .*small_cnn"):
+        catalogue.build(ClassifierNetwork(architecture="sngan"), 8, 1, "float32")
+    with pytest.raises(
+        ConfigError, match="of a GeneratorNetwork to be .*biggan_conditional"
+    ):
         catalogue.latent_prior(GeneratorNetwork(architecture="stylegan"))

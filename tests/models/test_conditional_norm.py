@@ -89,7 +89,7 @@ def test_classes_of_a_generator_differ_only_in_its_blocks():
 
 
 def test_latents_carry_uniform_classes():
-    drawn = latents.standard_normal_with_class(6, num_classes=4)(4000, SEED)
+    drawn = latents.standard_normal(6, num_classes=4)(4000, SEED)
     assert drawn.shape == (4000, 7)
     counts = np.bincount(latents.classes_of(drawn), minlength=4)
     assert counts.size == 4 and counts.min() > 900

@@ -6,14 +6,12 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import energies
-from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.defense import DefenseMeasurement
-from ebm_tf.config.parts import Data, Langevin, Network
+from ebm_tf.config.parts import Network
 from ebm_tf.energies import network
 from ebm_tf.errors import WeightsError
-from ebm_tf.models.catalogue import CLASSIFIERS, build_classifier
-from ebm_tf.models.ebm import NegativeLogSumExp, build_models, marginal_energy
+from ebm_tf.models.catalogue import NETWORKS, build
+from ebm_tf.models.ebm import NegativeLogSumExp, build_energy, marginal_energy
 from ebm_tf.runtime.weight_files import save_weights
 from ebm_tf.store.sources import find
 
@@ -26,7 +24,7 @@ def built(architecture: str, seed: int) -> keras.Model:
     settings = ClassifierNetwork(
         architecture=architecture, depth=DEPTHS[architecture], width=2, num_classes=4
     )
-    model = build_classifier(settings, 8, 1, "float32")
+    model = build(settings, 8, 1, "float32")
     numbers = np.random.default_rng(seed)
     for weight in model.weights:
         weight.assign(weight + numbers.uniform(0.1, 0.2, weight.shape))
@@ -37,7 +35,7 @@ def energies_of(model: keras.Model) -> np.ndarray:
     return network(model)(IMAGES).numpy()
 
 
-@pytest.mark.parametrize("architecture", CLASSIFIERS)
+@pytest.mark.parametrize("architecture", NETWORKS[ClassifierNetwork])
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))
@@ -67,17 +65,8 @@ def test_the_weights_of_another_classifier_are_told(tmp_path):
         (ClassifierNetwork(architecture="small_cnn"), "small_cnn_4_16_marginal"),
     ],
 )
-def test_the_energy_of_a_defence_may_be_a_classifier(energy, name):
-    config = DefenseMeasurement(
-        name="defended",
-        data=Data(name="digits", image_size=8, channels=1),
-        langevin=Langevin(noise=0.01),
-        temperature=1.0,
-        energy=energy,
-        classifier=ClassifierNetwork(architecture="small_cnn"),
-        ball=Ball(),
-    )
-    model = build_models(config).energy
+def test_the_energy_may_be_a_classifier(energy, name):
+    model = build_energy(energy, 8, 1, "float32")
     assert model.output_shape == (None, 1) and model.name.startswith(name)
 
 
@@ -90,7 +79,7 @@ def test_energies_of_low_precision_logits_are_float32():
 
 def test_low_precision_energies_are_float32_and_share_variables():
     settings = ClassifierNetwork(architecture="small_cnn", width=4)
-    classifier = build_classifier(settings, 8, 1, "bfloat16")
+    classifier = build(settings, 8, 1, "bfloat16")
     energy = marginal_energy(classifier)
     assert energy(IMAGES, training=False).dtype == tf.float32
     assert [id(v) for v in energy.variables] == [id(v) for v in classifier.variables]

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models import resnet
+from ebm_tf.models import classifiers
 from tests.models.small_classifiers import count, normal, numpy_norm, unsettled
 
 
 def small(image_size=8, channels=3, depth=18, width=4, dtype="float32") -> keras.Model:
     keras.utils.set_random_seed(5)
     return unsettled(
-        resnet.classifier(
+        classifiers.resnet(
             image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
         )
     )
@@ -26,7 +26,7 @@ def small(image_size=8, channels=3, depth=18, width=4, dtype="float32") -> keras
     [(18, 10, 11_173_962), (18, 100, 11_220_132), (34, 10, 21_282_122)],
 )
 def test_the_published_networks(depth, num_classes, expected):
-    model = resnet.classifier(32, 3, depth=depth, num_classes=num_classes)
+    model = classifiers.resnet(32, 3, depth=depth, num_classes=num_classes)
     assert count(model.trainable_weights) == expected
     assert model.layers[-1].input.shape == (None, 512)
     sides = [
@@ -37,7 +37,7 @@ def test_the_published_networks(depth, num_classes, expected):
 
 
 def test_larger_images_need_no_more_weights():
-    model = resnet.classifier(64, 3, num_classes=200)
+    model = classifiers.resnet(64, 3, num_classes=200)
     assert count(model.trainable_weights) == 11_173_962 + 190 * 513
     assert model.get_layer("stage4_block2_2_conv").output.shape[1:] == (8, 8, 512)
 
@@ -85,7 +85,7 @@ def test_shortcuts_are_convolutions_only_where_the_shape_changes():
 
 
 def test_initial_values_are_uniform_by_fan_in():
-    model = resnet.classifier(8, 3, width=32)
+    model = classifiers.resnet(8, 3, width=32)
     for layer in model.layers:
         if layer.name.endswith("conv") or layer.name == "logits":
             kernel = layer.kernel.numpy()
@@ -98,7 +98,7 @@ def test_initial_values_are_uniform_by_fan_in():
 
 
 def test_two_layers_of_one_shape_begin_differently():
-    model = resnet.classifier(8, 3, width=4)
+    model = classifiers.resnet(8, 3, width=4)
     first, second = (
         model.get_layer(f"stage1_block1_{i}_conv").kernel.numpy() for i in (1, 2)
     )
@@ -139,5 +139,5 @@ def test_low_precision_keeps_float32_where_it_matters():
 )
 def test_networks_that_cannot_be_are_told(image_size, depth, message):
     with pytest.raises(ConfigError) as raised:
-        resnet.classifier(image_size, 3, depth=depth)
+        classifiers.resnet(image_size, 3, depth=depth)
     assert str(raised.value) == message

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.optimization import descend, learned
-from ebm_tf.models import small_cnn
+from ebm_tf.models import classifiers
 from tests.models.small_classifiers import count, normal
 
 
@@ -17,7 +17,7 @@ from tests.models.small_classifiers import count, normal
     [(8, 1, [8, 4, 2, 2]), (28, 1, [28, 14, 7, 7]), (32, 3, [32, 16, 8, 8])],
 )
 def test_sides_are_halved_twice(image_size, channels, sides):
-    model = small_cnn.classifier(image_size, channels)
+    model = classifiers.small_cnn(image_size, channels)
     shapes = [model.get_layer(f"layer{i}_conv").output.shape for i in (1, 2, 3, 4)]
     assert [shape[1] for shape in shapes] == sides
     assert [shape[-1] for shape in shapes] == [16, 32, 64, 64]
@@ -29,7 +29,7 @@ def test_sides_are_halved_twice(image_size, channels, sides):
 
 @pytest.mark.parametrize(("depth", "width", "last"), [(1, 6, 6), (3, 2, 8), (6, 3, 12)])
 def test_depth_and_width_reach_the_network(depth, width, last):
-    model = small_cnn.classifier(8, 1, depth=depth, width=width, num_classes=3)
+    model = classifiers.small_cnn(8, 1, depth=depth, width=width, num_classes=3)
     convolutions = [layer for layer in model.layers if layer.name.endswith("conv")]
     assert len(convolutions) == depth
     assert model.layers[-1].input.shape == (None, last)
@@ -38,14 +38,14 @@ def test_depth_and_width_reach_the_network(depth, width, last):
 
 def test_the_ground_of_a_digit_is_the_zeros_around_it():
     """A black image stays without an edge: all features are the same everywhere."""
-    model = small_cnn.classifier(28, 1)
+    model = classifiers.small_cnn(28, 1)
     maps = keras.Model(model.input, model.get_layer("layer4_conv").output)
     features = maps(tf.fill([1, 28, 28, 1], -1.0), training=False)
     np.testing.assert_allclose(features, tf.zeros_like(features), atol=1e-7)
 
 
 def test_low_precision_keeps_float32_where_it_matters():
-    model = small_cnn.classifier(8, 1, dtype="bfloat16")
+    model = classifiers.small_cnn(8, 1, dtype="bfloat16")
     images = normal(4, 8, 8, 1)
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -60,7 +60,7 @@ def test_it_learns_digits_in_a_few_updates():
     keras.utils.set_random_seed(1)
     network = learned(
         Optimizer(learning_rate=1e-2, average_decay=0.0),
-        lambda: small_cnn.classifier(8, 1, width=8),
+        lambda: classifiers.small_cnn(8, 1, width=8),
     )
 
     @tf.function(autograph=False)

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models import wide_resnet
+from ebm_tf.models import classifiers
 from tests.models.small_classifiers import count, normal, numpy_norm, unsettled
 
 SEED = tf.constant([23, 24])
@@ -13,14 +13,14 @@ SEED = tf.constant([23, 24])
 def small(image_size=8, channels=3, depth=10, width=1, dtype="float32") -> keras.Model:
     keras.utils.set_random_seed(5)
     return unsettled(
-        wide_resnet.classifier(
+        classifiers.wide_resnet(
             image_size, channels, depth=depth, width=width, num_classes=4, dtype=dtype
         )
     )
 
 
 def test_the_published_network():
-    model = wide_resnet.classifier(32, 3)
+    model = classifiers.wide_resnet(32, 3)
     assert count(model.trainable_weights) == 36_489_290
     assert model.count_params() == 36_507_242
     assert model.layers[-1].input.shape == (None, 640)
@@ -116,16 +116,16 @@ def test_low_precision_keeps_float32_where_it_matters():
 
 def test_images_that_are_too_small_and_other_dtypes_are_told():
     with pytest.raises(ConfigError) as raised:
-        wide_resnet.classifier(7, 3)
+        classifiers.wide_resnet(7, 3)
     assert str(raised.value) == "Expected image_size=7 >= 8 for wide_resnet."
     with pytest.raises(ConfigError, match="dtype='float16'"):
-        wide_resnet.classifier(8, 3, dtype="float16")
+        classifiers.wide_resnet(8, 3, dtype="float16")
 
 
 @pytest.mark.parametrize("depth", [4, 9, 27, 30])
 def test_depths_that_do_not_divide_into_three_groups_are_told(depth):
     with pytest.raises(ConfigError) as raised:
-        wide_resnet.classifier(8, 3, depth=depth, width=1)
+        classifiers.wide_resnet(8, 3, depth=depth, width=1)
     assert str(raised.value) == (
         f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for wide_resnet."
     )

@@ -11,7 +11,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import MomentumLangevin, Network
 from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.ebm import build_models, class_energy
+from ebm_tf.models.ebm import class_energy, num_classes
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import (
     Replicas,
@@ -26,7 +26,7 @@ from ebm_tf.sampling.chain_runner import EbmSampling, class_order
 from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
-from tests.runs import measuring, tiny
+from tests.runs import measuring, models_of, tiny
 
 SEED = tf.constant([3, 1])
 CENTRES = tf.constant([-1.0, 0.0, 1.2])
@@ -117,7 +117,7 @@ def experiment(**changed):
 def sampling(strategy, **changed) -> EbmSampling:
     config, replicas = experiment(**changed), Replicas(strategy, jit=False)
     with replicas.strategy.scope():
-        models = build_models(config)
+        models = models_of(config)
     return EbmSampling(config, replicas, models, None, "noise", 1.0, config.batch)
 
 
@@ -205,4 +205,4 @@ def test_chains_with_nothing_more_have_the_leaves_that_they_had(one_replica):
 
 def test_classes_need_a_classifier():
     with pytest.raises(ConfigError, match="an energy that is a classifier"):
-        build_models(experiment(energy=Network(width=2)))
+        num_classes(models_of(experiment(energy=Network(width=2))).energy)

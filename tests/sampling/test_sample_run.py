@@ -25,14 +25,14 @@ from ebm_tf.config.parts import (
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, EarlyStopError
-from ebm_tf.models.ebm import EbmModels, build_models
+from ebm_tf.models.ebm import EbmModels
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Moment
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling import pieces
 from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
 from ebm_tf.sampling.pieces import load_samples, plan, run_chains, saved_steps
-from tests.runs import assert_same_arrays, measuring, saved_arrays, tiny
+from tests.runs import assert_same_arrays, measuring, models_of, saved_arrays, tiny
 
 STEPS = 7
 GENERATOR = GeneratorNetwork(width=4, latent_size=5)
@@ -56,7 +56,7 @@ def settings(**changed) -> SampleMeasurement:
 def models(start: str, energy: Network | ClassifierNetwork | None = None) -> EbmModels:
     keras.utils.set_random_seed(1)
     named = {"energy": energy} if energy else {}
-    return build_models(settings(start=start, **named))
+    return models_of(settings(start=start, **named))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def test_a_release_is_verified_installed_and_listed(release, tmp_path):
     done = release("verify", "small_one.zip")
     assert (done.returncode, done.stderr) == (0, "")
     assert "frechet_pixel 0.4512" in done.stdout
-    assert done.stdout.endswith("All 2 files are as the card of small_one.zip says.\n")
+    assert done.stdout.endswith("All 2 files are as in the card of small_one.zip.\n")
     done = release("install", "small_one.zip", "--sha256", digest_of(str(path)).upper())
     folder = tmp_path / "cache" / "small_one"
     assert (done.returncode, done.stderr) == (0, "")
@@ -52,7 +52,7 @@ def test_a_tampered_archive_ends_in_code_2(release, tmp_path):
         done = release(*words)
         assert done.returncode == 2
         (line,) = done.stderr.splitlines()
-        assert line.startswith(f"Error: The release {path} is not whole: ")
+        assert line.startswith(f"Error: The release {path} is damaged: ")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -63,7 +63,7 @@ def test_packing_over_another_archive_needs_a_flag(release, tmp_path):
     words = ("pack", "release:digits_clean", "--output", "out", "--allow_no_figures")
     done = release(*words)
     assert done.returncode == 2 and path.read_bytes() == b"another"
-    assert "out/digits_clean.zip is there already" in done.stderr
+    assert "out/digits_clean.zip exists" in done.stderr
     assert "--replace" in done.stderr
     done = release(*words, "--replace")
     assert (done.returncode, done.stderr) == (0, "")
@@ -74,7 +74,7 @@ def test_packing_over_another_archive_needs_a_flag(release, tmp_path):
 def test_help_is_the_usage_and_the_flags(release, tmp_path, flag):
     done = release("install", flag)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Packs learned models into releases")
+    assert done.stdout.startswith("Packs trained models into releases")
     assert "\n  --[no]again: install: also what is installed already." in done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -85,7 +85,7 @@ def test_what_is_installed_is_verified_by_name_and_as_a_folder(release, tmp_path
     for source in ("small_one", "release:small_one", folder):
         done = release("verify", source)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith(f"All 2 files are as the card of {folder} says.\n")
+        assert done.stdout.endswith(f"All 2 files are as in the card of {folder}.\n")
     (folder / "config.json").write_bytes(b"x" * len(FILES["config.json"]))
     for source in ("small_one", folder):
         done = release("verify", source)
@@ -93,18 +93,18 @@ def test_what_is_installed_is_verified_by_name_and_as_a_folder(release, tmp_path
         assert "config.json has another SHA-256 than its card says" in done.stderr
 
 
-def test_what_comes_with_the_program_is_verified_by_name(release, tmp_path):
+def test_what_is_bundled_is_verified_by_name(release, tmp_path):
     for source in ("digits_conv", "release:digits_conv"):
         done = release("verify", source)
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.endswith("releases/digits_conv.zip says.\n")
+        assert done.stdout.endswith("releases/digits_conv.zip.\n")
     assert not (tmp_path / "cache").exists()
 
 
 def test_all_archives_of_a_folder_are_verified(release, tmp_path):
     done = release("verify", ROOT / "releases")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("files are as the card of") == len(
+    assert done.stdout.count("files are as in the card of") == len(
         list((ROOT / "releases").glob("*.zip"))
     )
     (tmp_path / "none").mkdir()
@@ -113,7 +113,7 @@ def test_all_archives_of_a_folder_are_verified(release, tmp_path):
 
 
 def test_a_release_that_differs_from_that_of_the_program_is_marked(release, tmp_path):
-    mark = "  differs from the one that comes with the program"
+    mark = "  differs from the bundled one"
     release("install", archive(tmp_path / "own.zip", name="digits_conv"))
     assert f"frechet_pixel 0.4512{mark}\n" in release("list").stdout
     assert release("install", "digits_conv").returncode == 0

@@ -1,10 +1,10 @@
-"""The kinds of published weights that can be converted."""
+"""The kinds of published weights that can be converted, and their conversion."""
 
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import keras
 
@@ -13,7 +13,7 @@ from ebm_tf.config.core import to_mapping, unknown_key
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.models.catalogue import build_classifier, build_energy, build_generator
+from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.files import exists, make_folder, replace_file
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.store.conversion import tables
@@ -24,153 +24,129 @@ from ebm_tf.store.sources import CONVERTED
 
 NetworkSettings = Network | GeneratorNetwork | ClassifierNetwork
 
-_SNGAN_SIZES = (32, 64, 128)
-_OWN = dict.fromkeys(range(1, 1025), tables.OWN_NAMES)  # a network checks its sizes
-
 
 class Kind(NamedTuple):
-    """A network that was published, and how its weights are named.
+    """A published network, and the names of its weights.
 
     Attributes:
-      role: "energy", "generator" or "classifier".
       settings: of the network here.
       tables: of its layers, by the side of its images.
     """
 
-    role: str
     settings: NetworkSettings
     tables: Mapping[int, Table]
 
 
+def _sngan(table: Table) -> dict[int, Table]:
+    return dict.fromkeys((32, 64, 128), table)
+
+
+def _biggan(table: Table) -> dict[int, Table]:
+    return dict.fromkeys((64, 128, 224, 256, 512), table)
+
+
+_OWN = dict.fromkeys(range(1, 1025), tables.OWN_NAMES)  # a network checks its sizes
+_CONDITIONAL = GeneratorNetwork(architecture="biggan_conditional")
+
 KINDS: Mapping[str, Kind] = {
     "mimicry_sngan": Kind(
-        "generator",
-        # PyTorch's; the default of Keras would shift every image.
+        # PyTorch's epsilon; with the default of Keras every image would differ.
         GeneratorNetwork(architecture="sngan", batch_norm_epsilon=1e-5),
-        dict.fromkeys(_SNGAN_SIZES, tables.MIMICRY_GENERATOR),
+        _sngan(tables.MIMICRY_GENERATOR),
     ),
-    "biggan_deep": Kind(
-        "generator",
-        GeneratorNetwork(architecture="biggan_conditional"),
-        dict.fromkeys((64, 128, 224, 256, 512), tables.BIGGAN_DEEP),
-    ),
+    "biggan_deep": Kind(_CONDITIONAL, _biggan(tables.BIGGAN_DEEP)),
     "life_cycle_sngan_energy": Kind(
-        "energy",
-        Network(architecture="sngan"),
-        dict.fromkeys(_SNGAN_SIZES, tables.SNGAN_ENERGY_GRAPH),
+        Network(architecture="sngan"), _sngan(tables.SNGAN_ENERGY_GRAPH)
     ),
     "life_cycle_biggan_energy": Kind(
-        "energy",
-        Network(architecture="biggan"),
-        tables.BIGGAN_ENERGY_GRAPHS,
+        Network(architecture="biggan"), tables.BIGGAN_ENERGY_GRAPHS
     ),
     "life_cycle_sngan_generator": Kind(
-        "generator",
-        GeneratorNetwork(architecture="sngan"),
-        dict.fromkeys(_SNGAN_SIZES, tables.SNGAN_GENERATOR_GRAPH),
+        GeneratorNetwork(architecture="sngan"), _sngan(tables.SNGAN_GENERATOR_GRAPH)
     ),
     "life_cycle_biggan_generator": Kind(
-        "generator",
         GeneratorNetwork(architecture="biggan"),
         dict.fromkeys((64, 128), tables.BIGGAN_GENERATOR_GRAPH),
     ),
     "life_cycle_biggan_conditional": Kind(
-        "generator",
-        GeneratorNetwork(architecture="biggan_conditional"),
-        dict.fromkeys((64, 128, 224, 256, 512), tables.BIGGAN_CONDITIONAL_GRAPH),
+        _CONDITIONAL, _biggan(tables.BIGGAN_CONDITIONAL_GRAPH)
     ),
     "life_cycle_wide_resnet": Kind(
-        "classifier",
-        ClassifierNetwork(architecture="wide_resnet"),
-        {32: tables.WIDE_RESNET_GRAPH},
+        ClassifierNetwork(architecture="wide_resnet"), {32: tables.WIDE_RESNET_GRAPH}
     ),
-    "own_energy": Kind("energy", Network(), _OWN),
-    "own_generator": Kind("generator", GeneratorNetwork(), _OWN),
-    "own_classifier": Kind("classifier", ClassifierNetwork(), _OWN),
+    "own_energy": Kind(Network(), _OWN),
+    "own_generator": Kind(GeneratorNetwork(), _OWN),
+    "own_classifier": Kind(ClassifierNetwork(), _OWN),
 }
-
-
-_BUILDERS: Mapping[str, Callable[..., keras.Model]] = {
-    "energy": build_energy,
-    "generator": build_generator,
-    "classifier": build_classifier,
+_ROLES = {
+    Network: "energy",
+    GeneratorNetwork: "generator",
+    ClassifierNetwork: "classifier",
 }
 
 
 class Target(NamedTuple):
-    """What weights are converted for.
+    """The network that weights are converted for.
 
     Attributes:
-      name: of the kind.
-      kind: what is known of it.
+      kind: its name among the kinds.
+      table: of its layers.
       image_size: side of the images.
       channels: of the images.
       network: its settings.
     """
 
-    name: str
-    kind: Kind
+    kind: str
+    table: Table
     image_size: int
     channels: int
     network: NetworkSettings
 
-    @property
-    def table(self) -> Table:
-        """Of the layers."""
-        return self.kind.tables[self.image_size]
-
     def build(self) -> keras.Model:
-        """The network, with fresh weights.
-
-        Raises:
-          ConfigError: if it cannot have such images.
-        """
-        build = _BUILDERS[self.kind.role]
+        """The network, with fresh weights."""
         return build(self.network, self.image_size, self.channels, "float32")
 
 
 def target(
     name: str, image_size: int | None, channels: int, assignments: list[str]
 ) -> Target:
-    """What a command line asks for.
+    """The network that a command line asks for.
 
     Args:
       name: of the kind.
-      image_size: side of the images; may be None where there is one only.
+      image_size: side of the images; may be None where there is only one.
       channels: of the images.
       assignments: ``key=value`` for settings of the network.
 
     Raises:
-      ConfigError: if there is no such kind, or it has not such settings.
+      ConfigError: if there is no such kind, or it does not have such settings.
     """
     if name not in KINDS:
         raise ConfigError(unknown_key(name, KINDS).replace("setting", "kind"))
-    kind = KINDS[name]
-    if image_size is None and len(kind.tables) == 1:
-        (image_size,) = kind.tables
-    if image_size is None or image_size not in kind.tables:
-        sizes = [str(size) for size in kind.tables]
-        choice = f"one of {', '.join(sizes)}" if len(sizes) < 10 else "that of its data"
+    settings, by_size = KINDS[name]
+    if image_size is None and len(by_size) == 1:
+        (image_size,) = by_size
+    if image_size is None or image_size not in by_size:
+        sizes = ", ".join(map(str, by_size))
+        choice = f"one of {sizes}" if by_size is not _OWN else "that of its data"
         if image_size is None:
             raise ConfigError(f"{name} needs --image_size, {choice}.")
         raise ConfigError(f"Expected --image_size={image_size} to be {choice}.")
-    network = override(kind.settings, assignments)
-    if kind.tables[image_size].dropped and network.architecture != (
-        kind.settings.architecture
-    ):
+    network = override(settings, assignments)
+    if by_size is not _OWN and network.architecture != settings.architecture:
         raise ConfigError(
             f"Expected architecture={network.architecture!r} to be "
-            f"{kind.settings.architecture!r} for {name}."
+            f"{settings.architecture!r} for {name}."
         )
     if network.weights:
         raise ConfigError(
             f"Expected no weights={network.weights!r}: they come from the source."
         )
-    return Target(name, kind, image_size, channels, network)
+    return Target(name, by_size[image_size], image_size, channels, network)
 
 
 class Converted(NamedTuple):
-    """What was written.
+    """The weights that were written.
 
     Attributes:
       path: of the weight file.
@@ -184,27 +160,44 @@ class Converted(NamedTuple):
 
 
 def convert(target: Target, source: str, output: str) -> Converted:
-    """Reads weights, and writes a folder that `find_weights` knows.
+    """Reads weights, and writes a folder that a config takes as weights.
 
     Args:
-      target: what they are converted for.
-      source: the file that holds them, or what files of a checkpoint have in common.
+      target: the network that they are converted for.
+      source: the file that holds them, or the common prefix of a checkpoint.
       output: the folder; it may have weights of other roles.
 
     Raises:
+      ConfigError: if the network cannot have such images.
       WeightsError: if they cannot be read or do not fit.
       RunError: if the folder cannot be written.
     """
+    network, role = target.network, _ROLES[type(target.network)]
     model = target.build()
-    path = os.path.join(output, FOLDER, weights_name(target.kind.role))
+    path = os.path.join(output, FOLDER, weights_name(role))
     if exists(path):
         raise WeightsError(f"{path} exists: choose another folder.")
     _fill(model, target.table, source)
     make_folder(os.path.dirname(path))
     save_weights(model, path)
-    settings = os.path.join(output, CONVERTED.format(target.kind.role))
-    replace_file(settings, _described(target, source))
-    return Converted(path, model.count_params(), _assignments(target, output))
+    description = {
+        "kind": target.kind,
+        "source": os.path.basename(source),
+        "role": role,
+        "image_size": target.image_size,
+        "channels": target.channels,
+        "network": to_mapping(network),
+    }
+    text = json.dumps(description, indent=2) + "\n"
+    replace_file(os.path.join(output, CONVERTED.format(role)), text)
+    settings = ((field.name, field.default) for field in dataclasses.fields(network))
+    changed = [
+        f"{role}.{name}={value}"
+        for name, default in settings
+        if (value := getattr(network, name)) != default
+    ]
+    assignments = [f"{role}.weights={output}", *changed]
+    return Converted(path, model.count_params(), assignments)
 
 
 def _fill(model: keras.Model, table: Table, source: str) -> None:
@@ -218,30 +211,3 @@ def _fill(model: keras.Model, table: Table, source: str) -> None:
         raise WeightsError(f"{source} is not for {model.name}: {error}") from error
     for path, value in values.items():
         variables[path].assign(value)
-
-
-def _assignments(target: Target, output: str) -> list[str]:
-    """What a config must be told: the weights, and settings that are no defaults."""
-    network, role = target.network, target.kind.role
-    usual = type(network)()
-    changed = (
-        (field.name, getattr(network, field.name))
-        for field in dataclasses.fields(network)
-        if getattr(network, field.name) != getattr(usual, field.name)
-    )
-    return [
-        f"{role}.weights={output}",
-        *(f"{role}.{name}={value}" for name, value in changed),
-    ]
-
-
-def _described(target: Target, source: str) -> str:
-    description: dict[str, Any] = {
-        "kind": target.name,
-        "source": os.path.basename(source),
-        "role": target.kind.role,
-        "image_size": target.image_size,
-        "channels": target.channels,
-        "network": to_mapping(target.network),
-    }
-    return json.dumps(description, indent=2) + "\n"

@@ -1,20 +1,18 @@
 """Arrays by their names elsewhere -> variables by their paths here."""
 
-import itertools
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.conversion.tables import Row, Stored, Table, same
+from ebm_tf.store.conversion.tables import Stored, Table
 
 Shape = tuple[int, ...]
 
 
 def sources(paths: Iterable[str], table: Table) -> dict[str, Stored]:
-    """Where each variable of a network comes from: whole names of arrays.
+    """The arrays that each variable of a network comes from, by their whole names.
 
     Args:
       paths: of all variables, such as ``block2_conv_1/kernel``.
@@ -24,8 +22,8 @@ def sources(paths: Iterable[str], table: Table) -> dict[str, Stored]:
       WeightsError: if the table does not know a layer.
     """
     paths = list(paths)
-    blocks = (re.match(r"block(\d+)", path) for path in paths)
-    last = 1 + max((int(block[1]) for block in blocks if block), default=0)
+    blocks = [int(m[1]) for path in paths if (m := re.match(r"block(\d+)", path))]
+    last = 1 + max(blocks, default=0)
     return {path: _source(path, last, table) for path in paths}
 
 
@@ -33,32 +31,21 @@ def _source(path: str, last: int, table: Table) -> Stored:
     layer, _, variable = path.rpartition("/")
     for row in table.rows:
         match = re.fullmatch(row.layer, layer)
-        stored = _stored(variable, row)
-        if match and stored:
+        variables = row.variables or {variable: Stored((variable,))}
+        if match and variable in variables:
             groups = {
                 key: text.replace("/", table.separator)
                 for key, text in match.groupdict().items()
             }
             place = table.place(int(groups.get("block", 0)))
             name = row.source.format(**groups, place=place, last=last)
+            stored = variables[variable]
             names = (f"{name}{table.separator}{end}" for end in stored.names)
-            return Stored(tuple(names), stored.transform)
+            return stored._replace(names=tuple(names))
     raise WeightsError(
         f"Weights of this kind have no counterpart of the variable {path}: check the "
         "architecture."
     )
-
-
-def _stored(variable: str, row: Row) -> Stored | None:
-    if row.variables is None:
-        return Stored((variable,), same)
-    return row.variables.get(variable)
-
-
-class _Misfits(NamedTuple):
-    missing: list[str]
-    unexpected: list[str]
-    misshapen: list[str]
 
 
 def fitted(
@@ -76,27 +63,31 @@ def fitted(
         names the first of each.
     """
     wanted = sources(shapes, table)
-    names = list(itertools.chain.from_iterable(s.names for s in wanted.values()))
-    misfits = _Misfits(
-        missing=[name for name in names if name not in arrays],
-        unexpected=[
+    names = [name for stored in wanted.values() for name in stored.names]
+    variables, misshapen = {}, []
+    for path, stored in wanted.items():
+        found = [arrays[name] for name in stored.names if name in arrays]
+        if len(found) == len(stored.names):
+            try:
+                variables[path] = _variable(stored, found, shapes[path])
+            except ValueError as error:
+                misshapen.append(f"{stored.names[0]} {error}")
+    misfits = {
+        "missing": [name for name in names if name not in arrays],
+        "unexpected": [
             name
             for name in arrays
             if name not in names and not re.fullmatch(table.dropped, name)
         ],
-        misshapen=[],
-    )
-    variables = {}
-    for path, stored in wanted.items():
-        found = [arrays[name] for name in stored.names if name in arrays]
-        if len(found) < len(stored.names):
-            continue
-        try:
-            variables[path] = _variable(stored, found, shapes[path])
-        except ValueError as error:
-            misfits.misshapen.append(f"{stored.names[0]} {error}")
-    if any(misfits):
-        raise WeightsError(f"The arrays do not fit: {_told(misfits)}.")
+        "misshapen": misshapen,
+    }
+    texts = [
+        f"{kind} {found[0]}" + (f" and {len(found) - 1} more" if found[1:] else "")
+        for kind, found in misfits.items()
+        if found
+    ]
+    if texts:
+        raise WeightsError(f"The arrays do not fit: {'; '.join(texts)}.")
     return variables
 
 
@@ -120,12 +111,3 @@ def _floats(array: np.ndarray) -> np.ndarray:
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"holds {array.dtype}, not floating-point numbers")
     return array.astype(np.float32, copy=False)
-
-
-def _told(misfits: _Misfits) -> str:
-    parts = []
-    for kind, names in misfits._asdict().items():
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            parts.append(f"{kind} {names[0]}{more}")
-    return "; ".join(parts)

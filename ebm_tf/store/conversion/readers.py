@@ -1,5 +1,6 @@
 """Files of named arrays that other programs wrote; none of them can run code."""
 
+import contextlib
 import importlib
 import io
 import json
@@ -7,8 +8,8 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,36 +23,36 @@ Arrays = Mapping[str, np.ndarray]
 
 # PyTorch's safe loader had a hole before (CVE-2025-32434).
 _LEAST_TORCH = (2, 6)
-# Under which name training programs put the weights beside other things.
+# The names under which training programs put the weights beside other objects.
 _WEIGHTS_KEYS = ("model_state_dict", "state_dict")
+_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+# What the readers raise; an IndexError is TensorFlow's for a truncated file.
+_DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(EOFError, struct.error, zipfile.BadZipFile, DecodeError, tf.errors.OpError),
+)
 _SAFETENSORS_DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4"},
+    **{"I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?"},
 }
 
 
-def read_arrays(path: str, names: list[str]) -> Arrays:
-    """Reads the arrays of a file, which is recognised by its content.
+def read_arrays(path: str, names: Iterable[str]) -> Arrays:
+    """Reads the arrays of a file, whose format is recognised by its content.
 
     Args:
       path: an npz or safetensors file, one that PyTorch saved, or a file or the common
-        beginning of a checkpoint of TensorFlow.
+        prefix of a checkpoint of TensorFlow.
       names: of the arrays that are wanted; a checkpoint of TensorFlow has several for
         one array.
 
     Raises:
-      WeightsError: if there is no such file, or it is of another kind or damaged.
+      WeightsError: if there is no such file, or it has another format or is damaged.
       RunError: if it cannot be read.
     """
-    prefix = prefix_of(path)
-    if prefix is not None:
+    prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", path)
+    if exists(f"{prefix}.index"):
         return read_object_graph(prefix, names)
     if not exists(path) or tf.io.gfile.isdir(path):
         raise WeightsError(
@@ -59,50 +60,41 @@ def read_arrays(path: str, names: list[str]) -> Arrays:
             "and NAME.data-*."
         )
     content = read_file(path)
-    return _reader(path, content)(path, content)
-
-
-def _reader(path: str, content: bytes) -> Callable[[str, bytes], Arrays]:
-    if content.startswith(b"PK"):
-        is_torch = b"data.pkl" in content[:1024]
-        return _read_torch if is_torch else _read_npz
-    if content.startswith(b"\x80"):  # how a pickle begins, of PyTorch before 1.6 too
-        return _read_torch
-    if content[8:9] == b"{":
-        return _read_safetensors
+    with _raises_weights_error(path):
+        # A pickle, which PyTorch wrote before 1.6, begins with this byte.
+        is_zip, is_pickle = content.startswith(b"PK"), content.startswith(b"\x80")
+        if is_pickle or (is_zip and b"data.pkl" in content[:1024]):
+            return _read_torch(path, content)
+        if is_zip:
+            # Without pickles, which could hold code.
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        if content[8:9] == b"{":
+            return _read_safetensors(content)
     raise WeightsError(
         f"{path} is none of npz, safetensors, a file that PyTorch saved and a "
         "checkpoint of TensorFlow."
     )
 
 
-def _damaged(path: str, error: Exception) -> WeightsError:
-    reason = " ".join(str(error).split()).rstrip(".")
-    return WeightsError(f"The file {path} is damaged: {reason}.")
-
-
-def _read_npz(path: str, content: bytes) -> Arrays:
+@contextlib.contextmanager
+def _raises_weights_error(path: str) -> Iterator[None]:
     try:
-        # Without pickles, which could hold code.
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise _damaged(path, error) from error
+        yield
+    except _DAMAGE as error:
+        why = reason(error).rstrip(".")
+        raise WeightsError(f"{path} is damaged: {why}.") from error
 
 
-def _read_safetensors(path: str, content: bytes) -> Arrays:
-    try:
-        (length,) = struct.unpack_from("<Q", content)
-        header = json.loads(content[8 : 8 + length])
-        header.pop("__metadata__", None)
-        data = memoryview(content)[8 + length :]
-        return {name: _tensor(entry, data) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise _damaged(path, error) from error
+def _read_safetensors(content: bytes) -> Arrays:
+    (length,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + length])
+    header.pop("__metadata__", None)
+    data = memoryview(content)[8 + length :]
+    return {name: _tensor(entry, data) for name, entry in header.items()}
 
 
 def _tensor(entry: Mapping[str, Any], data: memoryview) -> np.ndarray:
-    """One array of a safetensors file, by its entry in the header."""
     begin, end = entry["data_offsets"]
     raw, shape = data[begin:end], entry["shape"]
     if entry["dtype"] == "BF16":  # the upper half of a float32
@@ -120,8 +112,6 @@ def _read_torch(path: str, content: bytes) -> Arrays:
             f"{path} was refused: it holds more than arrays, which could be code. Save "
             "its state_dict alone, or as safetensors."
         ) from error
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError) as error:
-        raise _damaged(path, error) from error
     for key in _WEIGHTS_KEYS:
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
@@ -129,13 +119,8 @@ def _read_torch(path: str, content: bytes) -> Arrays:
         map(torch.is_tensor, loaded.values())
     ):
         raise WeightsError(f"Expected {path} to hold a state_dict: tensors by name.")
-    return {name: _from_torch(torch, value) for name, value in loaded.items()}
-
-
-def _from_torch(torch: Any, tensor: Any) -> np.ndarray:
-    if tensor.is_floating_point():
-        tensor = tensor.to(torch.float32)
-    return tensor.detach().numpy()
+    floats = {n: t.float() if t.is_floating_point() else t for n, t in loaded.items()}
+    return {name: tensor.detach().numpy() for name, tensor in floats.items()}
 
 
 def _torch(path: str) -> Any:
@@ -155,41 +140,24 @@ def _torch(path: str) -> Any:
     return torch
 
 
-_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
-_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
-# Of which the reader of TensorFlow raises an IndexError for a file that is cut short.
-_DAMAGE = (tf.errors.OpError, RuntimeError, ValueError, IndexError, DecodeError)
-
-
-def prefix_of(path: str) -> str | None:
-    """What the files of a checkpoint have in common; None if it is none.
-
-    Args:
-      path: the prefix itself, or a file that begins with it.
-    """
-    prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", path)
-    return prefix if exists(f"{prefix}.index") else None
-
-
-def read_object_graph(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Reads all arrays of a checkpoint.
+def read_object_graph(prefix: str, names: Iterable[str]) -> Arrays:
+    """Reads all arrays of a checkpoint of TensorFlow.
 
     A variable can be reached over several attributes and is stored under the shortest
-    way to it, so names are followed through the graph. They begin at the root or, where
-    the network is a part of what was saved, at that part.
+    path to it, so names are followed through the graph. They begin at the root or,
+    where the network is a part of what was saved, at that part.
 
     Args:
       prefix: of the checkpoint's files.
       names: attributes joined by "/", such as ``block2/conv_1/kernel``.
 
     Returns:
-      Arrays by these names where they exist; the others by the name that they have in
-      the file.
+      Arrays by these names where they exist; the others by their names in the file.
 
     Raises:
       WeightsError: if it is damaged, or no checkpoint of objects.
     """
-    try:
+    with _raises_weights_error(prefix):
         reader = tf.compat.v1.train.NewCheckpointReader(prefix)
         stored = set(reader.get_variable_to_shape_map())
         if _GRAPH not in stored:
@@ -202,41 +170,22 @@ def read_object_graph(prefix: str, names: Iterable[str]) -> dict[str, np.ndarray
         rest = stored - {_GRAPH} - set(keys.values())
         keys |= {key.removesuffix(_VALUE): key for key in sorted(rest)}
         return {name: reader.get_tensor(key) for name, key in keys.items()}
-    except _DAMAGE as error:
-        raise WeightsError(
-            f"The checkpoint {prefix} is damaged: {reason(error)}."
-        ) from error
-
-
-class _Node(NamedTuple):
-    children: dict[str, int]
-    key: str | None
 
 
 def _keys(graph: TrackableObjectGraph, names: list[str]) -> dict[str, str]:
-    nodes = [
-        _Node(
-            {child.local_name: child.node_id for child in node.children},
-            next((a.checkpoint_key for a in node.attributes), None),
-        )
-        for node in graph.nodes
-    ]
-    if not nodes:
-        return {}
-    roots = dict.fromkeys([0, *nodes[0].children.values()])
-    found = (dict(_followed(nodes, root, names)) for root in roots)
-    return max(found, key=len)
+    """The keys of variables in the file, from the root that reaches most of them."""
+    nodes = graph.nodes
+    children = [{c.local_name: c.node_id for c in node.children} for node in nodes]
 
-
-def _followed(
-    nodes: list[_Node], root: int, names: list[str]
-) -> Iterator[tuple[str, str]]:
-    for name in names:
+    def key_of(root: int, name: str) -> str | None:
         index: int | None = root
         for attribute in name.split("/"):
-            index = nodes[index].children.get(attribute)
-            if index is None:
-                break
-        key = None if index is None else nodes[index].key
-        if key is not None:
-            yield name, key
+            index = None if index is None else children[index].get(attribute)
+        attributes = [] if index is None else nodes[index].attributes
+        return next((each.checkpoint_key for each in attributes), None)
+
+    roots = dict.fromkeys([0, *children[0].values()]) if children else ()
+    found = [
+        {name: key for name in names if (key := key_of(root, name))} for root in roots
+    ]
+    return max(found, key=len, default={})

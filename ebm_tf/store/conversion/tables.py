@@ -19,23 +19,18 @@ class Stored(NamedTuple):
     """The arrays, by the end of their name, that make up one variable."""
 
     names: tuple[str, ...]
-    transform: Callable[..., np.ndarray]
+    transform: Callable[..., np.ndarray] = np.asarray
 
 
-# Variables of a layer by their name in this project.
+# The variables of a layer by their names here.
 Variables = Mapping[str, Stored]
-
-
-def same(array: np.ndarray) -> np.ndarray:
-    """Returns the array."""
-    return array
 
 
 def channels_last(weight: np.ndarray) -> np.ndarray:
     """The kernel of a layer of PyTorch: [out,in] -> [in,out], OIHW -> HWIO.
 
     Raises:
-      ValueError: if it is neither that of a dense layer nor of a convolution.
+      ValueError: if it is not that of a dense layer or of a convolution.
     """
     if weight.ndim not in _TO_KERAS:
         raise ValueError(f"Expected 2 or 4 axes, got {weight.ndim}.")
@@ -62,45 +57,29 @@ def spectrally_normalised(
     return kernel / norm
 
 
-def _as_is(**names: str) -> Variables:
-    return {ours: Stored((theirs,), same) for ours, theirs in names.items()}
+def _as_is(*same: str, **names: str) -> dict[str, Stored]:
+    names = dict(zip(same, same, strict=True)) | names
+    return {ours: Stored((theirs,)) for ours, theirs in names.items()}
 
 
-TORCH_LAYER: Variables = {
-    "kernel": Stored(("weight",), channels_last),
-    **_as_is(bias="bias"),
+TORCH = {"kernel": Stored(("weight",), channels_last)} | _as_is("bias")
+TORCH_SPECTRAL = _as_is("bias") | {
+    "kernel": Stored(("weight_orig", "weight_u", "weight_v"), spectrally_normalised)
 }
-TORCH_SPECTRAL_LAYER: Variables = {
-    "kernel": Stored(("weight_orig", "weight_u", "weight_v"), spectrally_normalised),
-    **_as_is(bias="bias"),
-}
-TORCH_BATCH_NORM = _as_is(
-    gamma="weight",
-    beta="bias",
-    moving_mean="running_mean",
-    moving_variance="running_var",
+TORCH_NORM = _as_is(gamma="weight", beta="bias") | _as_is(
+    moving_mean="running_mean", moving_variance="running_var"
 )
 TORCH_TABULATED_NORM = _as_is(
     means="running_means", variances="running_vars", gain="weight", offset="bias"
 )
+GRAPH = _as_is("kernel", "bias")
+# Within a wrapper that can normalise, which the networks never used.
+GRAPH_WRAPPED = _as_is(kernel="layer/kernel", bias="layer/bias")
+GRAPH_NORM = _as_is("gamma", "beta", "moving_mean", "moving_variance")
+GRAPH_TABULATED_NORM = _as_is("means", variances="vars", gain="weight", offset="bias")
+ATTENTION = _as_is("gamma")
 
-GRAPH_LAYER = _as_is(kernel="kernel", bias="bias")
-# A wrapper that normalises, of which the networks never made use.
-GRAPH_WRAPPED_LAYER = _as_is(kernel="layer/kernel", bias="layer/bias")
-GRAPH_BATCH_NORM = _as_is(
-    gamma="gamma",
-    beta="beta",
-    moving_mean="moving_mean",
-    moving_variance="moving_variance",
-)
-GRAPH_TABULATED_NORM = _as_is(
-    means="means", variances="vars", gain="weight", offset="bias"
-)
-
-ATTENTION = _as_is(gamma="gamma")
-
-
-# Blocks by their index, which elsewhere may be another one.
+# Blocks by their index, which may differ elsewhere.
 _CONV = r"block(?P<block>\d+)_(?P<part>conv_\d)"
 _NORM = r"block(?P<block>\d+)_(?P<part>bn_\d)"
 _SHORTCUT = r"block(?P<block>\d+)_shortcut"
@@ -164,44 +143,42 @@ def _after(attention: int) -> Callable[[int], int]:
 
 
 MIMICRY_GENERATOR = _torch(
-    Row("latent_dense", "l1", TORCH_LAYER),
-    Row(r"block(?P<block>\d+)_bn_(?P<n>\d)", "block{place}.b{n}", TORCH_BATCH_NORM),
-    Row(r"block(?P<block>\d+)_conv_(?P<n>\d)", "block{place}.c{n}", TORCH_LAYER),
-    Row(_SHORTCUT, "block{place}.c_sc", TORCH_LAYER),
-    Row("final_bn", "b{last}", TORCH_BATCH_NORM),
-    Row("final_conv", "c{last}", TORCH_LAYER),
+    Row("latent_dense", "l1", TORCH),
+    Row(r"block(?P<block>\d+)_bn_(?P<n>\d)", "block{place}.b{n}", TORCH_NORM),
+    Row(r"block(?P<block>\d+)_conv_(?P<n>\d)", "block{place}.c{n}", TORCH),
+    Row(_SHORTCUT, "block{place}.c_sc", TORCH),
+    Row("final_bn", "b{last}", TORCH_NORM),
+    Row("final_conv", "c{last}", TORCH),
 )
 
 _TORCH_BLOCK = "generator.layers.{place}.{part}"
 _TORCH_ATTENTION = f"generator.layers.{ATTENTION_BLOCK}"
 BIGGAN_DEEP = _torch(
-    Row("class_embedding", "embeddings", TORCH_LAYER),
-    Row("latent_dense", "generator.gen_z", TORCH_SPECTRAL_LAYER),
-    Row(_CONV_OR_CONDITION, _TORCH_BLOCK, TORCH_SPECTRAL_LAYER),
+    Row("class_embedding", "embeddings", TORCH),
+    Row("latent_dense", "generator.gen_z", TORCH_SPECTRAL),
+    Row(_CONV_OR_CONDITION, _TORCH_BLOCK, TORCH_SPECTRAL),
     Row(_NORM, _TORCH_BLOCK, TORCH_TABULATED_NORM),
-    *_attention(
-        f"{_TORCH_ATTENTION}.snconv1x1_", _TORCH_ATTENTION, TORCH_SPECTRAL_LAYER
-    ),
+    *_attention(f"{_TORCH_ATTENTION}.snconv1x1_", _TORCH_ATTENTION, TORCH_SPECTRAL),
     Row("final_bn", "generator.bn", TORCH_TABULATED_NORM),
-    Row("final_conv", "generator.conv_to_rgb", TORCH_SPECTRAL_LAYER),
+    Row("final_conv", "generator.conv_to_rgb", TORCH_SPECTRAL),
     place=_after(ATTENTION_BLOCK),
 )
 
 SNGAN_ENERGY_GRAPH = _graph(
-    Row(r"stem_(?P<part>conv_\d)", "conv_1/{part}", GRAPH_LAYER),
-    Row("stem_shortcut", "conv_1/sc", GRAPH_LAYER),
-    Row(_CONV, "block{place}/{part}", GRAPH_LAYER),
-    Row(_SHORTCUT, "block{place}/sc", GRAPH_LAYER),
-    Row("energy", "lin_{last}", GRAPH_LAYER),
+    Row(r"stem_(?P<part>conv_\d)", "conv_1/{part}", GRAPH),
+    Row("stem_shortcut", "conv_1/sc", GRAPH),
+    Row(_CONV, "block{place}/{part}", GRAPH),
+    Row(_SHORTCUT, "block{place}/sc", GRAPH),
+    Row("energy", "lin_{last}", GRAPH),
 )
 
 SNGAN_GENERATOR_GRAPH = _graph(
-    Row("latent_dense", "lin_1", GRAPH_LAYER),
-    Row(_NORM, "block{place}/{part}", GRAPH_BATCH_NORM),
-    Row(_CONV, "block{place}/{part}", GRAPH_LAYER),
-    Row(_SHORTCUT, "block{place}/sc", GRAPH_LAYER),
-    Row("final_bn", "bn_{last}", GRAPH_BATCH_NORM),
-    Row("final_conv", "conv_{last}", GRAPH_LAYER),
+    Row("latent_dense", "lin_1", GRAPH),
+    Row(_NORM, "block{place}/{part}", GRAPH_NORM),
+    Row(_CONV, "block{place}/{part}", GRAPH),
+    Row(_SHORTCUT, "block{place}/sc", GRAPH),
+    Row("final_bn", "bn_{last}", GRAPH_NORM),
+    Row("final_conv", "conv_{last}", GRAPH),
 )
 
 _GRAPH_BLOCK = "layers_out/{place}/{part}"
@@ -209,53 +186,50 @@ _GRAPH_BLOCK = "layers_out/{place}/{part}"
 
 def _graph_attention(index: int) -> tuple[Row, ...]:
     layer = f"layers_out/{index}"
-    return _attention(f"{layer}/snconv1x1_", layer, GRAPH_WRAPPED_LAYER)
+    return _attention(f"{layer}/snconv1x1_", layer, GRAPH_WRAPPED)
 
 
 def _biggan_energy_graph(attention: int) -> Table:
     return _graph(
-        Row("stem_conv", "rgb_conv", GRAPH_WRAPPED_LAYER),
-        Row(_CONV, _GRAPH_BLOCK, GRAPH_WRAPPED_LAYER),
-        Row(_SHORTCUT, "layers_out/{place}/conv_sc", GRAPH_WRAPPED_LAYER),
+        Row("stem_conv", "rgb_conv", GRAPH_WRAPPED),
+        Row(_CONV, _GRAPH_BLOCK, GRAPH_WRAPPED),
+        Row(_SHORTCUT, "layers_out/{place}/conv_sc", GRAPH_WRAPPED),
         *_graph_attention(attention),
-        Row("energy", "linear_head", GRAPH_WRAPPED_LAYER),
+        Row("energy", "linear_head", GRAPH_WRAPPED),
         place=_after(attention),
     )
 
 
 # By image size.
 BIGGAN_ENERGY_GRAPHS = {
-    size: _biggan_energy_graph(layout.attention)
-    for size, layout in ENERGY_LAYOUTS.items()
+    size: _biggan_energy_graph(each.attention) for size, each in ENERGY_LAYOUTS.items()
 }
 
 
 def _biggan_generator_graph(norm: Variables) -> Table:
     return _graph(
-        Row("class_embedding", "embeddings", GRAPH_LAYER),
-        Row("latent_dense", "gen_z", GRAPH_WRAPPED_LAYER),
-        Row(_CONV_OR_CONDITION, _GRAPH_BLOCK, GRAPH_WRAPPED_LAYER),
+        Row("class_embedding", "embeddings", GRAPH),
+        Row("latent_dense", "gen_z", GRAPH_WRAPPED),
+        Row(_CONV_OR_CONDITION, _GRAPH_BLOCK, GRAPH_WRAPPED),
         Row(_NORM, _GRAPH_BLOCK, norm),
         *_graph_attention(ATTENTION_BLOCK),
         Row("final_bn", "bn", norm),
-        Row("final_conv", "conv_to_rgb", GRAPH_WRAPPED_LAYER),
+        Row("final_conv", "conv_to_rgb", GRAPH_WRAPPED),
         place=_after(ATTENTION_BLOCK),
     )
 
 
-BIGGAN_GENERATOR_GRAPH = _biggan_generator_graph(GRAPH_BATCH_NORM)
+BIGGAN_GENERATOR_GRAPH = _biggan_generator_graph(GRAPH_NORM)
 BIGGAN_CONDITIONAL_GRAPH = _biggan_generator_graph(GRAPH_TABULATED_NORM)
 
 _WIDE_BLOCK = r"group(?P<group>\d)_block(?P<block>\d+)"
 WIDE_RESNET_GRAPH = _graph(
-    Row("stem_conv", "conv1", GRAPH_LAYER),
-    Row(rf"{_WIDE_BLOCK}_(?P<n>\d)_conv", "layer{group}/{place}/conv_{n}", GRAPH_LAYER),
-    Row(
-        rf"{_WIDE_BLOCK}_(?P<n>\d)_bn", "layer{group}/{place}/bn_{n}", GRAPH_BATCH_NORM
-    ),
-    Row(rf"{_WIDE_BLOCK}_shortcut", "layer{group}/{place}/shortcut", GRAPH_LAYER),
-    Row("final_bn", "bn1", GRAPH_BATCH_NORM),
-    Row("logits", "linear", GRAPH_LAYER),
+    Row("stem_conv", "conv1", GRAPH),
+    Row(rf"{_WIDE_BLOCK}_(?P<n>\d)_conv", "layer{group}/{place}/conv_{n}", GRAPH),
+    Row(rf"{_WIDE_BLOCK}_(?P<n>\d)_bn", "layer{group}/{place}/bn_{n}", GRAPH_NORM),
+    Row(rf"{_WIDE_BLOCK}_shortcut", "layer{group}/{place}/shortcut", GRAPH),
+    Row("final_bn", "bn1", GRAPH_NORM),
+    Row("logits", "linear", GRAPH),
     place=lambda index: index - 1,
 )
 

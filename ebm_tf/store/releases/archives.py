@@ -1,4 +1,4 @@
-"""Archives of releases: written alike every time, and read without trust.
+"""Archives of releases: written reproducibly, and read without trust.
 
 An archive is a zip file that unpacks into a folder laid out like that of a run. Its
 `card.json` lists the size and the SHA-256 of every other file in it.
@@ -14,46 +14,43 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.files import sha256_of
 
 SUFFIX = ".zip"
 CARD = "card.json"
 MOST_CARD_BYTES = 4_000_000
-# Networks at their start hold many equal numbers, learned ones do not.
+# Networks at initialisation hold many equal numbers, trained ones do not.
 MOST_EXPANSION = 100
 SMALL_BYTES = 1_000_000
 
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _REGULAR = stat.S_IFREG | 0o644
-# A word, or one in one folder. So no path is absolute, leads up or names a drive.
-_MEMBER = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+# A name, or one in one folder. So no path is absolute, leads up or names a drive.
+_MEMBER = re.compile(rf"{_NAME.pattern}(/{_NAME.pattern})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Card = dict[str, Any]
+_Digest = Callable[[str], str]
 
 
 class BadArchiveError(WeightsError):
-    """An archive that is not what it should be, so that it must be had anew."""
+    """An archive that is damaged or another one, so that it must be fetched again."""
 
 
 def is_name(name: str) -> bool:
-    """Whether a release can have the name."""
+    """Whether a release, or a file in it, can have the name."""
     return _NAME.fullmatch(name) is not None
 
 
-def described(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
-    """The manifest of files: size and SHA-256 by name."""
+def manifest(files: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:
+    """The size and the SHA-256 of files, by name."""
     return {
-        name: {
-            "bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in sorted(files.items())
     }
 
@@ -64,7 +61,7 @@ def packed(files: Mapping[str, bytes]) -> bytes:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in sorted(files.items()):
             member = zipfile.ZipInfo(name, _EPOCH)
-            member.create_system = 3  # Unix, wherever it is made
+            member.create_system = 3  # Unix, on any system
             member.external_attr = _REGULAR << 16
             archive.writestr(member, content, zipfile.ZIP_DEFLATED, 9)
     return stream.getvalue()
@@ -76,25 +73,32 @@ def digest_of(path: str) -> str:
     Raises:
       WeightsError: if it cannot be read.
     """
-    with _told_as_damage(path):
-        return sha256_of(path)
+    with _raises_weights_error(path), open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_files(card: Card) -> list[str]:
+    """The files of a release that reading or using it as a run could execute."""
+    code = re.compile(r"own/.*|.*\.py", re.IGNORECASE)
+    return sorted(filter(code.fullmatch, card["files"]))
 
 
 def read_card(path: str) -> Card:
-    """The card in an archive, or in an unpacked release; no other file is looked at.
+    """The card in an archive, or in an unpacked release; no other file is read.
 
     Raises:
-      WeightsError: if there is none, or the archive is none of a release.
+      WeightsError: if there is none, or the archive is not that of a release.
     """
-    if os.path.isdir(path):
-        with _told_as_damage(path), open(os.path.join(path, CARD), "rb") as file:
-            return _checked_card(file.read(), path)
-    with _opened(path) as archive:
-        return _card(archive, _members(archive, path), path)
+    with _raises_weights_error(path):
+        if os.path.isdir(path):
+            return _card(pathlib.Path(path, CARD).read_bytes(), path)
+        with zipfile.ZipFile(path) as archive:
+            _members(archive, path)
+            return _card(archive.read(CARD), path)
 
 
 def verified(path: str, folder: str | None = None) -> Card:
-    """Checks every file of an archive against its card, and perhaps unpacks it.
+    """Checks every file of an archive against its card, and unpacks it if asked to.
 
     Args:
       path: of the archive.
@@ -107,20 +111,12 @@ def verified(path: str, folder: str | None = None) -> Card:
     Raises:
       WeightsError: if the archive is damaged, tampered with or malicious.
     """
-    with _opened(path) as archive:
+    with _raises_weights_error(path), zipfile.ZipFile(path) as archive:
         members = _members(archive, path)
-        card = _card(archive, members, path)
-        listed = {CARD, *card["files"]}
-        if listed != set(members):
-            odd = sorted(listed ^ set(members))[0]
-            raise _refusal(path, f"{odd} is not both in it and in its card")
-        for name, facts in card["files"].items():
-            if members[name].file_size != facts["bytes"]:
-                raise _refusal(path, f"{name} has another size than its card says")
-        for name, member in members.items():
-            digest = _copied(archive, member, folder and os.path.join(folder, name))
-            if name != CARD and digest != card["files"][name]["sha256"]:
-                raise _refusal(path, f"{name} has another SHA-256 than its card says")
+        card = _card(archive.read(CARD), path)
+        sizes = {name: m.file_size for name, m in members.items() if name != CARD}
+        _compare(path, card, sizes, lambda name: _read(archive, name, folder))
+        _read(archive, CARD, folder)
     return card
 
 
@@ -137,31 +133,33 @@ def verified_folder(folder: str, *, contents: bool = True) -> Card:
     Raises:
       WeightsError: if a file is missing, another one, or one too many.
     """
-    card = read_card(folder)
-    with _told_as_damage(folder):
-        for odd in sorted(_nested(folder, card) - set(card["files"])):
-            raise _refusal(folder, f"{odd} is not in its card")
-        for name, facts in card["files"].items():
-            path = os.path.join(folder, name)
-            if not os.path.isfile(path):
-                raise _refusal(folder, f"{name} is missing")
-            if os.path.getsize(path) != facts["bytes"]:
-                raise _refusal(folder, f"{name} has another size than its card says")
-            if contents and digest_of(path) != facts["sha256"]:
-                raise _refusal(folder, f"{name} has another SHA-256 than its card says")
+    card, root = read_card(folder), pathlib.Path(folder)
+    with _raises_weights_error(folder):
+        # In subfolders nothing else may lie; hidden files do not count.
+        subfolders = {os.path.dirname(name) for name in card["files"]} - {""}
+        paths = [path for sub in subfolders for path in (root / sub).glob("*")]
+        nested = {path.relative_to(root).as_posix() for path in paths}
+        names = {*filter(_MEMBER.fullmatch, nested), *card["files"]}
+        files = [root / name for name in names if (root / name).is_file()]
+        sizes = {p.relative_to(root).as_posix(): p.stat().st_size for p in files}
+        digest = (lambda name: digest_of(str(root / name))) if contents else None
+        _compare(folder, card, sizes, digest)
     return card
 
 
-def _nested(folder: str, card: Card) -> set[str]:
-    """The files in those subfolders that a card names; hidden ones do not count."""
-    subfolders = {os.path.dirname(name) for name in card["files"]} - {""}
-    here = (
-        f"{subfolder}/{name}"
-        for subfolder in subfolders
-        if os.path.isdir(os.path.join(folder, subfolder))
-        for name in os.listdir(os.path.join(folder, subfolder))
-    )
-    return set(filter(_MEMBER.fullmatch, here))
+def _compare(
+    path: str, card: Card, sizes: Mapping[str, int], digest: _Digest | None
+) -> None:
+    listed = card["files"]
+    for odd in sorted(set(sizes) - set(listed)):
+        raise _damaged(path, f"{odd} is not in its card")
+    for name, facts in listed.items():
+        if name not in sizes:
+            raise _damaged(path, f"{name} is missing")
+        if sizes[name] != facts["bytes"]:
+            raise _damaged(path, f"{name} has another size than its card says")
+        if digest and digest(name) != facts["sha256"]:
+            raise _damaged(path, f"{name} has another SHA-256 than its card says")
 
 
 def folder_files(folder: str) -> dict[str, bytes]:
@@ -171,23 +169,19 @@ def folder_files(folder: str) -> dict[str, bytes]:
       WeightsError: if one is missing.
     """
     names = [CARD, *read_card(folder)["files"]]
-    with _told_as_damage(folder):
-        return {name: pathlib.Path(folder, name).read_bytes() for name in sorted(names)}
+    with _raises_weights_error(folder):
+        return {name: pathlib.Path(folder, name).read_bytes() for name in names}
 
 
-def _copied(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: str | None) -> str:
-    """Reads a file to its end, and writes it where a path is given; its SHA-256."""
-    digest = hashlib.sha256()
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(archive.open(member))
-        target = None
-        if path is not None:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            target = stack.enter_context(open(path, "xb"))
-        while piece := source.read(_PIECE):
-            digest.update(piece)
-            if target is not None:
-                target.write(piece)
+def _read(archive: zipfile.ZipFile, name: str, folder: str | None) -> str:
+    """Reads a file in chunks, writes it where a folder is given; its SHA-256."""
+    digest, path = hashlib.sha256(), os.path.join(folder or "", name)
+    if folder:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    with archive.open(name) as source, open(path if folder else os.devnull, "wb") as to:
+        while chunk := source.read(_CHUNK):
+            digest.update(chunk)
+            to.write(chunk)
     return digest.hexdigest()
 
 
@@ -195,80 +189,64 @@ def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
     """The files of an archive by name, none of which could do harm."""
     members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
-        # What a name was before Python cut it at a zero byte.
+        # The name before Python cut it at a zero byte.
         name = member.orig_filename
-        kind = stat.S_IFMT(member.external_attr >> 16)
         if not _MEMBER.fullmatch(name):
-            raise _refusal(path, f"it holds the path {name!r}")
-        if kind not in (0, stat.S_IFREG):
-            raise _refusal(path, f"{name} is no plain file")
+            raise _damaged(path, f"it holds the path {name!r}")
+        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise _damaged(path, f"{name} is no plain file")
         if member.flag_bits & 1:
-            raise _refusal(path, f"{name} is encrypted")
-        # Some file systems take no notice of case.
+            raise _damaged(path, f"{name} is encrypted")
+        # Some file systems ignore case.
         if name.lower() in {other.lower() for other in members}:
-            raise _refusal(path, f"it holds {name} twice")
+            raise _damaged(path, f"it holds {name} twice")
         members[name] = member
-    nested = {name.split("/")[0] for name in members if "/" in name}
-    if odd := nested & set(members):
-        raise _refusal(path, f"{odd.pop()} is a file and a folder")
+    if odd := {name.split("/")[0] for name in members if "/" in name} & set(members):
+        raise _damaged(path, f"{odd.pop()} is a file and a folder")
+    if CARD not in members:
+        raise BadArchiveError(f"{path} is not the archive of a release: no {CARD}.")
+    if members[CARD].file_size > MOST_CARD_BYTES:
+        raise _damaged(path, f"its {CARD} is too long")
     total = sum(member.file_size for member in members.values())
     if total > MOST_EXPANSION * os.path.getsize(path) + SMALL_BYTES:
-        raise _refusal(path, f"it would grow to {total:,} bytes")
+        raise _damaged(path, f"it would expand to {total:,} bytes")
     return members
 
 
-def _card(
-    archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], path: str
-) -> Card:
-    if CARD not in members:
-        raise BadArchiveError(
-            f"{path} is not the archive of a release: no {CARD} in it."
-        )
-    if members[CARD].file_size > MOST_CARD_BYTES:
-        raise _refusal(path, f"its {CARD} is too long")
-    return _checked_card(archive.read(members[CARD]), path)
-
-
-def _checked_card(content: bytes, path: str) -> Card:
+def _card(content: bytes, path: str) -> Card:
     try:
         card = json.loads(content)
         well_formed = (
             is_name(card["name"])
             and isinstance(card["figures"], list)
-            and all(_MEMBER.fullmatch(name) for name in card["files"])
             and all(
-                isinstance(facts["bytes"], int) and _DIGEST.fullmatch(facts["sha256"])
-                for facts in card["files"].values()
+                _MEMBER.fullmatch(name)
+                and isinstance(facts["bytes"], int)
+                and _DIGEST.fullmatch(facts["sha256"])
+                for name, facts in card["files"].items()
             )
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         well_formed = False
     if not well_formed:
-        raise _refusal(path, f"its {CARD} is not as this version writes it")
+        raise _damaged(path, f"its {CARD} is not as this version writes it")
     return card
 
 
-def _refusal(path: str, reason: str) -> BadArchiveError:
-    return BadArchiveError(f"The release {path} is not whole: {reason}. Get it anew.")
+def _damaged(path: str, reason: str) -> BadArchiveError:
+    return BadArchiveError(f"The release {path} is damaged: {reason}. Get it again.")
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[zipfile.ZipFile]:
-    with _told_as_damage(path), zipfile.ZipFile(path) as archive:
-        yield archive
-
-
-@contextlib.contextmanager
-def _told_as_damage(path: str) -> Iterator[None]:
-    """Turns what reading a file that is damaged or not there raises into one line."""
+def _raises_weights_error(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise WeightsError(f"No release at {path}: {error.filename} is missing.") from (
-            error
-        )
-    # What zipfile says of methods and flags that it does not know.
+        raise WeightsError(
+            f"No release at {path}: {error.filename} is missing."
+        ) from error
+    # zipfile raises NotImplementedError for unknown methods and flags.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise _refusal(path, " ".join(str(error).split()).rstrip(".")) from error
+        raise _damaged(path, " ".join(str(error).split()).rstrip(".")) from error
     except OSError as error:
         raise WeightsError(f"Cannot read {path}: {error.strerror or error}.") from error

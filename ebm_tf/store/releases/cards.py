@@ -1,42 +1,169 @@
-"""What a release says of itself, for programs (JSON) and for people (Markdown)."""
+"""The card of a release: what it is, for programs (JSON) and for people (Markdown)."""
 
 import ast
+import functools
 import inspect
 import json
 import math
+import pathlib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from ebm_tf.config.core import Experiment, to_mapping
-from ebm_tf.store.releases.portable import ROOT
+from ebm_tf.config import core
+from ebm_tf.config.core import Experiment, differing_fields, to_mapping
+from ebm_tf.config.overrides import override
+from ebm_tf.errors import ConfigError
+from ebm_tf.store.releases.archives import Card
 
-FORMAT = 1
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 LICENCE = "MIT"
-OF_DATA = (
-    "The data that it was learned from is not part of the release and has a licence of "
-    "its own: whether that allows what you want to do is for you to check."
+DATA_LICENCE = (
+    "The training data is not part of the release and has a licence of its own: check "
+    "whether it allows what you want to do."
 )
-_COUNTS = ("num_samples", "num_images")
-_UNDER_ATTACK = ("robust", "pgd", "apgd")
+# The reported metrics among results, and what is better.
+MEANINGS = {
+    "fid": "Fréchet distance of samples to the reference in features; lower is better",
+    "fid_extrapolated": "the same, extrapolated to infinitely many samples",
+    "frechet_pixel": "Fréchet distance of fresh samples to the images, in raw pixels "
+    "in [-1, 1]; lower is better",
+    "kid": "kernel distance of samples to the reference; lower is better",
+    "inception_score": "Inception Score; higher is better",
+    "precision": "share of samples among the references; higher is better",
+    "recall": "share of references among the samples; higher is better",
+    "natural_accuracy": "share of natural images that are classified correctly",
+    "robust_accuracy": "share of images that no attack broke",
+    "robust_accuracy_fresh": "share of attacked images that are classified correctly "
+    "with fresh noise",
+    "robust_accuracy_worst": "share of images that are correct by both counts",
+    "median_radius": "median over images of the smallest radius, in 255ths, that "
+    "breaks them",
+    "median_l2_distance": "median l2 distance, in 255ths, to the nearest error",
+    "test_accuracy": "share of test images that are classified correctly",
+    "pgd_accuracy": "share of images that PGD alone did not break",
+    "apgd_ce_accuracy": "share of images that APGD on the cross-entropy alone did not "
+    "break",
+}
+DEVIATIONS = ("interval", "stderr", "stddev")
+CONDITIONS = (
+    *("num_samples", "num_reference", "num_images"),
+    *("num_steps", "start", "denoising_steps", "joint_temperature", "weights_kind"),
+    *("ball", "pgd", "auto_attack", "carlini_wagner", "evaluation_attack"),
+    *("attack", "defense", "num_final_replicates", "langevin", "temperature"),
+)
+_SHOWN_COUNTS = ("num_samples", "num_images")
+_DATA = ("name", "split", "image_size", "channels")
 
-Card = dict[str, Any]
 
+def reported_metrics(
+    config: Experiment, results: Mapping[str, Any], measurement: str
+) -> list[dict[str, Any]]:
+    """The metrics among the results of a run that a card reports.
 
-class Measured(NamedTuple):
-    """A run whose figures a card tells.
+    Args:
+      config: of the run.
+      results: of the run.
+      measurement: the key of the run among the measurements of the card.
 
-    Attributes:
-      name: what figures call it by.
-      config: of the run, as it is told to others.
-      command: that makes it; None where no config file of the program can.
-      revision: of the program.
+    Returns:
+      For each its name, meaning, value, deviation and the conditions of measuring.
     """
+    reported = []
+    for row in results.get("by_num_steps") or [{}]:
+        row = {**results, **row}
+        conditions = _conditions(config, row) | {"measurement": measurement}
+        ascents = (re.fullmatch(r"pgd(\d+)_accuracy", name) for name in row)
+        meanings = MEANINGS | {
+            match[0]: f"share of test images that PGD of {match[1]} steps did not break"
+            for match in ascents
+            if match
+        }
+        for metric, meaning in meanings.items():
+            value = row.get(metric)
+            if value is not None and math.isfinite(value):
+                deviations = {kind: row.get(f"{metric}_{kind}") for kind in DEVIATIONS}
+                found = {"metric": metric, "meaning": meaning, "value": value}
+                reported.append(found | _without_none(deviations) | conditions)
+    return reported
 
-    name: str
-    config: Experiment
-    command: str | None
-    revision: str | None
+
+def _conditions(config: Any, results: Mapping[str, Any]) -> dict[str, Any]:
+    data = getattr(config, "data", None)
+    # Training a classifier measures on a split of its own.
+    split = getattr(config, "test_split", None) or getattr(data, "split", None)
+    images = f"{data.name}, split {split}" if data is not None else None
+    return _without_none(
+        {
+            "reference": results.get("reference") or images,
+            "features": results.get("features"),
+            "feature_weights": results.get("feature_weights"),
+            "seed": results.get("seed", config.seed),
+            "warnings": results.get("warnings") or None,
+            **{name: results.get(name) for name in CONDITIONS},
+        }
+    )
+
+
+def _without_none(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def summary(reported: Sequence[Mapping[str, Any]], most: int = 3) -> str:
+    """The first metrics in one line."""
+    shown = [f"{each['metric']} {each['value']:.4g}" for each in reported[:most]]
+    return ", ".join(shown) or "no metrics"
+
+
+def command(config: Experiment, data_directory: str | None) -> str | None:
+    """The command of a config, by the nearest of the program's config files.
+
+    Args:
+      config: without paths of this machine.
+      data_directory: where the datasets were; None for the default.
+
+    Returns:
+      The command; None where no config file and assignments make this config.
+    """
+    made = [
+        (len(assignments), str(path.relative_to(ROOT)), assignments)
+        for path, other in _published(type(config))
+        if (assignments := _assignments(other, config)) is not None
+    ]
+    if not made:
+        return None
+    _, path, assignments = min(made)
+    arguments = ["python3", f"ebm_tf/{config.executable}.py", path]
+    arguments += [word for text in assignments for word in ("--set", text)]
+    return shlex.join(arguments) + (" --data_dir DATA" if data_directory else "")
+
+
+@functools.cache
+def _published(kind: type) -> list[tuple[pathlib.Path, Experiment]]:
+    """The config files of the program that define an experiment of a kind."""
+    found = []
+    for path in sorted(ROOT.glob("configs*/*.py")):
+        try:
+            config = core.load(str(path))
+        except ConfigError:  # no config, or one that is being written
+            continue
+        if type(config) is kind:
+            found.append((path, config))
+    return found
+
+
+def _assignments(before: Experiment, after: Experiment) -> list[str] | None:
+    """The assignments that turn a config into another; None where none can."""
+    assignments = [
+        f"{path}={functools.reduce(getattr, path.split('.'), after)}"
+        for path in differing_fields(before, after, fixed_only=False)
+    ]
+    try:
+        made = override(before, assignments)
+    except ConfigError:
+        return None
+    return None if differing_fields(made, after, fixed_only=False) else assignments
 
 
 def card(
@@ -45,60 +172,46 @@ def card(
     *,
     parameters: Mapping[str, int],
     figures: Sequence[Mapping[str, Any]],
-    measured: Sequence[Measured],
+    measurements: Mapping[str, Mapping[str, Any]],
     licence: str,
 ) -> Card:
-    """The card of a release, but for its files.
+    """The card of a release without the list of its files.
 
     Args:
-      config: of the run that learned the model, as it is told to others.
+      config: of the run that learned the model, without paths of this machine.
       environment: of that run.
-      parameters: numbers in the weights, by role.
-      figures: with how they were measured.
-      measured: the runs that the figures are from; the first one learned the model.
+      parameters: numbers of parameters, by role.
+      figures: the reported metrics.
+      measurements: command, revision and config of the runs that measured them, by
+        name; the first one learned the model.
       licence: of the weights.
     """
-    data = to_mapping(config).get("data") or {}
+    settings = to_mapping(config)
+    data = settings.get("data") or {}
     return {
-        "format": FORMAT,
+        "format": 1,
         "name": config.name,
-        "description": description(config),
+        "description": _description(config),
         "kind": type(config).__name__,
         "data": {name: data[name] for name in _DATA if name in data},
         "networks": {
-            role: _settings(config, role) | {"parameters": count}
+            role: {**(settings.get(role) or {}), "parameters": count}
             for role, count in parameters.items()
         },
-        "command": measured[0].command,
+        "command": next(iter(measurements.values()))["command"],
         "figures": list(figures),
-        "measurements": {
-            run.name: {
-                "command": run.command,
-                "revision": run.revision,
-                "config": to_mapping(run.config),
-            }
-            for run in measured
-        },
+        "measurements": dict(measurements),
         "versions": {
             name: environment.get(name) for name in ("python", "packages", "revision")
         },
-        "licence": {"weights": licence, "data": OF_DATA},
+        "licence": {"weights": licence, "data": DATA_LICENCE},
     }
 
 
-_DATA = ("name", "split", "image_size", "channels")
-
-
-def _settings(config: Experiment, role: str) -> dict[str, Any]:
-    network = to_mapping(config).get(role)
-    return dict(network) if isinstance(network, dict) else {}
-
-
-def description(config: Experiment) -> str:
-    """The first line of the page of a config, else what its kind of runs does."""
-    for path in sorted(ROOT.glob(f"configs/{config.name}.py")):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-        if text:
+def _description(config: Experiment) -> str:
+    """The first line of the docstring of the config file, else of its class."""
+    for path in ROOT.glob(f"configs/{config.name}.py"):
+        if text := ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))):
             return text.splitlines()[0]
     return (inspect.getdoc(type(config)) or "").partition("\n")[0]
 
@@ -112,90 +225,74 @@ def as_markdown(content: Card) -> str:
     """The text of card.md."""
     data, versions = content["data"], content["versions"]
     packages = ", ".join(f"{k} {v}" for k, v in (versions["packages"] or {}).items())
+    networks = [
+        (role, facts.get("architecture", ""), f"{facts['parameters']:,}")
+        for role, facts in content["networks"].items()
+    ]
+    files = [
+        (name, f"{facts['bytes']:,}", f"`{facts['sha256']}`")
+        for name, facts in content["files"].items()
+    ]
     parts = [
         f"# {content['name']}",
         content["description"],
-        _table(
-            ("network", "architecture", "parameters"),
-            [
-                (role, facts.get("architecture", ""), f"{facts['parameters']:,}")
-                for role, facts in content["networks"].items()
-            ],
-        ),
+        _table(("network", "architecture", "parameters"), networks),
         f"Data: {data.get('name')}, split {data.get('split')}, images of "
         f"{data.get('image_size')}x{data.get('image_size')}x{data.get('channels')}.",
         f"In place of a run folder or a weight file: `release:{content['name']}`.",
-        "## Figures",
-        *_figures(content),
-        "## How it was made",
-        _command(content["command"]),
+        "## Reported metrics",
+        *_metrics(content),
+        "## How it was trained",
+        _command_block(content["command"]),
         f"Python {versions['python']}, {packages}; revision {versions['revision']}.",
         "## Licence",
         f"Weights: {content['licence']['weights']}. {content['licence']['data']}",
         "## Files",
-        _table(
-            ("file", "bytes", "SHA-256"),
-            [
-                (name, f"{facts['bytes']:,}", f"`{facts['sha256']}`")
-                for name, facts in content["files"].items()
-            ],
-        ),
+        _table(("file", "bytes", "SHA-256"), files),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _figures(content: Card) -> list[str]:
-    figures = content["figures"]
-    if not figures:
+def _metrics(content: Card) -> list[str]:
+    reported = content["figures"]
+    if not reported:
         return ["Nothing was measured."]
-    head = ("figure", "value", "of", "compared with", "features", "seed", "measured by")
-    meanings = {figure["metric"]: figure["meaning"] for figure in figures}
+    head = ("metric", "value", "of", "compared with", "features", "seed", "measured by")
+    meanings = {each["metric"]: each["meaning"] for each in reported}
     notes = [f"* `{metric}`: {meaning}." for metric, meaning in meanings.items()]
-    parts = [_table(head, [_row(figure) for figure in figures]), "\n".join(notes)]
     warned = {
-        (figure["measurement"], warning)
-        for figure in figures
-        for warning in figure.get("warnings", ())
+        (m["measurement"], text) for m in reported for text in m.get("warnings", ())
     }
-    parts += [f"Warning of {name}: {warning}" for name, warning in sorted(warned)]
+    parts = [_table(head, [_row(each) for each in reported]), "\n".join(notes)]
+    parts += [f"Warning of {name}: {text}" for name, text in sorted(warned)]
     for name, run in content["measurements"].items():
-        if any(figure["measurement"] == name for figure in figures):
-            parts += [f"`{name}` is measured by", _command(run["command"])]
+        if any(each["measurement"] == name for each in reported):
+            parts += [f"`{name}` is measured by", _command_block(run["command"])]
     return parts
 
 
-def _row(figure: Mapping[str, Any]) -> tuple[str, ...]:
+def _row(reported: Mapping[str, Any]) -> tuple[str, ...]:
+    metric, value = reported["metric"], f"{reported['value']:.4g}"
+    for kind in DEVIATIONS:
+        if kind == "interval" and kind in reported:
+            low, high = reported[kind]
+            value += f" (95 %: {low:.4g} to {high:.4g})"
+        elif kind in reported:
+            value += f" ({kind} {reported[kind]:.4g})"
     counts = [
-        f"{figure[name]:,} {name.removeprefix('num_')}"
-        for name in _COUNTS
-        if name in figure
+        f"{reported[name]:,} {name.removeprefix('num_')}"
+        for name in _SHOWN_COUNTS
+        if name in reported
     ]
-    if "num_steps" in figure:
-        counts.append(f"{figure['num_steps']:,} Langevin steps")
-    if "ball" in figure and figure["metric"].startswith(_UNDER_ATTACK):
-        counts.append(f"{figure['ball']['norm']} {figure['ball']['epsilon']:g}/255")
-    return (
-        figure["metric"],
-        shown(figure["value"])
-        + "".join(_deviation(figure, kind) for kind in DEVIATIONS),
-        ", ".join(counts),
-        str(figure.get("reference", "")),
-        str(figure.get("features", "")),
-        str(figure["seed"]),
-        figure["measurement"],
-    )
+    if "num_steps" in reported:
+        counts.append(f"{reported['num_steps']:,} Langevin steps")
+    if "ball" in reported and metric.startswith(("robust", "pgd", "apgd")):
+        counts.append(f"{reported['ball']['norm']} {reported['ball']['epsilon']:g}/255")
+    texts = [str(reported.get(name, "")) for name in ("reference", "features", "seed")]
+    return metric, value, ", ".join(counts), *texts, reported["measurement"]
 
 
-def _deviation(figure: Mapping[str, Any], kind: str) -> str:
-    if kind not in figure:
-        return ""
-    if kind == "interval":
-        low, high = figure[kind]
-        return f" (95 %: {shown(low)} to {shown(high)})"
-    return f" ({kind} {shown(figure[kind])})"
-
-
-def _command(text: str | None) -> str:
+def _command_block(text: str | None) -> str:
     if text is None:
         return "Settings: those in `card.json`; no config file of the program has them."
     return f"```\n{text}\n```"
@@ -204,106 +301,3 @@ def _command(text: str | None) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-# What the figures in results.json are, and what is better.
-MEANINGS = {
-    "fid": "Fréchet distance of samples to the reference in features; lower is better",
-    "fid_extrapolated": "the same, extrapolated to infinitely many samples",
-    "frechet_pixel": "Fréchet distance of fresh samples to the images, in raw pixels "
-    "in [-1, 1]; lower is better",
-    "kid": "kernel distance of samples to the reference; lower is better",
-    "inception_score": "Inception Score; higher is better",
-    "precision": "share of samples among the references; higher is better",
-    "recall": "share of references among the samples; higher is better",
-    "natural_accuracy": "share of natural images that are told rightly",
-    "robust_accuracy": "share of images that no attack turned",
-    "robust_accuracy_fresh": "share of attacked images that are told rightly with "
-    "fresh noise",
-    "robust_accuracy_worst": "share of images that are right by both counts",
-    "median_radius": "median over images of the smallest radius, in 255ths, that turns "
-    "them",
-    "median_l2_distance": "median l2 distance, in 255ths, to the nearest error",
-    "test_accuracy": "share of test images that are told rightly",
-    "pgd_accuracy": "share of images that PGD alone did not turn",
-    "apgd_ce_accuracy": "share of images that APGD on the cross-entropy alone did not "
-    "turn",
-}
-DEVIATIONS = ("interval", "stderr", "stddev")
-COUNTS = ("num_samples", "num_reference", "num_images")
-CONDITIONS = (
-    *("num_steps", "start", "denoising_steps", "joint_temperature", "weights_kind"),
-    *("ball", "pgd", "auto_attack", "carlini_wagner", "evaluation_attack"),
-    *("attack", "defense", "num_final_replicates", "langevin", "temperature"),
-)
-
-
-def figures(
-    config: Experiment, results: Mapping[str, Any], measurement: str
-) -> list[dict[str, Any]]:
-    """The figures among the results of a run.
-
-    Args:
-      config: of the run.
-      results: of the run.
-      measurement: where its command and its settings are to be found.
-
-    Returns:
-      Of each its name, meaning, value, deviation, and the conditions of measuring.
-    """
-    rows = results.get("by_num_steps") or [{}]
-    found = []
-    for row in rows:
-        own = {**results, **row}
-        shared = _conditions(config, own) | {"measurement": measurement}
-        for metric, meaning in (MEANINGS | _of_ascents(own)).items():
-            value = own.get(metric)
-            if value is not None and math.isfinite(value):
-                figure = {"metric": metric, "meaning": meaning, "value": value}
-                found.append(figure | _deviation_of(metric, own) | shared)
-    return found
-
-
-def _of_ascents(results: Mapping[str, Any]) -> dict[str, str]:
-    """What accuracies are whose names tell the steps of the attack."""
-    found = (re.fullmatch(r"pgd(\d+)_accuracy", name) for name in results)
-    return {
-        match[0]: f"share of test images that PGD of {match[1]} steps did not turn"
-        for match in found
-        if match
-    }
-
-
-def _deviation_of(metric: str, results: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        kind: results[f"{metric}_{kind}"]
-        for kind in DEVIATIONS
-        if results.get(f"{metric}_{kind}") is not None
-    }
-
-
-def _conditions(config: Any, results: Mapping[str, Any]) -> dict[str, Any]:
-    data = getattr(config, "data", None)
-    # Of learning a classifier, which tells its test split apart.
-    split = getattr(config, "test_split", None) or getattr(data, "split", None)
-    images = f"{data.name}, split {split}" if data is not None else None
-    conditions = {
-        "reference": results.get("reference") or images,
-        "features": results.get("features"),
-        "feature_weights": results.get("feature_weights"),
-        "seed": results.get("seed", config.seed),
-        "warnings": results.get("warnings") or None,
-        **{name: results.get(name) for name in (*COUNTS, *CONDITIONS)},
-    }
-    return {name: value for name, value in conditions.items() if value is not None}
-
-
-def summary(found: list[dict[str, Any]], most: int = 3) -> str:
-    """The first figures in one line."""
-    told = [f"{figure['metric']} {shown(figure['value'])}" for figure in found[:most]]
-    return ", ".join(told) or "no figures"
-
-
-def shown(value: float) -> str:
-    """A figure as it is read."""
-    return f"{value:.4g}"

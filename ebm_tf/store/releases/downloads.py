@@ -1,4 +1,4 @@
-"""Files from the web, whose downloads go on where they broke off."""
+"""Files from the web, whose downloads are resumed where they broke off."""
 
 import contextlib
 import http.client
@@ -10,27 +10,22 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import tqdm
 
 from ebm_tf.errors import WeightsError
 
 TIMEOUT_SECONDS = 30
-SCHEMES = ("http", "https")
 
-_PIECE = 1 << 16
-_BREAKS = (
-    http.client.HTTPException,
-    TimeoutError,
-    ConnectionError,
-    ssl.SSLError,
-)
-_AGAIN = "give the same command again to go on"
+_CHUNK = 1 << 16
+_BREAKS = (http.client.HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
+_RESUME = "repeat the command to resume"
 
 
 def is_address(source: str) -> bool:
     """Whether something is an address of the web."""
-    return urllib.parse.urlsplit(source).scheme.lower() in SCHEMES
+    return urllib.parse.urlsplit(source).scheme.lower() in ("http", "https")
 
 
 def file_name(address: str) -> str:
@@ -40,32 +35,33 @@ def file_name(address: str) -> str:
 
 
 def download(address: str, partial: str) -> None:
-    """Completes a local file that holds the beginning of what is at an address.
+    """Completes a local file that holds the beginning of the file at an address.
 
-    A server that does not know ranges sends all of it anew.
+    A server that does not know ranges sends all of it again.
 
     Raises:
-      WeightsError: if it cannot be had, or breaks off; what came is kept.
+      WeightsError: if it cannot be downloaded, or breaks off; what came is kept.
     """
     have = os.path.getsize(partial) if os.path.exists(partial) else 0
     headers = {"Range": f"bytes={have}-"} if have else {}
     try:
-        with _answer(address, headers) as answer:
-            goes_on = answer.status == 206 and _first_byte(answer) == have
-            if answer.status == 206 and not goes_on:
+        with _response(address, headers) as response:
+            if response.status != 206:
+                have = 0
+            elif _number(response, "Content-Range", r"bytes (\d+)-.*") != have:
                 raise WeightsError(f"{address} sends another part than was asked for.")
-            _append(answer, address, partial, have if goes_on else 0)
+            _append(response, address, partial, have)
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise _failure(address, f"{error.code} {error.reason}") from error
-        # Nothing comes after what is here: all of it is, or it is of another file.
-        if _whole_length(error.headers.get("Content-Range")) != have:
+        # No byte follows: the file is complete, or the beginning of another one.
+        if _number(error, "Content-Range", r"bytes \*/(\d+)") != have:
             os.remove(partial)
             download(address, partial)
 
 
 def published_digest(address: str) -> str | None:
-    """The SHA-256 that lies beside a file as ``ADDRESS.sha256``, if it does.
+    """The SHA-256 in the file ``ADDRESS.sha256`` beside a file, if there is one.
 
     Raises:
       WeightsError: if the server cannot be reached.
@@ -73,47 +69,43 @@ def published_digest(address: str) -> str | None:
     parts = urllib.parse.urlsplit(address)
     beside = urllib.parse.urlunsplit(parts._replace(path=f"{parts.path}.sha256"))
     try:
-        with _answer(beside, {}, told=address) as answer:
-            words = answer.read(1000).decode("ascii", "replace").split()
+        with _response(beside, {}) as response:
+            text = response.read(1000).decode("ascii", "replace").lower()
     except urllib.error.HTTPError as error:
         if error.code in (403, 404, 410):
             return None
-        raise _failure(address, f"{error.code} {error.reason}") from error
-    found = words[0].lower() if words else ""
-    # Some servers answer any question with a page.
-    return found if re.fullmatch("[0-9a-f]{64}", found) else None
+        raise _failure(beside, f"{error.code} {error.reason}") from error
+    # Some servers answer any request with a page.
+    found = re.match(r"\s*([0-9a-f]{64})(\s|$)", text)
+    return found[1] if found else None
 
 
 @contextlib.contextmanager
-def _answer(
-    address: str, headers: dict[str, str], *, told: str | None = None
+def _response(
+    address: str, headers: dict[str, str]
 ) -> Iterator[http.client.HTTPResponse]:
-    """What a server answers; that it refuses is an `HTTPError`.
-
-    Other errors name the address `told`, where that is another one.
-    """
-    told = told or address
-    # Compressed on the way, the bytes would be others.
+    """The response of a server; an error status is raised as an `HTTPError`."""
+    # Compression in transit would change the bytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "ebm_tf", **headers}
     try:
         request = urllib.request.Request(address, headers=headers)
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-            yield answer
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            yield response
     except urllib.error.HTTPError:
         raise
     except urllib.error.URLError as error:
-        raise _failure(told, str(error.reason)) from error
+        raise _failure(address, str(error.reason)) from error
     except _BREAKS as error:
-        raise WeightsError(f"{told} broke off ({error}): {_AGAIN}.") from error
+        raise WeightsError(f"{address} broke off ({error}): {_RESUME}.") from error
     except ValueError as error:
-        raise _failure(told, str(error)) from error
+        raise _failure(address, str(error)) from error
 
 
 def _append(
-    answer: http.client.HTTPResponse, address: str, partial: str, have: int
+    response: http.client.HTTPResponse, address: str, partial: str, have: int
 ) -> None:
-    length = answer.headers.get("Content-Length")
-    total = have + int(length) if length and length.isdigit() else None
+    length = _number(response, "Content-Length", r"(\d+)")
+    total = None if length is None else have + length
     bar = tqdm.tqdm(
         total=total,
         initial=have,
@@ -124,23 +116,18 @@ def _append(
     )
     with bar, open(partial, "r+b" if have else "wb") as file:
         file.seek(have)
-        while piece := answer.read(_PIECE):
-            file.write(piece)
-            bar.update(len(piece))
-        come = file.tell()
-    if total is not None and come < total:
+        while chunk := response.read(_CHUNK):
+            file.write(chunk)
+            bar.update(len(chunk))
+        received = file.tell()
+    if total is not None and received < total:
         raise WeightsError(
-            f"{address} broke off after {come:,} of {total:,} bytes: {_AGAIN}."
+            f"{address} broke off after {received:,} of {total:,} bytes: {_RESUME}."
         )
 
 
-def _first_byte(answer: http.client.HTTPResponse) -> int | None:
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
-    return int(found[1]) if found else None
-
-
-def _whole_length(content_range: str | None) -> int | None:
-    found = re.fullmatch(r"bytes \*/(\d+)", content_range or "")
+def _number(response: Any, header: str, pattern: str) -> int | None:
+    found = re.fullmatch(pattern, response.headers.get(header) or "")
     return int(found[1]) if found else None
 
 

@@ -1,12 +1,15 @@
-"""Installing releases from wherever they are: the program, files, folders, the web."""
+"""Installs releases from any source: a name, a file, a folder, a bucket, the web."""
 
+import contextlib
+import dataclasses
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.releases import downloads
-from ebm_tf.store.releases import installed as release_index
+from ebm_tf.store.releases import downloads, index
 from ebm_tf.store.releases.archives import (
     CARD,
     SUFFIX,
@@ -15,207 +18,205 @@ from ebm_tf.store.releases.archives import (
     is_name,
     packed,
 )
-from ebm_tf.store.releases.installed import (
-    PREFIX,
-    SHIPPED,
-    Entry,
-    all_installed,
-    install_archive,
-    installed,
-    is_other_than_shipped,
-    is_renewed,
-    listed_digest,
-    located,
-    read_index,
-    shipped_releases,
-    unknown,
-    writable_cache,
-)
-
-Tell = Callable[[str], None]
-
-_REFUSED = ("ftp://", "ftps://", "sftp://")
 
 
-def install(
-    source: str, *, sha256: str | None = None, again: bool = False, tell: Tell = print
-) -> list[str]:
+def install(source: str, **options: Any) -> list[str]:
     """Installs a release, or all those in a folder.
 
     Args:
       source: the name of a release or release:NAME, an archive, a folder of archives,
         an unpacked release, or an http(s) address of an archive.
-      sha256: that the archive must have; that which its index, or a file beside its
-        address, says if None.
-      again: whether an address is downloaded also where it was installed before.
-      tell: shows a line.
+      **options: the fields of `Installer`.
 
     Returns:
-      The folders of the unpacked releases.
+      The folders of the installed releases.
 
     Raises:
-      WeightsError: if there is none, or it is not whole; nothing of it is unpacked.
-        Of a folder all others are installed first.
+      WeightsError: if there is none, it is damaged or holds code that is not allowed;
+        nothing of it is installed. Of a folder all others are installed first.
     """
+    installer = Installer(**options)
     if downloads.is_address(source):
-        return [_from_address(source, sha256, again=again, tell=tell)]
-    if source.lower().startswith(_REFUSED):
+        return [installer.from_address(source)]
+    if re.match("(ftp|ftps|sftp)://", source.lower()):
         raise WeightsError(f"Cannot download {source}: http(s) only.")
     if "://" in source:
-        return [_from_cloud(source, sha256, tell)]
-    name = source.removeprefix(PREFIX)
-    entry = read_index(release_index.SHELF).get(name)
-    if entry:
-        return [_from_index(entry, release_index.SHELF, sha256, tell)]
+        return [installer.from_cloud(source)]
+    name = source.removeprefix(index.PREFIX)
+    if entry := index.read_index(index.BUNDLED_FOLDER).get(name):
+        return [installer.from_index(entry)]
     if _is_named(source):
-        folder = located(f"{PREFIX}{name}")
-        tell(f"{name} is installed already.")
+        folder = index.located(f"{index.PREFIX}{name}")
+        installer.report(f"{name} is installed already.")
         return [folder]
     if os.path.isdir(source):
-        return list(_from_folder(source, sha256, tell))
-    return [_from_file(source, sha256 or listed_digest(source), _place(source), tell)]
+        return list(installer.from_folder(source))
+    return [installer.from_file(source, _origin(source), index.listed_digest(source))]
 
 
-def found_release(source: str) -> str:
-    """Where a release lies that is on this machine.
+def release_path(source: str) -> str:
+    """Where a release of this machine lies.
 
     Args:
       source: release:NAME or NAME, or else a path, which stays as it is.
 
     Returns:
       What a config that names it would use: the folder of the installed release, or
-      the archive that comes with the program.
+      the bundled archive.
 
     Raises:
       WeightsError: if there is none of this name.
     """
     if not _is_named(source):
         return source
-    name = source.removeprefix(PREFIX)
-    kept, shipped = installed(name), shipped_releases().get(name)
-    if shipped and (kept is None or is_renewed(kept, shipped)):
-        return os.path.join(release_index.SHELF, shipped.file)
-    if kept is None:
-        raise unknown(name)
-    return kept.folder
+    found = index.current(source.removeprefix(index.PREFIX))
+    if isinstance(found, index.Installed):
+        return found.folder
+    return index.bundled_archive(found)
 
 
 def _is_named(source: str) -> bool:
     """Whether something names a release and is no path."""
-    if source.startswith(PREFIX):
+    if source.startswith(index.PREFIX):
         return True
     is_path = os.path.exists(source) or source.endswith(SUFFIX)
     return is_name(source) and not is_path
 
 
-def _place(path: str) -> str:
-    """Where an archive is from: the program, or a folder of this machine."""
-    path = os.path.realpath(path)
-    is_shipped = os.path.dirname(path) == os.path.realpath(release_index.SHELF)
-    return SHIPPED if is_shipped else path
+def _origin(path: str) -> str:
+    """The source of a local archive: the program, or its path."""
+    path, bundled = os.path.realpath(path), os.path.realpath(index.BUNDLED_FOLDER)
+    return index.BUNDLED if os.path.dirname(path) == bundled else path
 
 
-def _from_file(path: str, sha256: str | None, source: str, tell: Tell) -> str:
-    folder = install_archive(path, source, sha256=sha256)
-    if sha256 is None:
-        tell(
-            "Note: nobody says which SHA-256 the archive should have; its files were "
-            "checked against its own card only."
+@dataclasses.dataclass(frozen=True)
+class Installer:
+    """Installs archives; the methods take a source and return folders of releases.
+
+    Attributes:
+      sha256: that the archive must have; that in its index, or in a file beside its
+        address, if None.
+      again: whether an address is downloaded also where it was installed before.
+      allow_code: whether releases may hold Python files, which their use would run.
+      report: shows a line.
+    """
+
+    sha256: str | None = None
+    again: bool = False
+    allow_code: bool = False
+    report: Callable[[str], None] = print
+
+    def from_file(self, path: str, source: str, listed: str | None = None) -> str:
+        """From a local archive, whose listed SHA-256 is known or not."""
+        sha256 = self.sha256 or listed
+        folder = index.install_archive(
+            path, source, sha256=sha256, allow_code=self.allow_code
         )
-    name = os.path.basename(folder)
-    tell(f"Installed {name} in {folder}")
-    kept = installed(name)
-    if kept and is_other_than_shipped(name, kept.sha256):
-        tell(
-            f"Note: it takes the place of the {name} that comes with the program; to "
-            f"bring that back: python3 tools/release.py install {name}"
-        )
-    return folder
-
-
-def _from_copy(copy: str, sha256: str | None, source: str, tell: Tell) -> str:
-    """Installs a temporary archive; errors name where it is from."""
-    try:
-        return _from_file(copy, sha256, source, tell)
-    except WeightsError as error:
-        raise type(error)(str(error).replace(copy, source)) from error
-
-
-def _from_index(entry: Entry, shelf: str, sha256: str | None, tell: Tell) -> str:
-    path = os.path.join(shelf, entry.file)
-    sha256 = sha256 or entry.sha256
-    if os.path.exists(path):
-        return _from_file(path, sha256, SHIPPED, tell)
-    if entry.address is None:
-        raise WeightsError(f"{path} is missing, and its index has no address of it.")
-    return _from_address(entry.address, sha256, again=False, tell=tell)
-
-
-def _from_folder(folder: str, sha256: str | None, tell: Tell) -> Iterator[str]:
-    if os.path.exists(os.path.join(folder, CARD)):
-        with tempfile.TemporaryDirectory() as temporary:
-            path = os.path.join(temporary, f"release{SUFFIX}")
-            with open(path, "wb") as file:
-                file.write(packed(folder_files(folder)))
-            yield _from_copy(path, sha256, folder, tell)
-        return
-    entries = read_index(folder).values()
-    here = [e for e in entries if os.path.exists(os.path.join(folder, e.file))]
-    if not here:
-        raise WeightsError(
-            f"{folder} holds no release: expected archives *{SUFFIX} or a {CARD}."
-        )
-    if sha256 is not None and len(here) > 1:
-        raise WeightsError(f"{folder} holds {len(here)} archives for one --sha256.")
-    bad = []
-    for entry in here:
-        path = os.path.join(folder, entry.file)
-        try:
-            yield _from_file(path, sha256 or entry.sha256, _place(path), tell)
-        except WeightsError as error:
-            if len(here) == 1:
-                raise
-            tell(f"Not installed: {error}")
-            bad.append(entry.file)
-    if bad:
-        raise WeightsError(
-            f"{len(bad)} of {len(here)} archives in {folder} were not installed: "
-            f"{', '.join(bad)}."
-        )
-
-
-def _from_address(address: str, sha256: str | None, *, again: bool, tell: Tell) -> str:
-    file = downloads.file_name(address)
-    if not (is_name(file) and file.endswith(SUFFIX)):
-        raise WeightsError(f"Expected the address {address} to end in NAME{SUFFIX}.")
-    for name, found in all_installed().items():
-        if found.source == address and sha256 in (None, found.sha256) and not again:
-            tell(f"{name} is installed already; --again downloads it anew.")
-            return found.folder
-    sha256 = sha256 or downloads.published_digest(address)
-    with writable_cache() as cache:
-        partial = os.path.join(cache, f"{file}.partial")
-        goes_on = "Going on to download" if os.path.exists(partial) else "Downloading"
-        tell(f"{goes_on} {address}")
-        downloads.download(address, partial)
-        try:
-            folder = _from_copy(partial, sha256, address, tell)
-        except BadArchiveError:
-            os.remove(partial)  # going on with it would not help
-            raise
-        os.remove(partial)
+        if sha256 is None:
+            self.report(
+                "Note: no SHA-256 of the archive is known; its files were checked "
+                "against its own card only."
+            )
+        name = os.path.basename(folder)
+        self.report(f"Installed {name} in {folder}")
+        found = index.installed(name)
+        if found and index.differs_from_bundled(name, found.sha256):
+            self.report(
+                f"Note: it replaces the bundled {name}, which comes back with: python3 "
+                f"tools/release.py install {name}"
+            )
         return folder
 
-
-def _from_cloud(path: str, sha256: str | None, tell: Tell) -> str:
-    import tensorflow as tf  # which no other source needs
-
-    from ebm_tf.runtime.files import reason
-
-    with tempfile.TemporaryDirectory() as temporary:
-        local = os.path.join(temporary, f"release{SUFFIX}")
+    def from_copy(self, copy: str, source: str, listed: str | None = None) -> str:
+        """From a temporary archive; errors name its source."""
         try:
-            tf.io.gfile.copy(path, local)
-        except (tf.errors.OpError, OSError) as error:
-            raise WeightsError(f"Cannot read {path}: {reason(error)}.") from error
-        return _from_copy(local, sha256, path, tell)
+            return self.from_file(copy, source, listed)
+        except WeightsError as error:
+            raise type(error)(str(error).replace(copy, source)) from error
+
+    def from_index(self, entry: index.Entry) -> str:
+        """A release of the program, which is bundled or can be downloaded."""
+        path = index.bundled_archive(entry)
+        if os.path.exists(path):
+            return self.from_file(path, index.BUNDLED, entry.sha256)
+        if entry.address is None:
+            raise WeightsError(f"{path} is missing, and its index has no address.")
+        return self.from_address(entry.address, entry.sha256)
+
+    def from_folder(self, folder: str) -> Iterator[str]:
+        """An unpacked release, or all archives in a folder."""
+        if os.path.exists(os.path.join(folder, CARD)):
+            with _temporary_archive() as path:
+                with open(path, "wb") as file:
+                    file.write(packed(folder_files(folder)))
+                yield self.from_copy(path, folder)
+            return
+        entries = index.read_index(folder).values()
+        paths = {os.path.join(folder, entry.file): entry for entry in entries}
+        here = {path: entry for path, entry in paths.items() if os.path.exists(path)}
+        if not here:
+            raise WeightsError(
+                f"{folder} holds no release: expected archives *{SUFFIX} or a {CARD}."
+            )
+        if self.sha256 is not None and len(here) > 1:
+            raise WeightsError(f"{folder} holds {len(here)} archives for one --sha256.")
+        bad = []
+        for path, entry in here.items():
+            try:
+                yield self.from_file(path, _origin(path), entry.sha256)
+            except WeightsError as error:
+                if len(here) == 1:
+                    raise
+                self.report(f"Not installed: {error}")
+                bad.append(entry.file)
+        if bad:
+            raise WeightsError(
+                f"{len(bad)} of {len(here)} archives in {folder} were not installed: "
+                f"{', '.join(bad)}."
+            )
+
+    def from_address(self, address: str, listed: str | None = None) -> str:
+        """From an http(s) address; a download that broke off is resumed."""
+        file = downloads.file_name(address)
+        if not (is_name(file) and file.endswith(SUFFIX)):
+            raise WeightsError(
+                f"Expected the address {address} to end in NAME{SUFFIX}."
+            )
+        sha256 = self.sha256 or listed
+        for name, found in index.all_installed().items():
+            is_same = found.source == address and sha256 in (None, found.sha256)
+            if is_same and not self.again:
+                self.report(f"{name} is installed already; --again downloads it again.")
+                return found.folder
+        sha256 = sha256 or downloads.published_digest(address)
+        with index.writable_cache() as cache:
+            partial = os.path.join(cache, f"{file}.partial")
+            verb = "Resuming" if os.path.exists(partial) else "Downloading"
+            self.report(f"{verb} {address}")
+            downloads.download(address, partial)
+            try:
+                folder = self.from_copy(partial, address, sha256)
+            except BadArchiveError:
+                os.remove(partial)  # resuming it would not help
+                raise
+            os.remove(partial)
+            return folder
+
+    def from_cloud(self, path: str) -> str:
+        """From an archive in a bucket."""
+        import tensorflow as tf  # which no other source needs
+
+        from ebm_tf.runtime.files import reason
+
+        with _temporary_archive() as local:
+            try:
+                tf.io.gfile.copy(path, local)
+            except (tf.errors.OpError, OSError) as error:
+                raise WeightsError(f"Cannot read {path}: {reason(error)}.") from error
+            return self.from_copy(local, path)
+
+
+@contextlib.contextmanager
+def _temporary_archive() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield os.path.join(folder, f"release{SUFFIX}")

@@ -1,21 +1,22 @@
-"""What is in a release: the files of a run, and the card that tells of them."""
+"""Packs the files of a run and their card into the archive of a release."""
 
 import io
 import json
-import math
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import h5py
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment
-from ebm_tf.config.kinds import to_json
+from ebm_tf.config.core import Experiment, from_mapping, to_mapping
+from ebm_tf.config.kinds import OWN, is_reference, to_json
 from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.runtime.files import (
     exists,
     make_folder,
+    names_in,
     read_file,
     read_json,
     replace_file,
@@ -25,47 +26,108 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
-from ebm_tf.store.releases import cards as model_cards
-from ebm_tf.store.releases import installed as release_index
+from ebm_tf.store.releases import cards, index
 from ebm_tf.store.releases.archives import (
     CARD,
     SUFFIX,
-    described,
+    Card,
     is_name,
+    manifest,
     packed,
     read_card,
 )
-from ebm_tf.store.releases.cards import Measured, figures, summary
-from ebm_tf.store.releases.installed import (
-    INDEX,
-    Entry,
-    located,
-    parsed,
-    shipped_releases,
-    written,
-)
-from ebm_tf.store.releases.portable import (
-    Rename,
-    command,
-    portable,
-    portable_config,
-    renaming,
-)
+from ebm_tf.store.releases.index import Entry, located
 from ebm_tf.store.sources import newest_weights
 
 ENVIRONMENT = "environment.json"
 CARD_TEXT = "card.md"
+# Settings and results that name runs or weight files.
+SOURCES = ("weights", "runs")
+
+# Folders above a file, but not those in the address of a web page.
+_FOLDERS = re.compile(r"(?<![\w:/.~-])(~|[A-Za-z]:)?[/\\]([^\s/\\]+[/\\])+")
+
+Rename = Callable[[str], str]
 
 
-class Run(NamedTuple):
-    """What a finished run tells.
+def pack(
+    folder: str,
+    output: str,
+    *,
+    measured: Iterable[str] = (),
+    licence: str = cards.LICENCE,
+    allow_no_figures: bool = False,
+    max_megabytes: float | None = None,
+    address: str | None = None,
+    replace: bool = False,
+) -> Entry:
+    """Packs a finished run into ``output/NAME.zip`` and lists it in the index there.
 
-    Attributes:
-      folder: its path.
-      config: its settings.
-      results: its figures.
-      environment: versions and revision.
+    Args:
+      folder: of the run that learned the model.
+      output: folder of archives; made where it is missing.
+      measured: folders of runs that measured the newest or selected weights of it.
+      licence: of the weights.
+      allow_no_figures: whether the card may report no metrics.
+      max_megabytes: the most that the archive may have; any if None.
+      address: where the archive will be found on the web; as before if None.
+      replace: whether another archive of this name in the folder is replaced.
+
+    Returns:
+      Its entry in the index.
+
+    Raises:
+      UserError: if the run is not finished, nothing was measured, something else was,
+        the archive is too large, or another one exists. Nothing is written then.
     """
+    run = _read_run(folder)
+    name = run.config.name
+    if not is_name(name):
+        raise RunError(
+            f"Expected the name {name!r} of the run to be of letters, digits, _, - and "
+            "dots: --set name=NAME when it is trained."
+        )
+    files, card = _contents(run, [_read_run(other) for other in measured], licence)
+    if not card["figures"] and not allow_no_figures:
+        raise RunError(
+            f"The run {folder} has no metrics to report: measure it and give "
+            "--measured RUN, or pack it with --allow_no_figures."
+        )
+    file, archive = f"{name}{SUFFIX}", packed(files)
+    path, megabytes = os.path.join(output, file), len(archive) / 1e6
+    if max_megabytes is not None and megabytes > max_megabytes:
+        raise RunError(
+            f"The archive of {name} would have {megabytes:.3g} megabytes, more than "
+            f"--max_megabytes={max_megabytes:g}."
+        )
+    if not replace and exists(path) and read_file(path) != archive:
+        raise RunError(
+            f"{path} exists and holds something else: --replace packs this in its "
+            "place, or give another --output."
+        )
+    facts, text = manifest({file: archive})[file], cards.summary(card["figures"])
+    entry = Entry(name, file, facts["sha256"], facts["bytes"], text, address)
+    return _write(entry, archive, output)
+
+
+def _write(entry: Entry, archive: bytes, output: str) -> Entry:
+    """Writes the archive, then the index that lists it."""
+    path = os.path.join(output, index.INDEX)
+    entries = index.parse_index(read_file(path), path) if exists(path) else {}
+    before = entries.get(entry.name)
+    # The earlier address holds the earlier bytes.
+    if entry.address is None and before and before.sha256 == entry.sha256:
+        entry = entry._replace(address=before.address)
+    entries[entry.name] = entry
+    advice = "Nothing is packed; make room there or give another --output."
+    make_folder(output)
+    replace_file(os.path.join(output, entry.file), archive, advice=advice)
+    replace_file(path, index.index_text(entries.values()), advice=advice)
+    return entry
+
+
+class _Run(NamedTuple):
+    """A finished run: its path and what its files hold."""
 
     folder: str
     config: Any
@@ -73,12 +135,7 @@ class Run(NamedTuple):
     environment: dict[str, Any]
 
 
-def read_run(folder: str) -> Run:
-    """Reads what a finished run tells.
-
-    Raises:
-      RunError: if it is not finished or no run, or cannot be read.
-    """
+def _read_run(folder: str) -> _Run:
     folder = located(folder).rstrip("/")
     config = read_config(folder)
     results = reopen(folder).results()
@@ -88,91 +145,87 @@ def read_run(folder: str) -> Run:
             f"python3 ebm_tf/{config.executable}.py --resume {folder}"
         )
     path = os.path.join(folder, ENVIRONMENT)
-    environment = read_json(path) if exists(path) else {}
-    return Run(folder, config, results, environment)
+    return _Run(folder, config, results, read_json(path) if exists(path) else {})
 
 
-def contents(
-    run: Run, measured: list[Run], licence: str
-) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The files of a release by name, and its card.
-
-    Args:
-      run: that learned the model.
-      measured: runs that measured the newest or selected weights of it.
-      licence: of the weights.
-
-    Raises:
-      UserError: if there are no weights, or something else was measured.
-    """
-    weights = _weights(run)
-    own = {facts["sha256"] for facts in described(weights).values()}
-    for other in measured:
-        _check_measured(other, own, run.folder)
-    rename = _rename(run.config.name, own)
-    told = [_told(r, rename, index) for index, r in enumerate((run, *measured))]
-    found = [
-        figure
-        for source, about in zip((run, *measured), told, strict=True)
-        for figure in figures(
-            about.config, portable(source.results, rename), about.name
-        )
-    ]
-    card = model_cards.card(
-        told[0].config,
-        run.environment,
-        parameters=_parameters(weights),
-        figures=found,
-        measured=told,
-        licence=licence,
-    )
-    files = weights | {
-        CONFIG: to_json(told[0].config).encode(),
-        RESULTS: _json(portable(run.results, rename)),
-        ENVIRONMENT: _json(run.environment),
+def _contents(
+    run: _Run, measured: list[_Run], licence: str
+) -> tuple[dict[str, bytes], Card]:
+    """The files of a release by name, and its card."""
+    weights = {
+        f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
+        for name in newest_weights(run.folder)
     }
-    files = dict(sorted(files.items()))
-    # The text lists all files but the two cards, card.json all but itself.
-    text = model_cards.as_markdown(card | {"files": described(files)})
-    files[CARD_TEXT] = text.encode()
-    card["files"] = described(files)
-    files[CARD] = model_cards.as_json(card).encode()
-    return files, card
-
-
-def _told(run: Run, rename: Rename, index: int) -> Measured:
-    config: Experiment = portable_config(run.config, rename)
-    data = getattr(run.config, "data", None)
-    # The first run learned the model; two measurements may have one name.
-    name = f"{config.executable} {config.name}" + (f" ({index})" if index > 1 else "")
-    return Measured(
-        name,
-        config,
-        command(config, data and data.directory),
-        run.environment.get("revision"),
-    )
-
-
-def _weights(run: Run) -> dict[str, bytes]:
-    """The newest weights of every network and kind, by name in the archive."""
-    names = newest_weights(run.folder)
-    if not names:
+    if not weights:
         raise WeightsError(
             f"The run {run.folder} of {run.config.executable}.py holds no weights: "
             "pack the run that learned the model."
         )
-    return {
-        f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
-        for name in names
-    }
+    own = {facts["sha256"] for facts in manifest(weights).values()}
+    for other in measured:
+        _check_measured(other, own, run.folder)
+    rename = renaming(_known_weights(run.config.name, own), _digests)
+    config = portable_config(run.config, rename)
+    measurements, reported = _measurements([run, *measured], rename)
+    card = cards.card(
+        config,
+        run.environment,
+        parameters=_parameters(weights),
+        figures=reported,
+        measurements=measurements,
+        licence=licence,
+    )
+    files = weights | _own_files(run.folder)
+    files[CONFIG] = to_json(config).encode()
+    files[RESULTS] = _json(portable(run.results, rename))
+    files[ENVIRONMENT] = _json(run.environment)
+    # The text lists all files but the two cards, card.json all but itself.
+    text = cards.as_markdown(card | {"files": manifest(files)})
+    files[CARD_TEXT] = text.encode()
+    card["files"] = manifest(files)
+    files[CARD] = cards.as_json(card).encode()
+    return files, card
 
 
-def _check_measured(run: Run, own: set[str], folder: str) -> None:
-    """Checks that a run measured weights that are packed.
+def _measurements(
+    runs: list[_Run], rename: Rename
+) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+    """Facts about runs by name, the one that learned the model first; their metrics."""
+    measurements, reported = {}, []
+    for number, run in enumerate(runs):
+        # Two measurements may have one name.
+        name = f"{run.config.executable} {run.config.name}"
+        name += f" ({number})" if number > 1 else ""
+        config = portable_config(run.config, rename)
+        data = getattr(run.config, "data", None)
+        measurements[name] = {
+            "command": cards.command(config, data and data.directory),
+            "revision": run.environment.get("revision"),
+            "config": to_mapping(config),
+        }
+        results = portable(run.results, rename)
+        reported += cards.reported_metrics(config, results, name)
+    return measurements, reported
 
-    Raises:
-      RunError: if it measured others, or those are not to be found any more.
-    """
+
+def _own_files(folder: str) -> dict[str, bytes]:
+    """The user's own Python files that a run keeps and its config needs."""
+    folder = os.path.join(folder, OWN)
+    names = [name for name in names_in(folder) if name.endswith(".py")]
+    if odd := [name for name in names if not is_name(name)]:
+        raise RunError(
+            f"Expected the name of {folder}/{odd[0]} to be of letters, digits, _, - "
+            "and dots."
+        )
+    return {f"{OWN}/{name}": read_file(os.path.join(folder, name)) for name in names}
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _check_measured(run: _Run, own: set[str], folder: str) -> None:
+    """Refuses a run that did not measure weights that are packed."""
     files = run.results.get("weights") or {}
     files = [files] if isinstance(files, str) else list(files.values())
     if not any(found in own for file in files for found in _digests(file)):
@@ -180,17 +233,6 @@ def _check_measured(run: Run, own: set[str], folder: str) -> None:
             f"The run {run.folder} did not measure the newest weights of {folder}, but "
             f"{', '.join(files) or 'none'}: measure those that are packed."
         )
-
-
-def _rename(name: str, own: set[str]) -> Rename:
-    """Tells weights by the release that holds them: this one, or one of the program."""
-    known = dict.fromkeys(own, name)
-    for other, entry in shipped_releases().items():
-        if other != name:
-            card = read_card(os.path.join(release_index.SHELF, entry.file))
-            for facts in card["files"].values():
-                known.setdefault(facts["sha256"], other)
-    return renaming(known, _digests)
 
 
 def _digests(source: str) -> list[str]:
@@ -202,139 +244,91 @@ def _digests(source: str) -> list[str]:
     return [sha256_of(source)] if tf.io.gfile.exists(source) else []
 
 
+def _known_weights(name: str, own: set[str]) -> dict[str, str]:
+    """The release that holds weights, this or a bundled one, by their SHA-256."""
+    known = dict.fromkeys(own, name)
+    for other, entry in index.bundled_releases().items():
+        if other != name:
+            card = read_card(index.bundled_archive(entry))
+            known = {facts["sha256"]: other for facts in card["files"].values()} | known
+    return known
+
+
 def _parameters(weights: Mapping[str, bytes]) -> dict[str, int]:
-    """The numbers in the weights of each network, by role."""
-    counts: dict[str, int] = {}
-    for name, content in weights.items():
-        stem, _, step = name.removesuffix(WEIGHTS).rpartition("_")
-        stem = stem if step.isdigit() else name.removesuffix(WEIGHTS)
-        role = os.path.basename(stem)
-        for infix in INFIXES.values():
-            role = role.removesuffix(infix)
-        counts[role] = _count(content)
-    return counts
+    """The numbers of parameters of each network, by role."""
+    infixes = "|".join(INFIXES.values())
+    pattern = re.compile(rf"{FOLDER}/(.+?)({infixes})(_\d+)?{re.escape(WEIGHTS)}")
+    named = ((pattern.fullmatch(name), content) for name, content in weights.items())
+    return {match[1]: _count(content) for match, content in named if match}
 
 
 def _count(content: bytes) -> int:
-    shapes: list[tuple[int, ...]] = []
-
-    def add(_: str, item: h5py.Dataset | h5py.Group) -> None:
-        if isinstance(item, h5py.Dataset):
-            shapes.append(item.shape)
-
-    with h5py.File(io.BytesIO(content)) as file:
-        file.visititems(add)
-    return sum(map(math.prod, shapes))
+    sizes: list[int] = []
+    with h5py.File(io.BytesIO(content)) as file:  # groups have no size
+        file.visititems(lambda _, item: sizes.append(getattr(item, "size", 0)))
+    return sum(sizes)
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def pack(
-    folder: str,
-    output: str,
-    *,
-    measured: Iterable[str] = (),
-    licence: str = model_cards.LICENCE,
-    allow_no_figures: bool = False,
-    max_megabytes: float | None = None,
-    address: str | None = None,
-    replace: bool = False,
-) -> Entry:
-    """Packs a finished run into ``output/NAME.zip`` and lists it in the index there.
+def portable(value: Any, rename: Rename) -> Any:
+    """JSON-able settings or results without paths of this machine.
 
     Args:
-      folder: of the run that learned the model.
-      output: folder of archives; made where it is not there.
-      measured: folders of runs that measured the newest or selected weights of it.
-      licence: of the weights.
-      allow_no_figures: whether a card without figures will do.
-      max_megabytes: the most that the archive may have; any if None.
-      address: where the archive will be found on the web; as before if None.
-      replace: whether another archive of this name in the folder is replaced.
+      value: settings or results.
+      rename: a source of weights here -> the one that others have.
 
     Returns:
-      What the index now says of it.
-
-    Raises:
-      UserError: if the run is not finished, nothing was measured, something else was,
-        the archive is too large, or another one is there. Nothing is written then.
+      The same, with weights renamed, no data folder, and files by their names alone.
     """
-    run = read_run(folder)
-    name = _name(run)
-    files, card = contents(run, [read_run(other) for other in measured], licence)
-    if not card["figures"] and not allow_no_figures:
-        raise RunError(
-            f"The run {folder} has no figures to tell: measure it and give --measured "
-            "RUN, or pack it with --allow_no_figures."
-        )
-    file, archive = f"{name}{SUFFIX}", packed(files)
-    _check_size(name, archive, max_megabytes)
-    _check_place(os.path.join(output, file), archive, replace=replace)
-    [(_, facts)] = described({file: archive}).items()
-    told = summary(card["figures"])
-    return _put(
-        Entry(name, file, facts["sha256"], facts["bytes"], told, address),
-        archive,
-        output,
-    )
+    if isinstance(value, dict):
+        return {key: _portable_item(key, item, rename) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item, rename) for item in value]
+    if is_reference(value):
+        return f"{OWN}/{os.path.basename(value)}"
+    return _FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
-def _name(run: Run) -> str:
-    """The name of a run, which becomes that of the release.
+def _portable_item(key: str, value: Any, rename: Rename) -> Any:
+    if key == "directory":
+        return None
+    if key not in SOURCES or not value:
+        return portable(value, rename)
+    if isinstance(value, str):
+        return rename(value)
+    if isinstance(value, dict):
+        return {name: rename(source) for name, source in value.items()}
+    return [rename(source) for source in value]
 
-    Raises:
-      RunError: if it cannot be that of a file.
+
+def portable_config(config: Experiment, rename: Rename) -> Experiment:
+    """A config without paths of this machine."""
+    return from_mapping(type(config), portable(to_mapping(config), rename))
+
+
+def renaming(known: dict[str, str], digests: Callable[[str], Iterable[str]]) -> Rename:
+    """How others find weights: in the release that holds them, if one does.
+
+    Args:
+      known: names of releases by the SHA-256 of the weights that they hold.
+      digests: a weight file or a run folder -> SHA-256 of its weights.
     """
-    if not is_name(run.config.name):
-        raise RunError(
-            f"Expected the name {run.config.name!r} of the run to be of letters, "
-            "digits, _, - and dots: --set name=NAME when it is learned."
-        )
-    return run.config.name
+
+    def rename(source: str) -> str:
+        if source.startswith(index.PREFIX):
+            return source
+        for digest in digests(source):
+            if digest in known:
+                return f"{index.PREFIX}{known[digest]}"
+        is_local = os.path.isabs(source) or "://" in source or source.startswith("~")
+        return _last_parts(source) if is_local else source
+
+    return rename
 
 
-def _check_size(name: str, archive: bytes, max_megabytes: float | None) -> None:
-    """Checks that an archive is not too large.
-
-    Raises:
-      RunError: if it is.
-    """
-    megabytes = len(archive) / 1e6
-    if max_megabytes is not None and megabytes > max_megabytes:
-        raise RunError(
-            f"The archive of {name} would have {megabytes:.3g} megabytes, more than "
-            f"--max_megabytes={max_megabytes:g}."
-        )
-
-
-def _check_place(path: str, archive: bytes, *, replace: bool) -> None:
-    """Checks that no other archive would be lost.
-
-    Raises:
-      RunError: if one would.
-    """
-    if not replace and exists(path) and read_file(path) != archive:
-        raise RunError(
-            f"{path} is there already and holds something else: --replace packs this "
-            "in its place, or give another --output."
-        )
-
-
-def _put(entry: Entry, archive: bytes, output: str) -> Entry:
-    """Writes the archive, then the index that lists it."""
-    path = os.path.join(output, INDEX)
-    entries = {}
-    if exists(path):
-        entries = parsed(read_file(path), path)
-    before = entries.get(entry.name)
-    # At its address lies what was packed before, unless that was the same.
-    if entry.address is None and before and before.sha256 == entry.sha256:
-        entry = entry._replace(address=before.address)
-    entries[entry.name] = entry
-    advice = "Nothing is packed; make room there or give another --output."
-    make_folder(output)
-    replace_file(os.path.join(output, entry.file), archive, advice=advice)
-    replace_file(path, written(entries.values()), advice=advice)
-    return entry
+def _last_parts(path: str) -> str:
+    """Name and time of a run, of its weights with what follows, else a file's name."""
+    *folders, name = re.split(r"[/\\]+", path.rstrip("/\\"))
+    num_folders = 0 if os.path.splitext(name)[1] else 1
+    if folders and folders[-1] == FOLDER:
+        num_folders = 3
+    return "/".join([*folders[-num_folders:], name]) if num_folders else name

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.models import biggan, biggan_generators, sngan, wide_resnet
+from ebm_tf.models import biggan, biggan_generators, classifiers, sngan
 from ebm_tf.store.conversion.converting import KINDS, target
 from ebm_tf.store.conversion.fitting import fitted
 from ebm_tf.store.conversion.tables import channels_last, spectrally_normalised
@@ -193,7 +193,7 @@ def test_biggan_without_classes_of_object_graphs():
 @pytest.mark.parametrize(("depth", "width"), [(10, 1), (16, 2)])
 def test_wide_resnets_of_object_graphs(depth, width):
     arrays = published.filled(published.wide_resnet(depth, width), seed=depth)
-    model = wide_resnet.classifier(32, 3, depth=depth, width=width)
+    model = classifiers.wide_resnet(32, 3, depth=depth, width=width)
     load(model, "life_cycle_wide_resnet", 32, arrays)
     images = normal(3, 32, 32, 3)
     expected = forward.wide_resnet(images, arrays, (depth - 4) // 6)

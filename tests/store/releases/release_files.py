@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ebm_tf.store.releases.archives import CARD, described, packed
+from ebm_tf.store.releases.archives import CARD, manifest, packed
 
 FILES = {
     "config.json": b'{"type": "EbmTraining", "name": "digits_small"}\n',
@@ -23,7 +23,7 @@ def content(
     name: str = "digits_small", files: Mapping[str, bytes] = FILES, **changed: Any
 ) -> dict[str, bytes]:
     """Files of a release and their card, in which some entries are changed."""
-    card = {"name": name, "figures": [FIGURE], "files": described(files), **changed}
+    card = {"name": name, "figures": [FIGURE], "files": manifest(files), **changed}
     return {**files, CARD: json.dumps(card).encode()}
 
 

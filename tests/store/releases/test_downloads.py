@@ -45,7 +45,7 @@ def test_a_download_that_broke_off_goes_on(shop, partial, ranges):
 def test_it_goes_on_several_times(shop, partial):
     shop.cut = 120_000
     for come in (120_000, 240_000):
-        with pytest.raises(WeightsError, match="same command again"):
+        with pytest.raises(WeightsError, match="repeat the command"):
             download(shop.address("a.zip"), str(partial))
         assert partial.stat().st_size == come
     download(shop.address("a.zip"), str(partial))
@@ -59,13 +59,13 @@ def test_what_is_whole_already_is_not_fetched(shop, partial):
     assert len(shop.asked) == 1
 
 
-def test_what_is_longer_than_the_file_is_fetched_anew(shop, partial):
+def test_what_is_longer_than_the_file_is_fetched_again(shop, partial):
     partial.write_bytes(DATA + b"of another file")
     download(shop.address("a.zip"), str(partial))
     assert partial.read_bytes() == DATA
 
 
-def test_what_a_server_does_not_have_is_told(shop, partial):
+def test_what_a_server_does_not_have_is_reported(shop, partial):
     with pytest.raises(WeightsError, match="Cannot download .*none.zip: 404"):
         download(shop.address("none.zip"), str(partial))
     assert not partial.exists()
@@ -79,7 +79,7 @@ def test_an_empty_file_is_no_endless_loop(shop, partial):
     assert partial.read_bytes() == b""
 
 
-def test_a_server_that_is_not_there_is_told(shop, partial):
+def test_a_server_that_is_not_there_is_reported(shop, partial):
     address = shop.address("a.zip")
     with serving() as other:
         address = other.address("a.zip")
@@ -90,7 +90,7 @@ def test_a_server_that_is_not_there_is_told(shop, partial):
 def test_where_no_digest_can_be_asked_for_the_file_is_named(shop):
     with serving() as other:
         address = other.address("a.zip")
-    with pytest.raises(WeightsError, match=f"Cannot download {address}: "):
+    with pytest.raises(WeightsError, match=f"Cannot download {address}.sha256: "):
         published_digest(address)
 
 

@@ -12,9 +12,10 @@ import pytest
 from ebm_tf.errors import WeightsError
 from ebm_tf.store.releases.archives import (
     CARD,
-    described,
+    code_files,
     digest_of,
     folder_files,
+    manifest,
     packed,
     read_card,
     verified,
@@ -71,7 +72,7 @@ def test_what_goes_in_comes_out(tmp_path, inside):
 
 def test_the_manifest_is_that_of_sha256sum():
     """Golden value of FIPS 180-2."""
-    assert described({"a": b"abc"}) == {
+    assert manifest({"a": b"abc"}) == {
         "a": {
             "bytes": 3,
             "sha256": "ba7816bf8f01cfea414140de5dae2223"
@@ -119,9 +120,9 @@ def test_a_path_that_could_lead_outside_is_refused(tmp_path, inside, name):
     path = tmp_path / "bad.zip"
     member = zipfile.ZipInfo("placeholder")
     member.filename = member.orig_filename = name
-    card = {"name": "x", "figures": [], "files": described({name: b"evil"})}
+    card = {"name": "x", "figures": [], "files": manifest({name: b"evil"})}
     path.write_bytes(zipped([(member, b"evil"), (CARD, json.dumps(card).encode())]))
-    with pytest.raises(WeightsError, match="is not whole: it holds the path"):
+    with pytest.raises(WeightsError, match="is damaged: it holds the path"):
         unpacked(path, inside)
     assert list(inside.iterdir()) == []
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.zip", "home"]
@@ -134,7 +135,7 @@ def test_a_name_that_zipfile_would_cut_is_refused(tmp_path, inside):
     data = packed(content(files=files)).replace(b"resultsX.json", b"results\x00.json")
     path = tmp_path / "bad.zip"
     path.write_bytes(data)
-    with pytest.raises(WeightsError, match="is not whole: it holds the path"):
+    with pytest.raises(WeightsError, match="is damaged: it holds the path"):
         unpacked(path, inside)
 
 
@@ -145,7 +146,7 @@ def test_a_name_that_zipfile_would_cut_is_refused(tmp_path, inside):
         ([("config.json", b"other")], "it holds config.json twice"),
         ([("CONFIG.json", b"other")], "it holds CONFIG.json twice"),
         ([("weights", b"a file")], "weights is a file and a folder"),
-        ([("extra.json", b"{}")], "extra.json is not both in it and in its card"),
+        ([("extra.json", b"{}")], "extra.json is not in its card"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -157,12 +158,12 @@ def test_members_that_no_release_has_are_refused(tmp_path, inside, extra, messag
     assert not list(inside.iterdir())
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     path = tmp_path / "bad.zip"
     members = content()
     del members[WEIGHTS]
     path.write_bytes(packed(members))
-    with pytest.raises(WeightsError, match=f"{WEIGHTS} is not both in it and"):
+    with pytest.raises(WeightsError, match=f"{WEIGHTS} is missing"):
         verified(str(path))
 
 
@@ -171,7 +172,7 @@ def test_a_bomb_is_refused_before_it_grows(tmp_path, inside):
     bomb = content(files={"config.json": bytes(50_000_000)})
     path.write_bytes(packed(bomb))
     assert path.stat().st_size < 100_000
-    with pytest.raises(WeightsError, match="would grow to 50,000,"):
+    with pytest.raises(WeightsError, match="would expand to 50,000,"):
         unpacked(path, inside)
     assert not list(inside.iterdir())
 
@@ -179,7 +180,7 @@ def test_a_bomb_is_refused_before_it_grows(tmp_path, inside):
 def test_a_bomb_that_hides_its_size_does_not_grow(tmp_path, inside):
     """The directory of the zip file and the card say 10 bytes, the stream has more."""
     files = {"config.json": bytes(3_000_000)}
-    facts = {"config.json": described({"config.json": bytes(10)})["config.json"]}
+    facts = {"config.json": manifest({"config.json": bytes(10)})["config.json"]}
     members = content(files=files)
     members[CARD] = json.dumps({"name": "x", "figures": [], "files": facts}).encode()
     data = bytearray(packed(members))
@@ -188,13 +189,13 @@ def test_a_bomb_that_hides_its_size_does_not_grow(tmp_path, inside):
         data[at : at + 4] = struct.pack("<L", 10)
     path = tmp_path / "bomb.zip"
     path.write_bytes(data)
-    with pytest.raises(WeightsError, match="is not whole: "):
+    with pytest.raises(WeightsError, match="is damaged: "):
         unpacked(path, inside)
     assert sum(p.stat().st_size for p in inside.rglob("*") if p.is_file()) < 10_000
 
 
 @pytest.mark.parametrize("part", ["stored", "size", "card"])
-def test_what_was_tampered_with_is_told(tmp_path, part):
+def test_what_was_tampered_with_is_reported(tmp_path, part):
     members = content()
     if part == "stored":
         members[WEIGHTS] = b"\x01" + members[WEIGHTS][1:]
@@ -214,11 +215,11 @@ def test_what_was_tampered_with_is_told(tmp_path, part):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
-def test_a_truncated_archive_is_told(tmp_path, share):
+def test_a_truncated_archive_is_reported(tmp_path, share):
     path = archive(tmp_path / "a.zip")
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(WeightsError, match="a.zip is not whole"):
+    with pytest.raises(WeightsError, match="a.zip is damaged"):
         verified(str(path))
 
 
@@ -254,14 +255,14 @@ def test_no_flipped_bit_goes_unseen(tmp_path, inside):
         b"[" * 100_000,
     ],
 )
-def test_a_card_that_is_none_is_told(tmp_path, card):
+def test_a_card_that_is_none_is_reported(tmp_path, card):
     path = tmp_path / "bad.zip"
     path.write_bytes(packed({CARD: card}))
     with pytest.raises(WeightsError, match="card.json is not as this version writes"):
         read_card(str(path))
 
 
-def test_other_files_are_told(tmp_path):
+def test_other_files_are_reported(tmp_path):
     with pytest.raises(WeightsError, match="No release at .*none.zip"):
         verified(str(tmp_path / "none.zip"))
     path = tmp_path / "other.zip"
@@ -270,9 +271,15 @@ def test_other_files_are_told(tmp_path):
         WeightsError, match="not the archive of a release: no card.json"
     ):
         verified(str(path))
-    with pytest.raises(WeightsError, match="Cannot read|is not whole"):
+    with pytest.raises(WeightsError, match="Cannot read|is damaged"):
         verified(os.fspath(tmp_path))
 
 
 def test_all_files_of_the_card_are_in_it():
     assert set(json.loads(content()[CARD])["files"]) == set(FILES)
+
+
+@pytest.mark.parametrize("name", ["own/mine.py", "OWN/x.h5", "weights/a.PY", "b.py"])
+def test_what_a_run_could_execute_is_code(name):
+    card = {"files": dict.fromkeys((*FILES, name))}
+    assert code_files(card) == [name]

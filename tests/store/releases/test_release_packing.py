@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 import shutil
+from typing import Any
 
 import keras
 import pytest
@@ -20,31 +21,29 @@ from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import RunError, WeightsError
-from ebm_tf.models.ebm import build_models
 from ebm_tf.runtime.run_folders import read_config
-from ebm_tf.store.releases import installed as release_index
-from ebm_tf.store.releases import installed as releases
+from ebm_tf.store.releases import index as releases
 from ebm_tf.store.releases.archives import digest_of, verified
-from ebm_tf.store.releases.cards import figures
-from ebm_tf.store.releases.installed import read_index
+from ebm_tf.store.releases.cards import command, reported_metrics
+from ebm_tf.store.releases.index import read_index
 from ebm_tf.store.releases.installing import install
-from ebm_tf.store.releases.packing import pack
-from ebm_tf.store.releases.portable import (
-    command,
+from ebm_tf.store.releases.packing import (
+    pack,
     portable,
     portable_config,
     renaming,
 )
-from tests.runs import ROOT, learn_here, measuring, run_here, tiny
+from ebm_tf.store.sources import find
+from tests.runs import ROOT, learn_here, measuring, models_of, run_here, tiny
 
 WEIGHTS = ("energy_00000009.weights.h5", "energy_average_00000009.weights.h5")
 
 
 @pytest.fixture(autouse=True)
-def shelf(tmp_path, monkeypatch):
+def bundled(tmp_path, monkeypatch):
     monkeypatch.setenv(releases.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(release_index, "SHELF", str(tmp_path / "shelf"))
-    return tmp_path / "shelf"
+    monkeypatch.setattr(releases, "BUNDLED_FOLDER", str(tmp_path / "bundled"))
+    return tmp_path / "bundled"
 
 
 def learning() -> EbmLearning:
@@ -68,14 +67,14 @@ def run(learned, tmp_path):
     return pathlib.Path(shutil.copytree(learned, tmp_path / "digits_tiny" / "time"))
 
 
-def packed(run, shelf, **how) -> pathlib.Path:
-    pack(str(run), str(shelf), **how)
-    return shelf / "digits_tiny.zip"
+def packed(run, bundled, **how) -> pathlib.Path:
+    pack(str(run), str(bundled), **how)
+    return bundled / "digits_tiny.zip"
 
 
-def test_what_is_packed(learned, measured, shelf):
+def test_what_is_packed(learned, measured, bundled):
     """The newest weights, the settings, the results and the cards, and no more."""
-    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+    card = verified(str(packed(learned, bundled, measured=[str(measured)])))
     assert set(card["files"]) == {
         *("config.json", "environment.json", "results.json", "card.md"),
         *(f"weights/{name}" for name in WEIGHTS),
@@ -83,28 +82,28 @@ def test_what_is_packed(learned, measured, shelf):
     for name in WEIGHTS:
         digest = digest_of(str(learned / "weights" / name))
         assert card["files"][f"weights/{name}"]["sha256"] == digest
-    entry = read_index(str(shelf))["digits_tiny"]
-    path = shelf / "digits_tiny.zip"
+    entry = read_index(str(bundled))["digits_tiny"]
+    path = bundled / "digits_tiny.zip"
     assert entry.sha256 == digest_of(str(path))
     assert entry.bytes == path.stat().st_size and entry.address is None
     assert entry.figures.startswith("frechet_pixel ")
-    assert sorted(os.listdir(shelf)) == ["digits_tiny.zip", "index.json"]
+    assert sorted(os.listdir(bundled)) == ["digits_tiny.zip", "index.json"]
 
 
-def test_a_damaged_environment_is_told(run, shelf):
+def test_a_damaged_environment_is_reported(run, bundled):
     (run / "environment.json").write_text("{")
     with pytest.raises(RunError, match="environment.json is damaged: "):
-        packed(run, shelf)
+        packed(run, bundled)
 
 
-def test_the_same_run_makes_the_same_bytes(learned, run, shelf, tmp_path):
-    first = packed(learned, shelf).read_bytes()
-    assert packed(learned, shelf).read_bytes() == first
+def test_the_same_run_makes_the_same_bytes(learned, run, bundled, tmp_path):
+    first = packed(learned, bundled).read_bytes()
+    assert packed(learned, bundled).read_bytes() == first
     assert packed(run, tmp_path / "elsewhere").read_bytes() == first
 
 
-def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
-    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+def test_a_card_says_what_was_measured_and_how(learned, measured, bundled):
+    card = verified(str(packed(learned, bundled, measured=[str(measured)])))
     results = json.loads((measured / "results.json").read_text())
     by_metric = {figure["metric"]: figure for figure in card["figures"]}
     fid = by_metric["fid"]
@@ -123,7 +122,7 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
         "channels": 1,
     }
     keras.utils.clear_session()
-    network = build_models(learning()).energy
+    network = models_of(learning()).energy
     facts = card["networks"]["energy"]
     assert facts["parameters"] == network.count_params()
     assert facts["architecture"] == "sngan"
@@ -131,8 +130,8 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, shelf):
     assert set(card["versions"]) == {"python", "packages", "revision"}
 
 
-def test_the_text_of_a_card_has_all_of_it(learned, measured, shelf, tmp_path):
-    path = packed(learned, shelf, measured=[str(measured)], licence="CC0-1.0")
+def test_the_text_of_a_card_has_all_of_it(learned, measured, bundled, tmp_path):
+    path = packed(learned, bundled, measured=[str(measured)], licence="CC0-1.0")
     card = verified(str(path), str(tmp_path / "whole"))
     text = (tmp_path / "whole" / "card.md").read_text()
     assert text.startswith("# digits_tiny\n\nLearns a short-run")
@@ -147,8 +146,8 @@ def test_the_text_of_a_card_has_all_of_it(learned, measured, shelf, tmp_path):
     assert len({line.count("|") for line in rows}) <= 3, "three tables"
 
 
-def test_commands_in_a_card_make_the_very_config(learned, shelf):
-    card = verified(str(packed(learned, shelf)))
+def test_commands_in_a_card_make_the_very_config(learned, bundled):
+    card = verified(str(packed(learned, bundled)))
     program, script, path, *rest = shlex.split(card["command"])
     assert (program, script) == ("python3", "ebm_tf/train.py")
     assert path == "configs/digits_nonconv.py" and set(rest[::2]) == {"--set"}
@@ -156,7 +155,7 @@ def test_commands_in_a_card_make_the_very_config(learned, shelf):
     assert not differing_fields(made, learning(), fixed_only=False)
 
 
-def test_nothing_tells_of_the_folders_of_a_machine(run, measured, shelf, tmp_path):
+def test_nothing_tells_of_the_folders_of_a_machine(run, measured, bundled, tmp_path):
     """Neither those of runs nor those of data."""
     config = dataclasses.replace(
         learning(),
@@ -164,7 +163,7 @@ def test_nothing_tells_of_the_folders_of_a_machine(run, measured, shelf, tmp_pat
         energy=dataclasses.replace(learning().energy, weights=str(run)),
     )
     (run / "config.json").write_text(to_json(config))
-    path = packed(run, shelf, measured=[str(measured)])
+    path = packed(run, bundled, measured=[str(measured)])
     verified(str(path), str(tmp_path / "whole"))
     for file in (tmp_path / "whole").glob("*.*"):
         text = file.read_text()
@@ -175,9 +174,9 @@ def test_nothing_tells_of_the_folders_of_a_machine(run, measured, shelf, tmp_pat
     assert "energy.weights=release:digits_tiny" in card["command"]
 
 
-def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
+def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
     """Installed, and measured by a command: the same figures."""
-    install(str(packed(learned, shelf)), tell=lambda _: None)
+    install(str(packed(learned, bundled)), report=lambda _: None)
     config = measuring(learning(), "release:digits_tiny")
     folder, results = learn_here(config, tmp_path / "runs")
     expected = json.loads((measured / "results.json").read_text())
@@ -187,16 +186,16 @@ def test_a_release_is_used_as_the_run_was(learned, measured, shelf, tmp_path):
     kept = json.loads((folder / "config.json").read_text())
     assert kept["weights"] == "release:digits_tiny"
     assert "learned with" not in (folder / "log.txt").read_text()
-    again = packed(learned, shelf, measured=[str(folder)], replace=True)
+    again = packed(learned, bundled, measured=[str(folder)], replace=True)
     card = verified(str(again))
     assert "fid" in {figure["metric"] for figure in card["figures"]}
     kind = read_config(releases.located("release:digits_tiny"))
     assert not differing_fields(kind, learning(), fixed_only=False)
 
 
-def test_a_card_reproduces_its_own_figure(learned, measured, shelf, tmp_path):
+def test_a_card_reproduces_its_own_figure(learned, measured, bundled, tmp_path):
     """Its command, as it stands there, on what is unpacked at first use."""
-    card = verified(str(packed(learned, shelf, measured=[str(measured)])))
+    card = verified(str(packed(learned, bundled, measured=[str(measured)])))
     (figure,) = [f for f in card["figures"] if f["metric"] == "fid"]
     _, script, *words = shlex.split(
         card["measurements"][figure["measurement"]]["command"]
@@ -208,8 +207,8 @@ def test_a_card_reproduces_its_own_figure(learned, measured, shelf, tmp_path):
     assert results["fid"] == figure["value"]
 
 
-def test_a_comparison_takes_releases(learned, shelf, tmp_path):
-    packed(learned, shelf)
+def test_a_comparison_takes_releases(learned, bundled, tmp_path):
+    packed(learned, bundled)
     pixels = FeatureExtractor(name="pixels")
     config = Comparison(
         name="it",
@@ -223,67 +222,67 @@ def test_a_comparison_takes_releases(learned, shelf, tmp_path):
     assert line == f'0_digits_tiny: {{"energy": "{file}"}}'
 
 
-def test_an_unfinished_run_is_refused(run, shelf):
+def test_an_unfinished_run_is_refused(run, bundled):
     (run / "results.json").unlink()
     with pytest.raises(RunError, match="is not finished.*--resume"):
-        pack(str(run), str(shelf))
-    assert not shelf.exists()
+        pack(str(run), str(bundled))
+    assert not bundled.exists()
 
 
-def test_a_card_without_figures_is_refused(run, shelf):
+def test_a_card_without_figures_is_refused(run, bundled):
     (run / "results.json").write_text('{"frechet_pixel": null, "num_samples": 20}')
-    with pytest.raises(RunError, match="has no figures to tell: measure it"):
-        pack(str(run), str(shelf))
-    assert not shelf.exists()
-    entry = pack(str(run), str(shelf), allow_no_figures=True)
-    assert entry.figures == "no figures"
+    with pytest.raises(RunError, match="has no metrics to report: measure it"):
+        pack(str(run), str(bundled))
+    assert not bundled.exists()
+    entry = pack(str(run), str(bundled), allow_no_figures=True)
+    assert entry.figures == "no metrics"
 
 
-def test_an_archive_that_is_too_large_is_refused(learned, shelf):
+def test_an_archive_that_is_too_large_is_refused(learned, bundled):
     with pytest.raises(RunError, match="would have .* more than --max_megabytes=0.001"):
-        pack(str(learned), str(shelf), max_megabytes=0.001)
-    assert not shelf.exists()
-    pack(str(learned), str(shelf), max_megabytes=1.5)
+        pack(str(learned), str(bundled), max_megabytes=0.001)
+    assert not bundled.exists()
+    pack(str(learned), str(bundled), max_megabytes=1.5)
 
 
-def test_what_measured_other_weights_is_refused(learned, measured, run, shelf):
+def test_what_measured_other_weights_is_refused(learned, measured, run, bundled):
     """A run of the same config, but of another moment."""
     (run / "weights" / WEIGHTS[1]).unlink()
     with pytest.raises(RunError, match="did not measure the newest weights of"):
-        pack(str(run), str(shelf), measured=[str(measured)])
+        pack(str(run), str(bundled), measured=[str(measured)])
     with pytest.raises(RunError, match="did not measure .* but none"):
-        pack(str(learned), str(shelf), measured=[str(learned)])
+        pack(str(learned), str(bundled), measured=[str(learned)])
 
 
-def test_what_did_not_learn_is_refused(measured, shelf):
+def test_what_did_not_learn_is_refused(measured, bundled):
     with pytest.raises(WeightsError, match="of fid.py holds no weights: pack the run"):
-        pack(str(measured), str(shelf))
+        pack(str(measured), str(bundled))
     with pytest.raises(RunError, match="is not the folder of a run"):
-        pack(str(shelf), str(shelf))
+        pack(str(bundled), str(bundled))
 
 
-def test_an_address_stays_while_the_bytes_do(learned, run, shelf):
+def test_an_address_stays_while_the_bytes_do(learned, run, bundled):
     address = "https://example.org/digits_tiny.zip"
-    assert pack(str(learned), str(shelf), address=address).address == address
-    assert pack(str(run), str(shelf)).address == address
-    assert pack(str(run), str(shelf), licence="CC0-1.0", replace=True).address is None
+    assert pack(str(learned), str(bundled), address=address).address == address
+    assert pack(str(run), str(bundled)).address == address
+    assert pack(str(run), str(bundled), licence="CC0-1.0", replace=True).address is None
 
 
-def test_another_archive_of_the_name_is_kept(learned, run, shelf):
-    path = packed(learned, shelf)
-    before, index = path.read_bytes(), (shelf / "index.json").read_bytes()
-    message = "digits_tiny.zip is there already and holds something else: --replace"
+def test_another_archive_of_the_name_is_kept(learned, run, bundled):
+    path = packed(learned, bundled)
+    before, index = path.read_bytes(), (bundled / "index.json").read_bytes()
+    message = "digits_tiny.zip exists and holds something else: --replace"
     with pytest.raises(RunError, match=message):
-        packed(run, shelf, licence="CC0-1.0")
+        packed(run, bundled, licence="CC0-1.0")
     assert path.read_bytes() == before
-    assert (shelf / "index.json").read_bytes() == index
-    packed(run, shelf, licence="CC0-1.0", replace=True)
+    assert (bundled / "index.json").read_bytes() == index
+    packed(run, bundled, licence="CC0-1.0", replace=True)
     assert path.read_bytes() != before
 
 
-def test_a_release_is_packed_into_a_bucket(learned, shelf):
+def test_a_release_is_packed_into_a_bucket(learned, bundled):
     pack(str(learned), "ram://bucket/releases")
-    install("ram://bucket/releases/digits_tiny.zip", tell=lambda _: None)
+    install("ram://bucket/releases/digits_tiny.zip", report=lambda _: None)
     assert releases.located("release:digits_tiny")
 
 
@@ -334,7 +333,7 @@ def test_the_figures_of_several_chain_lengths_are_told_apart(measured):
     results = json.loads((measured / "results.json").read_text())
     rows = [{"num_steps": n, "fid": 1.0 / n} for n in (2, 4)]
     config = read_config(str(measured))
-    found = figures(config, results | {"by_num_steps": rows}, "it")
+    found = reported_metrics(config, results | {"by_num_steps": rows}, "it")
     told = [(f["num_steps"], f["value"]) for f in found if f["metric"] == "fid"]
     assert told == [(2, 0.5), (4, 0.25)]
 
@@ -346,6 +345,48 @@ def test_a_classifier_tells_its_test_split():
         "num_images": 360,
         "pgd20_accuracy": float("nan"),
     }
-    (figure,) = figures(clean, results, "it")
+    (figure,) = reported_metrics(clean, results, "it")
     assert figure["reference"] == f"digits, split {clean.test_split}"
     assert figure["interval"] == [0.95, 0.98] and figure["num_images"] == 360
+
+
+OWN_CONFIG = """
+import dataclasses
+import numpy as np
+from ebm_tf.config.ebm import EbmTraining
+from tests.runs import tiny
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Mine(EbmTraining):
+    strength: float = 0.5
+
+def images(split, directory):
+    return np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), np.uint8)
+
+fields = {f.name: getattr(tiny(), f.name) for f in dataclasses.fields(EbmTraining)}
+config = Mine(**fields | {"name": "mine", "strength": 0.25})
+"""
+
+
+def test_a_release_carries_the_files_that_a_user_wrote(tmp_path, bundled):
+    """A class and a dataset of a config file are packed, and installed if allowed."""
+    file = tmp_path / "my_model.py"
+    file.write_text(OWN_CONFIG)
+    config = override(core.load(str(file)), [f"data.name={file}:images"])
+    folder, _ = learn_here(config, tmp_path / "runs")
+    entry = pack(str(folder), str(bundled))
+    shutil.rmtree(tmp_path / "runs")
+    file.unlink()
+    archive = str(bundled / entry.file)
+    assert verified(archive)["data"]["name"] == "own/my_model.py:images"
+    for use in (lambda: find("release:mine"), lambda: install(archive)):
+        with pytest.raises(WeightsError, match=r"own/my_model.py\): --allow_code"):
+            use()
+    assert not list((tmp_path / "cache").iterdir())
+    install(archive, allow_code=True, report=lambda _: None)
+    for _ in range(2):  # running its file leaves nothing that damages the release
+        found: Any = find("release:mine")
+        assert type(found.config).__name__ == "Mine" and found.config.strength == 0.25
+    assert found.config.data.name == f"{found.folder}/own/my_model.py:images"
+    assert pack("release:mine", str(tmp_path / "again")).sha256 == entry.sha256
+    learn_here(measuring(found.config, "release:mine"), tmp_path / "measured")

@@ -12,19 +12,18 @@ from ebm_tf.config import core
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.releases import installed as release_index
-from ebm_tf.store.releases import installed as releases
+from ebm_tf.store.releases import index as releases
 from ebm_tf.store.releases.archives import digest_of
-from ebm_tf.store.releases.installed import (
+from ebm_tf.store.releases.index import (
+    BUNDLED,
     INDEX,
-    SHIPPED,
     Entry,
+    index_text,
     installed,
     located,
     read_index,
-    written,
 )
-from ebm_tf.store.releases.installing import found_release, install
+from ebm_tf.store.releases.installing import install, release_path
 from ebm_tf.store.sources import find
 from tests.runs import DIGITS_FID
 from tests.store.releases.release_files import FILES, archive, serving
@@ -34,16 +33,16 @@ WEIGHTS = "weights/energy_average_00000009.weights.h5"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """Nothing is installed, and nothing comes with the program."""
+    """Nothing is installed, and nothing is bundled."""
     monkeypatch.setenv(releases.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(release_index, "SHELF", str(tmp_path / "shelf"))
+    monkeypatch.setattr(releases, "BUNDLED_FOLDER", str(tmp_path / "bundled"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    """A release that comes with the program."""
-    folder = tmp_path / "shelf"
+def bundled(tmp_path):
+    """A release that is bundled."""
+    folder = tmp_path / "bundled"
     folder.mkdir()
     list_in(archive(folder / "digits_small.zip"))
     return folder
@@ -54,7 +53,7 @@ def list_in(path, **changed):
     sha256, size = digest_of(str(path)), path.stat().st_size
     entry = Entry(path.stem, path.name, sha256, size, "fid 1")
     entries = read_index(str(path.parent)) | {path.stem: entry._replace(**changed)}
-    (path.parent / INDEX).write_text(written(entries.values()))
+    (path.parent / INDEX).write_text(index_text(entries.values()))
 
 
 def other_files() -> dict[str, bytes]:
@@ -75,41 +74,41 @@ def test_other_sources_stay_as_they_are(cache):
     assert not cache.exists()
 
 
-def test_what_comes_with_the_program_is_unpacked_at_first_use(shelf, cache):
+def test_what_is_bundled_is_unpacked_at_first_use(bundled, cache):
     folder = located("release:digits_small")
     assert folder == str(cache / "digits_small")
     assert (cache / WEIGHTS.replace("weights/", "digits_small/weights/")).read_bytes()
-    shutil.rmtree(shelf)
+    shutil.rmtree(bundled)
     assert located("release:digits_small") == folder
     assert names(cache) == ["digits_small"]
 
 
-def test_a_newer_release_of_the_program_takes_its_place(shelf, cache):
+def test_a_newer_release_of_the_program_takes_its_place(bundled, cache):
     located("release:digits_small")
-    list_in(archive(shelf / "digits_small.zip", files=other_files()))
+    list_in(archive(bundled / "digits_small.zip", files=other_files()))
     folder = located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == b"later weights"
     assert names(cache) == ["digits_small"] and folder == str(cache / "digits_small")
 
 
-def test_what_a_user_installed_stays(shelf, cache, tmp_path):
+def test_what_a_user_installed_stays(bundled, cache, tmp_path):
     own = archive(tmp_path / "own.zip", files=other_files())
-    install(str(own), tell=quiet)
+    install(str(own), report=quiet)
     located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == b"later weights"
 
 
-def test_what_takes_the_place_of_one_of_the_program_is_told(shelf, tmp_path):
-    own, told = archive(tmp_path / "own.zip", files=other_files()), []
-    install(str(shelf), tell=told.append)
-    assert not any("takes the place" in line for line in told)
-    install(str(own), tell=told.append)
-    assert "it takes the place of the digits_small that comes with" in told[-1]
-    assert told[-1].endswith("tools/release.py install digits_small")
+def test_what_replaces_a_bundled_one_is_reported(bundled, tmp_path):
+    own, lines = archive(tmp_path / "own.zip", files=other_files()), []
+    install(str(bundled), report=lines.append)
+    assert not any("replaces the bundled" in line for line in lines)
+    install(str(own), report=lines.append)
+    assert "it replaces the bundled digits_small" in lines[-1]
+    assert lines[-1].endswith("tools/release.py install digits_small")
 
 
 @pytest.mark.parametrize("harm", ["cut", "gone", "more", "no card"])
-def test_a_release_that_lost_files_is_unpacked_again(shelf, cache, harm):
+def test_a_release_that_lost_files_is_unpacked_again(bundled, cache, harm):
     folder = cache / "digits_small"
     located("release:digits_small")
     spoil(folder, harm)
@@ -129,42 +128,43 @@ def spoil(folder, harm):
         (folder / "card.json").unlink()
 
 
-def test_one_of_a_user_that_lost_files_says_how_to_restore_it(shelf, cache, tmp_path):
-    """It is not replaced by the other one that comes with the program."""
+def test_one_of_a_user_that_lost_files_says_how_to_restore_it(bundled, cache, tmp_path):
+    """It is not replaced by the other one that is bundled."""
     own = archive(tmp_path / "own.zip", files=other_files())
-    install(str(own), tell=quiet)
+    install(str(own), report=quiet)
     spoil(cache / "digits_small", "cut")
     with pytest.raises(WeightsError, match="another size than its card says") as error:
         located("release:digits_small")
     assert str(error.value).endswith(f"tools/release.py install --again {own}")
-    install(str(own), again=True, tell=quiet)
+    install(str(own), again=True, report=quiet)
     assert located("release:digits_small") == str(cache / "digits_small")
 
 
-def test_a_name_may_have_the_prefix_of_a_config(shelf, cache):
-    assert install("release:digits_small", tell=quiet) == [str(cache / "digits_small")]
-    shutil.rmtree(shelf)
-    assert install("release:digits_small", tell=quiet) == [str(cache / "digits_small")]
+def test_a_name_may_have_the_prefix_of_a_config(bundled, cache):
+    folder = str(cache / "digits_small")
+    assert install("release:digits_small", report=quiet) == [folder]
+    shutil.rmtree(bundled)
+    assert install("release:digits_small", report=quiet) == [folder]
     with pytest.raises(WeightsError, match="No release is named 'none'"):
-        install("release:none", tell=quiet)
+        install("release:none", report=quiet)
 
 
-def test_verifying_takes_what_a_config_would(shelf, cache):
-    path = shelf / "digits_small.zip"
-    assert found_release("release:digits_small") == str(path)
-    assert found_release(located("release:digits_small")) == str(cache / path.stem)
-    assert found_release("digits_small") == str(cache / path.stem)
+def test_verifying_takes_what_a_config_would(bundled, cache):
+    path = bundled / "digits_small.zip"
+    assert release_path("release:digits_small") == str(path)
+    assert release_path(located("release:digits_small")) == str(cache / path.stem)
+    assert release_path("digits_small") == str(cache / path.stem)
     list_in(archive(path, files=other_files()))
-    assert found_release("digits_small") == str(path)
+    assert release_path("digits_small") == str(path)
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "FTP", "sftp"])
 def test_other_schemes_of_the_web_are_refused(scheme):
     with pytest.raises(WeightsError, match=r"/a.zip: http\(s\) only"):
-        install(f"{scheme}://host/a.zip", tell=quiet)
+        install(f"{scheme}://host/a.zip", report=quiet)
 
 
-def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
+def test_wherever_a_run_folder_is_read_a_release_is(bundled, cache):
     file = str(cache / "digits_small" / WEIGHTS)
     assert find("release:digits_small").file("energy") == file
     assert find("release:digits_small").file("energy", step=9, kind="averaged") == file
@@ -176,11 +176,11 @@ def test_wherever_a_run_folder_is_read_a_release_is(shelf, cache):
     )
 
 
-def test_a_release_brings_the_network_of_its_classifier(shelf):
+def test_a_release_brings_the_network_of_its_classifier(bundled):
     network = dataclasses.replace(clean.classifier, width=7)
     config = to_json(dataclasses.replace(clean, classifier=network))
     archive(
-        shelf / "digits_clean.zip",
+        bundled / "digits_clean.zip",
         name="digits_clean",
         files={"config.json": config.encode()},
     )
@@ -201,7 +201,7 @@ def test_a_config_takes_a_release_without_looking_for_it():
         ("", "No release is named ''"),
     ],
 )
-def test_an_unknown_name_lists_the_near_ones(shelf, cache, name, message):
+def test_an_unknown_name_lists_the_near_ones(bundled, cache, name, message):
     with pytest.raises(WeightsError) as error:
         located(f"release:{name}")
     assert message in str(error.value)
@@ -212,31 +212,31 @@ def test_an_unknown_name_where_nothing_is(cache):
     with pytest.raises(WeightsError, match="there is no other: python3 tools/rel"):
         located("release:digits")
     with pytest.raises(WeightsError, match="there is no other"):
-        install("digits", tell=quiet)
+        install("digits", report=quiet)
 
 
-def test_a_wrong_hash_is_left_unpacked(shelf, cache):
-    archive(shelf / "digits_small.zip", files=other_files())
-    for use in (lambda: located("release:digits_small"), lambda: install(str(shelf))):
+def test_a_wrong_hash_is_left_unpacked(bundled, cache):
+    archive(bundled / "digits_small.zip", files=other_files())
+    for use in (lambda: located("release:digits_small"), lambda: install(str(bundled))):
         with pytest.raises(WeightsError, match="Expected SHA-256 .* is left unpacked"):
             use()
     assert names(cache) == []
 
 
-def test_a_bad_archive_leaves_what_was_there(shelf, cache):
+def test_a_bad_archive_leaves_what_was_there(bundled, cache):
     located("release:digits_small")
-    path = shelf / "digits_small.zip"
+    path = bundled / "digits_small.zip"
     path.write_bytes(path.read_bytes()[:-300])
     list_in(path)
-    with pytest.raises(WeightsError, match="is not whole"):
+    with pytest.raises(WeightsError, match="is damaged"):
         located("release:digits_small")
     assert (cache / "digits_small" / WEIGHTS).read_bytes() == FILES[WEIGHTS]
     assert names(cache) == ["digits_small"]
 
 
-def test_a_kill_while_unpacking_leaves_nothing_half(shelf, cache, monkeypatch):
+def test_a_kill_while_unpacking_leaves_nothing_half(bundled, cache, monkeypatch):
     """As where nothing of the program ran after the last file was written."""
-    monkeypatch.setattr(releases, "_put", lambda *_: None)
+    monkeypatch.setattr(releases, "_move", lambda *_: None)
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     located("release:digits_small")
     monkeypatch.undo()
@@ -247,35 +247,35 @@ def test_a_kill_while_unpacking_leaves_nothing_half(shelf, cache, monkeypatch):
     assert installed("digits_small") is None
 
 
-def test_two_processes_that_unpack_at_once_agree(shelf, cache, monkeypatch):
+def test_two_processes_that_unpack_at_once_agree(bundled, cache, monkeypatch):
     """The other one is done just before this one moves its folder."""
-    put, path = releases._put, str(shelf / "digits_small.zip")
+    move, path = releases._move, str(bundled / "digits_small.zip")
 
     def late(*arguments):
-        monkeypatch.setattr(releases, "_put", put)
+        monkeypatch.setattr(releases, "_move", move)
         monkeypatch.setattr(releases.os, "rename", rename_after_the_other)
-        put(*arguments)
+        move(*arguments)
 
     rename, moved = os.rename, []
 
     def rename_after_the_other(source, target):
         if source.endswith("whole") and not moved:
             moved.append(target)
-            releases.install_archive(path, SHIPPED)
+            releases.install_archive(path, BUNDLED)
         rename(source, target)
 
-    monkeypatch.setattr(releases, "_put", late)
+    monkeypatch.setattr(releases, "_move", late)
     assert located("release:digits_small") == str(cache / "digits_small")
     assert moved and names(cache) == ["digits_small"]
 
 
-def test_an_archive_of_another_name_is_not_taken(shelf):
-    archive(shelf / "digits_large.zip")
+def test_an_archive_of_another_name_is_not_taken(bundled):
+    archive(bundled / "digits_large.zip")
     with pytest.raises(WeightsError, match="release digits_large, not digits_small"):
         located("release:digits_large")
 
 
-def test_a_cache_that_cannot_be_written_is_told(shelf, cache):
+def test_a_cache_that_cannot_be_written_is_reported(bundled, cache):
     cache.write_text("a file")
     with pytest.raises(
         WeightsError, match=f"Cannot write .* {releases.VARIABLE} names"
@@ -289,11 +289,11 @@ def test_the_cache_has_one_documented_place(monkeypatch, tmp_path):
     assert releases.cache_folder() == str(tmp_path / ".cache/ebm_tf/releases")
 
 
-def test_a_damaged_index_is_told(shelf):
+def test_a_damaged_index_is_reported(bundled):
     for text in ("", "{}", '{"releases": [{"name": "../x"}]}'):
-        (shelf / INDEX).write_text(text)
+        (bundled / INDEX).write_text(text)
         with pytest.raises(WeightsError, match="The index .* is damaged"):
-            read_index(str(shelf))
+            read_index(str(bundled))
 
 
 def test_files_and_folders_are_installed(tmp_path, cache):
@@ -301,39 +301,39 @@ def test_files_and_folders_are_installed(tmp_path, cache):
     folder.mkdir()
     archive(folder / "one.zip", name="one")
     archive(folder / "two.zip", name="two")
-    assert len(install(str(folder), tell=quiet)) == 2
+    assert len(install(str(folder), report=quiet)) == 2
     assert names(cache) == ["one", "two"]
     shutil.copytree(cache / "one", tmp_path / "unpacked")
     shutil.rmtree(cache)
-    assert install(str(tmp_path / "unpacked"), tell=quiet) == [str(cache / "one")]
+    assert install(str(tmp_path / "unpacked"), report=quiet) == [str(cache / "one")]
     assert located("release:one") == str(cache / "one")
     (tmp_path / "unpacked" / WEIGHTS).write_bytes(b"other")
-    with pytest.raises(WeightsError, match="is not whole"):
-        install(str(tmp_path / "unpacked"), tell=quiet)
+    with pytest.raises(WeightsError, match="is damaged"):
+        install(str(tmp_path / "unpacked"), report=quiet)
     with pytest.raises(WeightsError, match="holds no release"):
-        install(str(tmp_path / "cache" / "one" / "weights"), tell=quiet)
+        install(str(tmp_path / "cache" / "one" / "weights"), report=quiet)
 
 
 def test_a_bad_archive_of_a_folder_keeps_no_other_from_being_installed(tmp_path, cache):
-    folder, told = tmp_path / "some", []
+    folder, lines = tmp_path / "some", []
     folder.mkdir()
     for name in ("one", "two", "three"):
         archive(folder / f"{name}.zip", name=name)
     whole = (folder / "one.zip").read_bytes()
     (folder / "one.zip").write_bytes(whole[:-40])
     with pytest.raises(WeightsError, match=r"1 of 3 archives in .* installed: one.zip"):
-        install(str(folder), tell=told.append)
+        install(str(folder), report=lines.append)
     assert names(cache) == ["three", "two"]
-    assert [line for line in told if line.startswith("Not installed: ")]
+    assert [line for line in lines if line.startswith("Not installed: ")]
 
 
 def test_a_file_in_a_bucket_is_installed(tmp_path, cache):
     import tensorflow as tf
 
     tf.io.gfile.copy(str(archive(tmp_path / "a.zip")), "ram://bucket/a.zip", True)
-    assert install("ram://bucket/a.zip", tell=quiet) == [str(cache / "digits_small")]
+    assert install("ram://bucket/a.zip", report=quiet) == [str(cache / "digits_small")]
     with pytest.raises(WeightsError, match="Cannot read ram://bucket/b.zip"):
-        install("ram://bucket/b.zip", tell=quiet)
+        install("ram://bucket/b.zip", report=quiet)
 
 
 @pytest.fixture
@@ -347,18 +347,18 @@ def shop(tmp_path):
 
 def test_an_address_is_installed_and_works_offline(shop, cache):
     address = shop.address("digits_small.zip")
-    told = []
-    assert install(address, tell=told.append) == [str(cache / "digits_small")]
-    assert told[0] == f"Downloading {address}" and not told[1].startswith("Note")
+    lines = []
+    assert install(address, report=lines.append) == [str(cache / "digits_small")]
+    assert lines[0] == f"Downloading {address}" and not lines[1].startswith("Note")
     asked = len(shop.asked)
     shop.files.clear()
-    assert install(address, tell=quiet) == [str(cache / "digits_small")]
-    assert install("digits_small", tell=quiet) == [str(cache / "digits_small")]
+    assert install(address, report=quiet) == [str(cache / "digits_small")]
+    assert install("digits_small", report=quiet) == [str(cache / "digits_small")]
     assert located("release:digits_small") == str(cache / "digits_small")
     assert len(shop.asked) == asked
     assert names(cache) == ["digits_small"]
     with pytest.raises(WeightsError, match="404"):
-        install(address, again=True, tell=quiet)
+        install(address, again=True, report=quiet)
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -367,11 +367,11 @@ def test_a_broken_download_is_continued(shop, cache, ranges):
     shop.cut = 400
     address = shop.address("digits_small.zip")
     with pytest.raises(WeightsError, match="broke off"):
-        install(address, tell=quiet)
+        install(address, report=quiet)
     assert names(cache) == ["digits_small.zip.partial"]
     assert (cache / "digits_small.zip.partial").stat().st_size == 400
     shop.cut = None
-    install(address, tell=quiet)
+    install(address, report=quiet)
     assert shop.asked[-1] == ("digits_small.zip", "bytes=400-")
     assert names(cache) == ["digits_small"]
 
@@ -385,9 +385,9 @@ def test_a_download_that_could_not_be_unpacked_is_kept(shop, cache, monkeypatch,
     with monkeypatch.context() as patch:
         patch.setattr(releases, "verified", fail)
         with pytest.raises((WeightsError, KeyboardInterrupt)):
-            install(address, tell=quiet)
+            install(address, report=quiet)
     assert names(cache) == ["digits_small.zip.partial"]
-    install(address, tell=quiet)
+    install(address, report=quiet)
     size = len(shop.files["digits_small.zip"])
     assert shop.asked[-1] == ("digits_small.zip", f"bytes={size}-")
     assert names(cache) == ["digits_small"]
@@ -402,46 +402,46 @@ def test_a_tampered_download_is_left_unpacked(shop, cache, tmp_path, by):
     if by == "argument":
         given = wrong
     elif by == "index":
-        (tmp_path / "shelf").mkdir()
+        (tmp_path / "bundled").mkdir()
         entry = Entry("digits_small", "digits_small.zip", wrong, 1, "", address)
-        (tmp_path / "shelf" / INDEX).write_text(written([entry]))
+        (tmp_path / "bundled" / INDEX).write_text(index_text([entry]))
         source = "digits_small"
     with pytest.raises(
         WeightsError, match=f"Expected SHA-256 {wrong} .* unpacked"
     ) as error:
-        install(source, sha256=given, tell=quiet)
+        install(source, sha256=given, report=quiet)
     assert f" of {address}, got " in str(error.value)
     assert names(cache) == []
 
 
 def test_without_a_known_hash_the_card_is_checked_and_that_is_said(shop, cache):
     del shop.files["digits_small.zip.sha256"]
-    told = []
-    install(shop.address("digits_small.zip"), tell=told.append)
-    assert any(line.startswith("Note: nobody says which SHA-256") for line in told)
-    told.clear()
+    lines = []
+    install(shop.address("digits_small.zip"), report=lines.append)
+    assert any(line.startswith("Note: no SHA-256 of the archive") for line in lines)
+    lines.clear()
     with pytest.raises(WeightsError, match="No release at none.zip"):
-        install("none.zip", tell=told.append)
-    assert told == []
+        install("none.zip", report=lines.append)
+    assert lines == []
     facts = json.loads((cache / "digits_small" / "installed.json").read_text())
     assert facts["source"] == shop.address("digits_small.zip")
 
 
 def test_a_name_whose_archive_is_elsewhere(shop, cache, tmp_path):
     """A run does not download of itself: it says how to."""
-    (tmp_path / "shelf").mkdir()
+    (tmp_path / "bundled").mkdir()
     sha256 = shop.files["digits_small.zip.sha256"].decode()
     address = shop.address("digits_small.zip")
     entry = Entry("digits_small", "digits_small.zip", sha256, 1, "", address)
-    (tmp_path / "shelf" / INDEX).write_text(written([entry]))
+    (tmp_path / "bundled" / INDEX).write_text(index_text([entry]))
     with pytest.raises(WeightsError, match="tools/release.py install digits_small"):
         located("release:digits_small")
     assert shop.asked == []
-    install("digits_small", tell=quiet)
+    install("digits_small", report=quiet)
     assert located("release:digits_small") == str(cache / "digits_small")
 
 
 def test_an_address_must_name_an_archive(shop):
     for path in ("digits_small", "", ".zip", "a b.zip"):
         with pytest.raises(WeightsError, match="to end in NAME.zip"):
-            install(shop.address(path), tell=quiet)
+            install(shop.address(path), report=quiet)

@@ -1,6 +1,5 @@
 """What to write for each dataset: its splits, example by example, from raw files."""
 
-import functools
 import io
 import pathlib
 from collections.abc import Callable, Iterator
@@ -18,16 +17,18 @@ _CELEB_SPLITS = {"0": "train", "1": "validation", "2": "test"}
 Examples = Iterator[tuple[str | int, dict[str, Any]]]
 
 
-class Plan(NamedTuple):
+class RawDataset(NamedTuple):
     """The splits of a dataset.
 
     Attributes:
-      splits: split -> function that begins to yield its examples.
+      examples: split -> its examples, read as they are yielded.
+      splits: which there are.
       counts: split -> how many there are, where it is known beforehand.
       notes: what a user should know about the result.
     """
 
-    splits: dict[str, Callable[[], Examples]]
+    examples: Callable[[str], Examples]
+    splits: list[str]
     counts: dict[str, int]
     notes: list[str]
 
@@ -38,7 +39,7 @@ def of_arrays(
     ids: bool = False,
     labels: tuple[str, ...] = ("label",),
     **whole: int,
-) -> Callable[[pathlib.Path], Plan]:
+) -> Callable[[pathlib.Path], RawDataset]:
     """A dataset that one of `raw_arrays` reads.
 
     Args:
@@ -48,10 +49,10 @@ def of_arrays(
       **whole: by split, how many images it is known to have.
 
     Returns:
-      raw -> the plan.
+      raw -> the dataset.
     """
 
-    def plan(raw: pathlib.Path) -> Plan:
+    def found(raw: pathlib.Path) -> RawDataset:
         splits = read(raw)
         counts = {split: len(columns[0]) for split, columns in splits.items()}
 
@@ -65,20 +66,20 @@ def of_arrays(
             for split, count in whole.items()
             if counts.get(split, 0) != count
         ]
-        return Plan({s: functools.partial(examples, s) for s in splits}, counts, notes)
+        return RawDataset(examples, list(splits), counts, notes)
 
-    return plan
+    return found
 
 
-def mnist(raw: pathlib.Path) -> Plan:
+def mnist(raw: pathlib.Path) -> RawDataset:
     """MNIST from a folder of IDX files."""
-    plan = of_arrays(raw_arrays.read_mnist)(raw)
-    if "test" not in plan.splits:
-        plan.notes.append("There were no test files (t10k-*).")
-    return plan
+    found = of_arrays(raw_arrays.read_mnist)(raw)
+    if "test" not in found.splits:
+        found.notes.append("There were no test files (t10k-*).")
+    return found
 
 
-def celeb_a(raw: pathlib.Path) -> Plan:
+def celeb_a(raw: pathlib.Path) -> RawDataset:
     """Faces from a folder or zip, in CelebA's splits where its list is there."""
     names, read = raw_images.find_images(raw)
     partition = _partition(raw)
@@ -104,7 +105,7 @@ def celeb_a(raw: pathlib.Path) -> Plan:
     return _of_images(names, split_of, example, notes)
 
 
-def imagenet2012(raw: pathlib.Path) -> Plan:
+def imagenet2012(raw: pathlib.Path) -> RawDataset:
     """ImageNet from its official tars, or from a folder or zip of photographs.
 
     The images of a validation split lie in a folder "val" or "validation".
@@ -113,8 +114,7 @@ def imagenet2012(raw: pathlib.Path) -> Plan:
     tars = {s: folder / name for s, name in raw_images.IMAGENET_TARS.items()}
     tars = {s: p for s, p in tars.items() if p.is_file() and raw in (p, folder)}
     if tars:
-        splits = {s: functools.partial(_of_tar, s, path) for s, path in tars.items()}
-        return Plan(splits, counts={}, notes=[])
+        return RawDataset(lambda s: _of_tar(s, tars[s]), list(tars), {}, [])
     names, read = raw_images.find_images(raw)
 
     def split_of(name: str) -> str:
@@ -128,7 +128,7 @@ def imagenet2012(raw: pathlib.Path) -> Plan:
     return _of_images(names, split_of, example, notes=[])
 
 
-PLANS: dict[str, Callable[[pathlib.Path], Plan]] = {
+RAW_DATASETS: dict[str, Callable[[pathlib.Path], RawDataset]] = {
     "celeb_a": celeb_a,
     "cifar10": of_arrays(raw_arrays.read_cifar10, ids=True, train=50_000, test=10_000),
     "cifar100": of_arrays(
@@ -152,7 +152,7 @@ def _of_images(
     split_of: Callable[[str], str],
     example: Callable[[str], dict[str, Any]],
     notes: list[str],
-) -> Plan:
+) -> RawDataset:
     splits: dict[str, list[str]] = {}
     for name in names:
         splits.setdefault(split_of(name), []).append(name)
@@ -162,7 +162,7 @@ def _of_images(
             yield name, example(name)
 
     counts = {split: len(names) for split, names in splits.items()}
-    return Plan({s: functools.partial(examples, s) for s in splits}, counts, notes)
+    return RawDataset(examples, list(splits), counts, notes)
 
 
 def _of_tar(split: str, path: pathlib.Path) -> Examples:
