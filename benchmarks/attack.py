@@ -58,7 +58,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """What a person reads."""
+    """The report in lines."""
     size = results["image_size"]
     yield (
         f"Attacks on ResNet-18 of {size}x{size} images, width {results['width']}, "
@@ -70,11 +70,11 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
         for rival in (PROJECT, PLAIN, PYTORCH):
             speed = results[f"{rival}_{attack}"]
             ratio = results.get(f"{attack}_over_{rival}")
-            told = f"{speed:10.2f}" if speed else "  not installed"
-            yield f"    {rival:18}{told}" + (f"  ({ratio:.2f}x)" if ratio else "")
+            shown = f"{speed:10.2f}" if speed else "  not installed"
+            yield f"    {rival:18}{shown}" + (f"  ({ratio:.2f}x)" if ratio else "")
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Times attacks on ResNet-18.")
     add = parser.add_argument
     add("--image_size", type=positive, default=32, help="at least 8")
@@ -82,10 +82,8 @@ def _options() -> argparse.Namespace:
     add("--batch", type=positive, default=32, help="images")
     add("--pgd_steps", type=positive, default=20, help="of PGD")
     add("--apgd_steps", type=positive, default=50, help="of APGD-CE")
-    add("--rounds", type=positive, default=4, help="of which medians are taken")
-    add("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure, lines, _options()))
+    sys.exit(report(measure, lines, _parser()))

@@ -6,7 +6,7 @@ python3 benchmarks/fid.py [--num_images 1000 10000 20000] [--num_steps 1000 1000
 
 Images: random bytes lie in sample files of 100 images, as fid.py leaves them. They are
 read, their pixels extracted, summarized and compared with the summary of random
-reference images: all figures of results.json. Each number of images has a process of
+reference images: all metrics of results.json. Each number of images has a process of
 its own, whose peak memory is shown before it reads the first sample (TensorFlow,
 compiled functions, the reference) and at its end. Of each set at most 10,000 feature
 vectors are kept, for kernel distance, precision and recall: up to there memory grows
@@ -14,8 +14,8 @@ by them (image_size^2 x channels floats each) and by the distances of 1,000 of t
 all others, and no more from there on.
 
 Chains: those of configs_fid/digits_shortrun.py from noise, with a network of random
-weights and reduced width, run as fid.py runs them: in pieces, with checkpoints, traces,
-plots and sample files. Each number of Langevin steps has a process of its own too.
+weights and reduced width, run as fid.py runs them: in segments, with checkpoints,
+traces, plots and sample files. Each number of Langevin steps has its own process too.
 
 Peak memory is what the system counts as resident. oneDNN's allocator keeps what is
 freed, which hides what the program holds: it is off in all these processes.
@@ -58,14 +58,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     images, chains = _configs(options)
     return {
         "by_num_images": [
-            {"num_images": n, **_asked("measured", images, num_samples=n)}
+            {"num_images": n, **_measured("measured", images, num_samples=n)}
             for n in options.num_images
         ],
         "by_num_steps": [
-            {"num_steps": n, **_asked("sampled", chains, num_steps=n)}
+            {"num_steps": n, **_measured("sampled", chains, num_steps=n)}
             for n in options.num_steps
         ],
-        # Last, so that the processes above are begun by a small one.
+        # Last, so that the processes above are started by a small one.
         **_frechet_seconds(options.dimensions, options.rounds),
         "options": vars(options),
         "cpus": os.cpu_count(),
@@ -93,7 +93,7 @@ def _configs(options: argparse.Namespace) -> tuple[SampleMeasurement, ...]:
     return images, chains
 
 
-def _asked(what: str, config: SampleMeasurement, **size: int) -> dict[str, Any]:
+def _measured(what: str, config: SampleMeasurement, **size: int) -> dict[str, Any]:
     """Seconds and bytes of one measurement, in a new process."""
     config = dataclasses.replace(config, **size)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +129,7 @@ def _frechet_seconds(dimensions: int, rounds: int) -> dict[str, Any]:
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """What a person reads."""
+    """The report in lines."""
     options = results["options"]
     side, channels = options["image_size"], options["channels"]
     yield f"Peak memory of measuring images of {side}x{side}x{channels}, by pixels:"
@@ -154,7 +154,7 @@ def _rows(rows: Sequence[dict[str, Any]], key: str, unit: str) -> Iterator[str]:
         )
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Memory and time of measuring.")
     add = parser.add_argument
     add("--num_images", type=positive, nargs="+", default=[1000, 10_000, 20_000])
@@ -165,10 +165,8 @@ def _options() -> argparse.Namespace:
     add("--chains", type=positive, default=20, help="that are run at once")
     add("--width", type=positive, default=8, help="of the energy of the chains")
     add("--dimensions", type=positive, default=2048, help="of the Fréchet distance")
-    add("--rounds", type=positive, default=3, help="of which medians are taken")
-    add("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure, lines, _options()))
+    sys.exit(report(measure, lines, _parser(), rounds=3))

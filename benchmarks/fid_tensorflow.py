@@ -1,4 +1,4 @@
-"""The measuring and the sampling that are watched. Runs in a process of its own."""
+"""The measuring and sampling of benchmarks/fid.py, in a process of its own."""
 
 import contextlib
 import os
@@ -17,8 +17,8 @@ from ebm_tf.models.ebm import EbmModels, build_energy, image_shape
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import make_replicas
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
-from ebm_tf.sampling.pieces import load_samples, run_chains, save_samples
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.segments import load_samples, run_chains, save_samples
 
 
 def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:
@@ -47,7 +47,7 @@ def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:
     made: list[EbmSampling] = []
 
     def sampled() -> None:
-        # What fid.py says on the way would stand between the figures.
+        # The progress of fid.py would stand between the results.
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
             run_chains(config, made[0], workspace)
 
@@ -90,4 +90,4 @@ def _chains(config: SampleMeasurement) -> EbmSampling:
     networks = (config.energy, config.generator, config.prior)
     with replicas.strategy.scope():
         models = EbmModels(*(one and build_energy(one, *shape) for one in networks))
-    return measured_chains(config, replicas, models, open_source(config.data))
+    return EbmSampling(config, replicas, models, open_source(config.data))

@@ -75,7 +75,7 @@ def _compared(results: dict[str, Any]) -> dict[str, float | None]:
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """What a person reads."""
+    """The report in lines."""
     size = results["image_size"]
     yield (
         f"One Langevin step, SNGAN energy of {size}x{size} images, width "
@@ -90,10 +90,10 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     folded, executed = (results[name] for name in WORK)
     yield f"Work of a step: {folded:.1f} GFLOP folded, {executed:.1f} executed."
     for dtype in ("float32", "bfloat16"):
-        yield f"{dtype}: " + "; ".join(_verdicts(results, dtype))
+        yield f"{dtype}: " + "; ".join(_ratios(results, dtype))
 
 
-def _verdicts(results: dict[str, Any], dtype: str) -> Iterator[str]:
+def _ratios(results: dict[str, Any], dtype: str) -> Iterator[str]:
     yield f"{results[f'{dtype}_over_plain_tensorflow_float32']:.2f}x the plain loop"
     if pytorch := results[f"{dtype}_over_{PYTORCH}"]:
         yield f"{pytorch:.2f}x PyTorch"
@@ -103,7 +103,7 @@ def _verdicts(results: dict[str, Any], dtype: str) -> Iterator[str]:
         yield f"{share:.0%} of the {dtype} ceiling by {kind} work"
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Times one Langevin step of an SNGAN energy."
     )
@@ -112,11 +112,9 @@ def _options() -> argparse.Namespace:
     add("--width", type=positive, default=128, help="channels of the first block")
     add("--batch", type=positive, default=64, help="chains")
     add("--steps", type=positive, default=5, help="steps timed together")
-    add("--rounds", type=positive, default=8, help="of which medians are taken")
     add("--matmul_size", type=positive, default=2048, help="side of the products")
-    add("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure, lines, _options()))
+    sys.exit(report(measure, lines, _parser(), rounds=8))

@@ -1,4 +1,4 @@
-"""Times one whole learning step, and says how much of it is not Langevin steps.
+"""Times one whole learning step, and how much of it is not Langevin steps.
 
 python3 benchmarks/learning_step.py [CONFIG] [--width 64] [--bank_size 25000]
             [--num_steps 100] [--batch 128] [--rounds 4] [--json]
@@ -43,7 +43,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     config = _config(options)
     with Worker(WORKER, config) as worker:
         worker.ask("step_ms")
-        peak_timed = worker.ask("peak_bytes")  # before short updates begin a bank too
+        peak_timed = worker.ask("peak_bytes")  # before short updates make a second bank
         rounds = in_turns(dict.fromkeys(TIMES, worker), options.rounds)
     times = medians(rounds)
     outside = times["short_step_ms"] - times["short_langevin_ms"]
@@ -85,7 +85,7 @@ def _config(options: argparse.Namespace) -> EbmTraining:
 
 def _memory(config: EbmTraining, bank_size: int) -> tuple[int, int]:
     """Bytes of a bank, and of a process at its peak."""
-    # The number of Langevin steps is nothing to memory.
+    # Memory does not depend on the number of Langevin steps.
     chains = dataclasses.replace(config.chains, bank_size=bank_size, num_steps=1)
     config = dataclasses.replace(config, chains=chains)
     with Worker(WORKER, config, {"TF_ENABLE_ONEDNN_OPTS": "0"}) as worker:
@@ -95,7 +95,7 @@ def _memory(config: EbmTraining, bank_size: int) -> tuple[int, int]:
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:
-    """What a person reads."""
+    """The report in lines."""
     yield (
         f"One learning step of {os.path.basename(results['config'])}, width "
         f"{results['width']}, batch {results['batch']}, {results['num_steps']} "
@@ -117,7 +117,7 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Times one whole learning step.")
     add = parser.add_argument
     default = str(ROOT / "configs" / "cifar10_medconv.py")
@@ -127,10 +127,8 @@ def _options() -> argparse.Namespace:
     add("--bank_size", type=positive, default=25_000, help="chains")
     add("--num_steps", type=positive, default=100, help="Langevin steps")
     add("--compute_dtype", default="float32", help="float32 or bfloat16")
-    add("--rounds", type=positive, default=4, help="of which medians are taken")
-    add("--json", action="store_true", help="print one JSON object")
-    return parser.parse_args()
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure, lines, _options()))
+    sys.exit(report(measure, lines, _parser()))

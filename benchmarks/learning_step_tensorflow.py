@@ -17,7 +17,6 @@ from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import local, on_each
 from ebm_tf.runtime.learner import Learner
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.chains import bank_sizes
 
 NUM_IMAGES = 10_000
 
@@ -68,13 +67,12 @@ def _chains(learner: Learner) -> EbmSampling:
     """What moves the chains of a learner."""
     roles = EbmModels._fields
     models = EbmModels(*(learner.networks.get(role) for role in roles))
-    return train.chains_of(learner.config, learner.replicas, None, models)
+    return EbmSampling(learner.config, learner.replicas, models, None)
 
 
 def _bank_bytes(learner: Learner) -> int:
     chains = _chains(learner)
-    count, batch = learner.replicas.count, chains.replica_batch
-    return bank_sizes(learner.config.chains, count, batch).bank * chains.chain_bytes
+    return chains.bank_sizes.bank * chains.chain_bytes
 
 
 def _langevin(learner: Learner) -> Callable[[Chains], None]:

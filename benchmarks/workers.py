@@ -1,4 +1,4 @@
-"""Processes that measure when asked, so that what is compared takes turns."""
+"""Processes that measure on request, so that what is compared takes turns."""
 
 import argparse
 import contextlib
@@ -21,7 +21,7 @@ from ebm_tf.runtime.launch import hidden_stderr
 
 MISTAKE = 2
 
-# What can be asked of a worker, by name.
+# What a worker can measure, by name.
 Measurements = Mapping[str, Callable[[], Any]]
 
 
@@ -54,11 +54,11 @@ class Worker:
         self.process.join()
 
     def ask(self, name: str) -> Any:
-        """The named measurement, made now.
+        """Measures what has this name.
 
         Raises:
           UserError: as the worker did.
-          RuntimeError: if the worker failed; it has told why on stderr.
+          RuntimeError: if the worker failed; the reason is on stderr.
         """
         with contextlib.suppress(BrokenPipeError):  # its error can still be read
             self.connection.send(name)
@@ -90,8 +90,8 @@ def _serve(
 def in_turns(asked: Mapping[str, Worker], rounds: int) -> dict[str, list[float]]:
     """Asks in turns, so that a busy moment hits all; the first round does not count.
 
-    Every other round goes backwards: a measurement that follows one of its own process
-    finds that one's memory and threads awake, and this shall help each as often.
+    Every other round goes backwards: a measurement that follows one of the same process
+    finds its memory and threads warm, which shall help each as often.
 
     Args:
       asked: measurements and the workers that make them.
@@ -121,7 +121,7 @@ def milliseconds(call: Callable[[], Any], count: int = 1) -> float:
 
 def peak_bytes() -> int:
     """The most that this process held in memory so far."""
-    # The usual figure, below, starts at that of the process which began this one.
+    # The usual number, below, starts at that of the parent process.
     status = pathlib.Path("/proc/self/status")
     if status.exists() and (
         peak := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())
@@ -142,9 +142,14 @@ def positive(text: str) -> int:
 def report(
     measure: Callable[[argparse.Namespace], dict[str, Any]],
     lines: Callable[[dict[str, Any]], Iterator[str]],
-    options: argparse.Namespace,
+    parser: argparse.ArgumentParser,
+    rounds: int = 4,
 ) -> int:
-    """Measures and prints one JSON object or lines for people; the exit code."""
+    """Measures and prints lines, or one JSON object; the exit code."""
+    add = parser.add_argument
+    add("--rounds", type=positive, default=rounds, help="of which medians are taken")
+    add("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args()
     try:
         results = measure(options)
     except UserError as error:

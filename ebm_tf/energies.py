@@ -23,20 +23,12 @@ def joint_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 def network(model: Callable[..., tf.Tensor]) -> Energy:
     """The energy U(x) of a Keras model with output [n, 1], in inference mode."""
-
-    def energy(images: tf.Tensor) -> tf.Tensor:
-        return tf.cast(model(images, training=False)[:, 0], tf.float32)
-
-    return energy
+    return lambda images: tf.cast(model(images, training=False)[:, 0], tf.float32)
 
 
 def tempered(energy: Energy, temperature: float) -> Energy:
     """U(x) / T."""
-
-    def quotient(images: tf.Tensor) -> tf.Tensor:
-        return energy(images) / temperature
-
-    return quotient
+    return lambda images: energy(images) / temperature
 
 
 def gaussian(stddev: float) -> Energy:
@@ -51,8 +43,4 @@ def gaussian(stddev: float) -> Energy:
 
 def total(*energies: Energy) -> Energy:
     """The sum of energies: the product of their densities."""
-
-    def energy(images: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([term(images) for term in energies])
-
-    return energy
+    return lambda images: tf.add_n([term(images) for term in energies])

@@ -30,8 +30,8 @@ from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
-from ebm_tf.sampling.pieces import load_samples, plan, run_chains
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.segments import load_samples, run_chains, schedule_of
 from ebm_tf.store.models import ENERGY, GENERATOR, PRIOR, LoadedModel, open_model
 from ebm_tf.store.provenance import provenance
 
@@ -88,10 +88,11 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
     for step in parts.steps:
         for role, path in parts.model.files(step).items():
             yield f"weights of the {role}: {path}"
-    course = plan(config)
+    schedule = schedule_of(config)
     yield (
-        f"chains: {course.num_rounds} rounds of {config.batch}, each in "
-        f"{len(course.ends)} pieces; measured after {list(course.measured)} steps"
+        f"chains: {schedule.num_rounds} rounds of {config.batch}, each in "
+        f"{len(schedule.ends)} segments; measured after "
+        f"{list(config.measured_steps)} steps"
     )
     yield f"features: {parts.extractor.name}, {parts.extractor.weights}"
     if config.reference is not None:
@@ -121,7 +122,7 @@ def build(config: SampleMeasurement) -> Parts:
     for step in steps:  # what is missing or does not fit is an error at once
         model.files(step)
     model.load(steps[0])
-    chains = measured_chains(config, replicas, model.ebm, source)
+    chains = EbmSampling(config, replicas, model.ebm, source)
     return Parts(config, replicas, model, chains, source, extractor, steps)
 
 

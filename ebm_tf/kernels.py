@@ -32,8 +32,8 @@ def iterate(
 ) -> tuple[Any, Any]:
     """Runs a kernel for a number of steps.
 
-    The key of a step is `fold_in(seed, its absolute index)`, so a chain that is cut
-    into pieces is the same chain.
+    The key of a step is `fold_in(seed, its absolute index)`, so a chain in segments is
+    the same chain.
 
     Args:
       kernel: what to run.
@@ -81,22 +81,18 @@ def trace(
     """
     start = tf.cast(start, tf.int32)
 
-    def arrays(value: tf.Tensor) -> tf.TensorArray:
+    def array(value: tf.Tensor) -> tf.TensorArray:
         return tf.TensorArray(value.dtype, num_records, element_shape=value.shape)
 
-    def write(array: tf.TensorArray, index: tf.Tensor, value: tf.Tensor):
-        return array.write(index, value)
-
     def record(index: tf.Tensor, state: Any, info: Any, records: Any):
-        state, info = iterate(
-            kernel, state, info, every, seed, start=start + index * every
-        )
+        first = start + index * every
+        state, info = iterate(kernel, state, info, every, seed, start=first)
         records = tf.nest.map_structure(
-            lambda array, value: write(array, index, value), records, (state, info)
+            lambda array, value: array.write(index, value), records, (state, info)
         )
         return index + 1, state, info, records
 
-    records = tf.nest.map_structure(arrays, (state, info))
+    records = tf.nest.map_structure(array, (state, info))
     _, state, info, records = tf.while_loop(
         lambda index, *_: index < num_records,
         record,
@@ -108,8 +104,8 @@ def trace(
 def pull_back(kernel: Kernel, states: Any, gradient: Any, seed: tf.Tensor) -> Any:
     """Carries a gradient from the end of a chain back to its beginning.
 
-    Each step is computed again and differentiated alone, so that besides the states
-    of the chain one step is in memory, however many there are.
+    Each step is recomputed and differentiated alone, so that besides the states of
+    the chain one step is in memory, however many there are.
 
     Args:
       kernel: what was run; the leaves of its state are real numbers.

@@ -1,22 +1,23 @@
-"""The words that the rooms share: callables and the tuples that pass between them."""
+"""The types that packages share: callables and the tuples that pass between them."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
 
 
 class Chains(NamedTuple):
-    """A batch or a bank of Langevin chains.
+    """A batch or a replay buffer of Langevin chains.
 
     Attributes:
       images: float32 [n, H, W, C].
       latents: float32 [n, z], the latents that chains started from; z is 0 where
         there is no generator.
-      ages: int32 [n], visits since the chain was begun.
+      ages: int32 [n], visits after that in which the chain was begun.
       labels: int32 [n], the classes of class-conditional chains; () where there are
         none. Like every (), it is no leaf of a nest.
-      carry: what a kernel takes along from step to step besides the images, such as
-        velocities: a nest of tensors [n, ...], or ().
+      carry: the state of a kernel besides the images, such as velocities: a nest of
+        tensors [n, ...], or ().
     """
 
     images: tf.Tensor
@@ -31,7 +32,7 @@ class SamplingState(NamedTuple):
 
     Attributes:
       images: float32 [n, H, W, C].
-      carry: what the next step needs besides, as in `Chains`.
+      carry: the rest of the state, as in `Chains`.
     """
 
     images: tf.Tensor
@@ -46,36 +47,23 @@ class Advance(NamedTuple):
     info: Any
 
 
-class Energy(Protocol):
-    """Images [n, H, W, C] in [-1, 1] -> energies float32 [n], lower is likelier."""
+# Images [n, H, W, C] in [-1, 1] -> energies float32 [n], divided by their temperature;
+# lower is likelier.
+Energy = Callable[[tf.Tensor], tf.Tensor]
 
-    def __call__(self, images: tf.Tensor, /) -> tf.Tensor:
-        """Returns the energies, divided by their temperature."""
-        ...
+# Latents [n, z] -> images [n, H, W, C] in [-1, 1].
+Generator = Callable[[tf.Tensor], tf.Tensor]
 
-
-class Generator(Protocol):
-    """Latents [n, z] -> images [n, H, W, C] in [-1, 1]."""
-
-    def __call__(self, latents: tf.Tensor, /) -> tf.Tensor:
-        """Returns the images."""
-        ...
-
-
-class Classifier(Protocol):
-    """Images [n, H, W, C] in [-1, 1] -> logits float32 [n, k], in inference mode."""
-
-    def __call__(self, images: tf.Tensor, /) -> tf.Tensor:
-        """Returns the logits, which are no probabilities."""
-        ...
+# Images [n, H, W, C] in [-1, 1] -> logits float32 [n, k], in inference mode.
+Classifier = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Ascent(NamedTuple):
-    """The loss that an attack raises, and its gradient, at n images.
+    """The loss of a classifier at n images, which an attack raises.
 
     Attributes:
       gradient: float32 [n, H, W, C], of each image's own loss.
-      loss: float32 [n], what the attack raises.
+      loss: float32 [n].
       logits: float32 [n, k], of which the largest is the prediction.
     """
 
@@ -84,19 +72,14 @@ class Ascent(NamedTuple):
     logits: tf.Tensor
 
 
-class AscentFn(Protocol):
-    """(images, seed) -> their loss and its gradient; labels are bound already."""
-
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> Ascent:
-        """Evaluates the images; a deterministic classifier ignores the seed.
-
-        It is int32 [2], or [n, 2] where each image has noise of its own.
-        """
-        ...
+# (images, seed) -> their loss and its gradient; labels are bound already. The seed is
+# int32 [2], or [n, 2] where each image has noise of its own; a deterministic classifier
+# ignores it.
+AscentFn = Callable[[tf.Tensor, tf.Tensor], Ascent]
 
 
 class Attacked(NamedTuple):
-    """What an attack made of n images.
+    """The results of an attack on n images.
 
     Attributes:
       images: float32 [n, H, W, C] inside the ball and in [-1, 1]: one that is
@@ -131,31 +114,19 @@ class AttackFn(Protocol):
         ...
 
 
-class Defense(Protocol):
-    """Images [n, H, W, C] and their seeds -> images that a classifier is safer with."""
+# (images [n, H, W, C], a seed for each, int32 [n, 2]) -> images of the same shape for a
+# classifier; each of them depends on no other of its batch.
+Defense = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
-    def __call__(self, images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Returns images of the same shape.
-
-        The seeds int32 [n, 2] are one for each image, so that what becomes of an
-        image does not depend on the others of its batch.
-        """
-        ...
-
-
-class InitializeFn(Protocol):
-    """(n, seed) -> n chains at their start."""
-
-    def __call__(self, n: int, seed: tf.Tensor) -> Chains:
-        """Returns chains of age 0."""
-        ...
+# (n, seed) -> n chains of age 0, at their start.
+InitializeFn = Callable[[int, tf.Tensor], Chains]
 
 
 class SampleFn(Protocol):
     """(chains, num_steps, seed) -> (chains, info of the last step).
 
-    The key of a step is that of its absolute index, so that a chain which is cut into
-    pieces is the same chain.
+    The key of a step is that of its absolute index, so that a chain in segments is the
+    same chain.
     """
 
     def __call__(

@@ -9,6 +9,7 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train"))
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,7 +20,12 @@ import tensorflow as tf
 
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import EbmLearning
-from ebm_tf.data.pipelines import describe_data, first_images, open_for_learning
+from ebm_tf.data.pipelines import (
+    describe_data,
+    first_images,
+    learning_stream,
+    open_for_learning,
+)
 from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
@@ -36,7 +42,7 @@ from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.chains import bank_sizes, chain_source
+from ebm_tf.sampling.chains import chain_source
 from ebm_tf.store.models import load_initial
 
 Average = Callable[[], keras.Model]
@@ -67,7 +73,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
         source = open_for_learning(config.data, config.batch)
     learning, models = _networks(config, replicas)
     frozen = {role: m for role, m in models.by_role.items() if role not in learning}
-    chains = chains_of(config, replicas, source, models)
+    chains = EbmSampling(config, replicas, models, source)
     averages = _averages(config, learning)
     return Learner(
         config=config,
@@ -82,7 +88,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
         frozen=frozen,
         actions=lambda workspace: _actions(config, chains, learning, workspace),
         measure=functools.partial(_measure, config, chains, averages),
-        notes=lambda: _notes(config, chains, source),
+        notes=functools.partial(_notes, chains),
     )
 
 
@@ -118,25 +124,6 @@ def _networks(
     return learning, EbmModels(**models)
 
 
-def chains_of(
-    config: EbmLearning,
-    replicas: Replicas,
-    source: Source | None,
-    models: EbmModels,
-) -> EbmSampling:
-    """What begins and moves the chains of some networks."""
-    return EbmSampling(
-        config=config,
-        replicas=replicas,
-        models=models,
-        source=source,
-        start=config.chains.start,
-        noise_scale=config.chains.noise_scale,
-        batch=config.batch,
-        keep_latents=not isinstance(config.chains, BurnIn),
-    )
-
-
 def _task(
     config: EbmLearning, chains: EbmSampling, learning: dict[str, Learned]
 ) -> Task:
@@ -152,11 +139,10 @@ def _task(
         data_epsilon=config.data_epsilon,
         update_generator=_generator_update(config, learning),
     )
-    sizes = bank_sizes(config.chains, replicas.count, chains.replica_batch)
     optimizers = {f"{role}_optimizer": n.optimizer for role, n in learning.items()}
     return Task(
         step=replicated(replicas, step),
-        initial_state=lambda: chains.banks(sizes),
+        initial_state=chains.initial_state,
         state_structure=chains.state_structure,
         batches=lambda start: _batches(chains, start),
         # Frozen networks too: their files may change while a run is stopped.
@@ -190,7 +176,9 @@ def _generator_update(
 
 def _batches(chains: EbmSampling, start: int) -> Iterator[EbmBatch]:
     """Joins data and starts of chains, where there are such, from an update on."""
-    images = chains.source and chains.stream(Purpose.DATA, start)
+    images = chains.source and learning_stream(
+        chains.config, chains.source, chains.replicas, start
+    )
     starts = chains.starts(Purpose.STARTS, start)
     nothing = tf.zeros([0])
     while True:
@@ -256,21 +244,17 @@ def _measure(
     averages: dict[str, Average],
     workspace: Workspace,
 ) -> dict[str, Any]:
-    """Measures fresh chains of the averaged weights."""
+    """The reported metrics of fresh chains of the averaged weights."""
     means = {role: average() for role, average in averages.items()}
-    models = chains.models._replace(**means)
-    fresh = chains_of(config, chains.replicas, chains.source, models)
+    fresh = dataclasses.replace(chains, models=chains.models._replace(**means))
     return measure_chains(fresh, config.samples, workspace)
 
 
-def _notes(
-    config: EbmLearning, chains: EbmSampling, source: Source | None
-) -> Iterable[str]:
+def _notes(chains: EbmSampling) -> Iterable[str]:
     """Banks and data, for a dry run."""
-    sizes = bank_sizes(config.chains, chains.replicas.count, chains.replica_batch)
-    for name, size in sizes._asdict().items():
+    for name, size in chains.bank_sizes._asdict().items():
         if name == "bank" or size:
             count = size * chains.replicas.count
             yield f"{name}: {count:,} chains, {count * chains.chain_bytes:,} bytes"
-    if source is not None:
-        yield describe_data(source)
+    if chains.source is not None:
+        yield describe_data(chains.source)

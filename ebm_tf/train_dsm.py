@@ -89,7 +89,9 @@ def build(config: ScoreMatching) -> Learner:
         examples=functools.partial(first_images, source, config.data),
         weights={ENERGY: lambda: network.model, f"{ENERGY}_average": average},
         measure=lambda workspace: measure_chains(
-            _chains(config, replicas, source, average()), config.samples, workspace
+            EbmSampling(config, replicas, EbmModels(average(), None, None), source),
+            config.samples,
+            workspace,
         ),
         notes=lambda: [describe_data(source)],
     )
@@ -100,18 +102,3 @@ def _images(
 ) -> Iterator[tf.Tensor]:
     for element in learning_stream(config, source, replicas, start):
         yield element["image"]
-
-
-def _chains(
-    config: ScoreMatching, replicas: Replicas, source: Source, energy: keras.Model
-) -> EbmSampling:
-    """Chains that begin from uniform noise."""
-    return EbmSampling(
-        config=config,
-        replicas=replicas,
-        models=EbmModels(energy, None, None),
-        source=source,
-        start="noise",
-        noise_scale=1.0,
-        batch=config.batch,
-    )

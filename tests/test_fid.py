@@ -28,8 +28,8 @@ from ebm_tf.evaluation.frechet import (
     save_moments,
 )
 from ebm_tf.evaluation.quality import measure_pixels
-from ebm_tf.sampling import pieces
-from ebm_tf.sampling.pieces import load_samples
+from ebm_tf.sampling import segments
+from ebm_tf.sampling.segments import load_samples
 from tests import runs
 from tests.runs import learn_here, measuring, run_here, tiny
 
@@ -259,12 +259,12 @@ def test_a_stopped_sweep_goes_on_where_it_was(learned, swept, tmp_path, monkeypa
     write_config(tmp_path / "sweeping.py", sweeping(learned))
     with monkeypatch.context() as patched:
         # In the middle of the second of three: one is done, one begun, one not.
-        patched.setattr(pieces.actions, "show_progress", stop_at((1, 1)))
+        patched.setattr(segments.actions, "show_progress", stop_at((1, 1)))
         told = run_here(
             tmp_path / "sweeping.py", "--output", tmp_path, executable="fid"
         )
     assert (told.code, told.err) == (3, ""), told
-    assert "Stopped by SIGTERM and saved after 1 of 2 pieces." in told.out
+    assert "Stopped by SIGTERM and saved after 1 of 2 segments." in told.out
     assert not (told.folder / "results.json").exists()
     one = told.folder / "update_00000003"
     before = {path: path.stat().st_mtime_ns for path in one.glob("samples/*/*")}
@@ -287,10 +287,10 @@ def test_a_stopped_measurement_says_how_to_go_on(
     arguments = (tmp_path / "measuring.py", "--output", tmp_path)
     with monkeypatch.context() as patched:
         stop = stop_at((0, 1), by=signal.SIGINT)
-        patched.setattr(pieces.actions, "show_progress", stop)
+        patched.setattr(segments.actions, "show_progress", stop)
         told = run_here(*arguments, executable=None)
     assert (told.code, told.err) == (3, "")
-    assert "Stopped by SIGINT and saved after 1 of 2 pieces." in told.out
+    assert "Stopped by SIGINT and saved after 1 of 2 segments." in told.out
     with monkeypatch.context() as patched:
         # When all is sampled and nothing measured.
         stop = functools.partial(signal.raise_signal, signal.SIGTERM)
@@ -486,7 +486,7 @@ def test_a_dry_run_tells_what_would_be_measured_and_writes_nothing(learned, tmp_
     *_, weights, chains, features, data = done.out.splitlines()
     assert weights.endswith("energy_average_00000009.weights.h5")
     assert chains == (
-        "chains: 3 rounds of 20, each in 2 pieces; measured after [2] steps"
+        "chains: 3 rounds of 20, each in 2 segments; measured after [2] steps"
     )
     assert features == "features: pixels, none"
     assert data == "data: 100 images of digits, scikit-learn"

@@ -18,7 +18,7 @@ from ebm_tf.errors import ConfigError, UnnamedWeightsError
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
-from ebm_tf.sampling.pieces import load_samples
+from ebm_tf.sampling.segments import load_samples
 from tests.runs import ROOT, learn_here, measuring, tiny
 
 NETWORK = GeneratorNetwork(width=4, latent_size=5)

@@ -147,7 +147,7 @@ def test_a_planted_violation_is_found(module, source):
         ("ebm_tf.models.sngan", "from ebm_tf.models import blocks"),
         ("ebm_tf.learning.ebm", "from ebm_tf import energies, errors"),
         ("ebm_tf.train_longrun", "from ebm_tf import train"),
-        ("ebm_tf.sampling.pieces", "from ebm_tf.runtime.loop import Loop"),
+        ("ebm_tf.sampling.segments", "from ebm_tf.runtime.loop import Loop"),
     ],
 )
 def test_what_the_layers_allow_is_let_through(module, source):

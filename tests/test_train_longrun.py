@@ -13,7 +13,7 @@ from ebm_tf.config import core
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.config.fid import Sweep
 from ebm_tf.config.overrides import override
-from ebm_tf.sampling.pieces import load_samples
+from ebm_tf.sampling.segments import load_samples
 from tests import runs
 from tests.runs import (
     ROOT,

@@ -61,7 +61,7 @@ class Samples:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields uint8 [H, W, C]; one file is in memory at a time."""
-        from ebm_tf.sampling.pieces import load_samples
+        from ebm_tf.sampling.segments import load_samples
 
         files = (images for images, _ in load_samples(self.folder, self.num_steps))
         return itertools.islice(itertools.chain.from_iterable(files), self.count)
@@ -78,7 +78,7 @@ def find_samples(folder: str, num_steps: int | None, limit: int | None) -> Sampl
     Raises:
       RunError: if there are none, or a file is damaged.
     """
-    from ebm_tf.sampling.pieces import load_samples, saved_steps
+    from ebm_tf.sampling.segments import load_samples, saved_steps
 
     folder = located(folder).rstrip("/")
     measured = _config(folder).num_samples

@@ -23,7 +23,7 @@ class Comparison(Experiment):
       num_samples: chains of each model.
       batch: chains at once, over all replicas.
       num_steps: numbers of Langevin steps after which images are measured.
-      save_every: pieces of a chain, a hundredth each, between checkpoints.
+      save_every: segments of a chain, a hundredth each, between checkpoints.
     """
 
     executable: ClassVar[str] = "compare"

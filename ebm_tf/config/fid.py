@@ -86,8 +86,8 @@ class SampleMeasurement(EbmExperiment):
         With such a file the dataset need not be there, unless chains begin from it.
       num_reference: images of `data` to compare with; all if None.
       record_every: Langevin steps between records of energies, which are also the
-        pieces in which chains are run; a hundredth of all if None.
-      save_every: pieces between checkpoints.
+        segments in which chains are run; a hundredth of all if None.
+      save_every: segments between checkpoints.
     """
 
     executable: ClassVar[str] = "fid"
@@ -136,11 +136,6 @@ class SampleMeasurement(EbmExperiment):
     def moves(self) -> bool:
         """Whether chains move at all, for which they need the energy."""
         return self.measured_steps[-1] > 0 or self.denoising_steps > 0
-
-    @property
-    def piece(self) -> int:
-        """Langevin steps between records."""
-        return self.record_every or max(1, -(-self.measured_steps[-1] // 100))
 
 
 def measurement_of(learning: EbmLearning, **settings: Any) -> SampleMeasurement:

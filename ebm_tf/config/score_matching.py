@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
+from ebm_tf.config.chains import Transient
 from ebm_tf.config.core import adjustable, require, runtime
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.optimizers import Optimizer
@@ -36,6 +37,11 @@ class ScoreMatching(EbmExperiment):
     samples: Samples = adjustable(Samples())
     log_every: int = runtime(500)
     save_every: int = runtime(5000)
+
+    @property
+    def chains(self) -> Transient:
+        """The chains that are measured begin from uniform noise."""
+        return Transient(start="noise")
 
     def validate(self) -> None:
         """Checks counts and noise levels."""

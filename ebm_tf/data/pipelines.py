@@ -216,7 +216,13 @@ def open_for_learning(data: Data, batch: int) -> Source:
 
 
 def learning_stream(
-    config: Any, source: Source, replicas: Replicas, start: int, *, per_step: int = 1
+    config: Any,
+    source: Source,
+    replicas: Replicas,
+    start: int,
+    *,
+    per_step: int = 1,
+    purpose: Purpose = Purpose.DATA,
 ) -> Iterator[dict[str, Any]]:
     """Distributed batches of an experiment's data from an update on.
 
@@ -226,12 +232,13 @@ def learning_stream(
       replicas: the devices.
       start: the update, counted from 0.
       per_step: batches that an update takes.
+      purpose: of the order, so that two streams differ.
     """
     return batches(
         source,
         config.data,
         batch=config.batch,
-        seed=seeds.integer(config.seed, Purpose.DATA),
+        seed=seeds.integer(config.seed, purpose),
         start=start * per_step,
         strategy=replicas.strategy,
     )

@@ -1,4 +1,4 @@
-"""Correlations that tell whether sampling keeps pace with learning."""
+"""Correlations that show whether sampling keeps pace with learning."""
 
 from typing import NamedTuple
 
@@ -37,13 +37,13 @@ def diagnose(energy_differences: np.ndarray, gradient_norms: np.ndarray) -> Diag
     spread = gradient.std() if np.ptp(gradient) > 0 else 0.0
     gradient = _scaled(gradient - gradient.mean(), spread)
     most = min(MAX_LAG, count - 1)
-    lags = np.arange(-most, most + 1)
-    cross = np.array([_correlation(energy, gradient, int(lag)) for lag in lags])
+    before = _correlations(gradient, energy, most)
+    after = _correlations(energy, gradient, most)
     return Diagnosis(
-        lags,
-        cross,
-        np.array([_correlation(energy, energy, lag) for lag in range(most + 1)]),
-        np.array([_correlation(gradient, gradient, lag) for lag in range(most + 1)]),
+        lags=np.arange(-most, most + 1),
+        cross=np.concatenate([before[:0:-1], after]),
+        energy=_correlations(energy, energy, most),
+        gradient=_correlations(gradient, gradient, most),
     )
 
 
@@ -51,8 +51,8 @@ def _scaled(values: np.ndarray, scale: float) -> np.ndarray:
     return values / scale if scale > 0 else np.zeros_like(values)
 
 
-def _correlation(later: np.ndarray, earlier: np.ndarray, lag: int) -> float:
+def _correlations(later: np.ndarray, earlier: np.ndarray, most: int) -> np.ndarray:
+    """At lags 0..most."""
     count = len(later)
-    if lag < 0:
-        return _correlation(earlier, later, -lag)
-    return float(later[lag:] @ earlier[: count - lag]) / (count - 1)
+    sums = [later[lag:] @ earlier[: count - lag] for lag in range(most + 1)]
+    return np.array(sums) / (count - 1)

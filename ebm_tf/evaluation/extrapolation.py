@@ -10,12 +10,7 @@ from ebm_tf.evaluation.frechet import Moments, frechet_distance, merge
 
 
 class Point(NamedTuple):
-    """The distance of a sample of some size.
-
-    Attributes:
-      count: number of samples.
-      distance: what was measured with them.
-    """
+    """The distance of a sample of `count` vectors."""
 
     count: int
     distance: float
@@ -54,19 +49,16 @@ def extrapolated_distance(
     """Extrapolates the distance of a sample that is given in parts.
 
     The points are the first part, the first two together, and so on to the whole
-    sample. They share samples and so their errors are correlated: the scatter of the
-    points about the line says nothing about the error of the limit. Only the bias that
-    comes from the size of the sample is removed, not that from the size of the
-    reference.
+    sample. They share vectors, so their errors are correlated, and their scatter about
+    the line is no measure of the error of the limit. Only the bias by the size of the
+    sample is removed, not that by the size of the reference.
 
     Args:
       parts: moments of disjoint parts of a sample, about equally large; at least two.
         Each costs a distance.
       reference: moments of what it is compared with.
     """
+    together = itertools.accumulate(parts, merge)
     return extrapolate(
-        [
-            Point(merged.known_count, frechet_distance(merged, reference))
-            for merged in itertools.accumulate(parts, merge)
-        ]
+        [Point(m.known_count, frechet_distance(m, reference)) for m in together]
     )

@@ -27,9 +27,11 @@ from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.store.sources import find
 
+CHUNK = 50
+
 
 class Features(NamedTuple):
-    """What an extractor says of n images.
+    """The features of n images.
 
     Attributes:
       vectors: float32 [n,d].
@@ -41,21 +43,19 @@ class Features(NamedTuple):
 
 
 class Extractor(NamedTuple):
-    """A feature extractor, and what makes its figures comparable with others.
+    """A feature extractor, and what makes its distances comparable with others.
 
     Attributes:
-      name: which one; figures of different extractors are never comparable.
+      name: which one; distances by different extractors are never comparable.
       size: d.
-      num_logits: k.
-      resize: how images are resized, in words.
-      weights: which weights, in words.
+      resize: description of how images are resized.
+      weights: description of its weights.
       extract: bytes [n,H,W,C], where C is 1 or 3 -> features. It is pure, and keeps a
         known n known.
     """
 
     name: str
     size: int
-    num_logits: int
     resize: str
     weights: str
     extract: Callable[[tf.Tensor], Features]
@@ -68,7 +68,7 @@ def pixels(image_size: int, channels: int) -> Extractor:
     def extract(images: tf.Tensor) -> Features:
         return _without_logits(tf.reshape(from_bytes(images), [-1, size]))
 
-    return Extractor("pixels", size, 0, "none", "none", extract)
+    return Extractor("pixels", size, "none", "none", extract)
 
 
 def inception_2015(graph_def: bytes, weights: str) -> Extractor:
@@ -79,7 +79,7 @@ def inception_2015(graph_def: bytes, weights: str) -> Extractor:
 
     Args:
       graph_def: `classify_image_graph_def.pb`.
-      weights: what it is, in words.
+      weights: its description.
 
     Raises:
       WeightsError: if it is not that graph.
@@ -88,16 +88,13 @@ def inception_2015(graph_def: bytes, weights: str) -> Extractor:
 
     def extract(images: tf.Tensor) -> Features:
         vectors, logits = graph.run(tf.cast(_in_colour(images), tf.float32))
-        num_images = images.shape[0]
         return Features(
-            tf.ensure_shape(vectors, [num_images, graph.size]),
-            tf.ensure_shape(logits, [num_images, graph.num_logits]),
+            tf.ensure_shape(vectors, [images.shape[0], graph.size]),
+            tf.ensure_shape(logits, [images.shape[0], graph.num_logits]),
         )
 
     resize = "bilinear to 299 inside the graph (TensorFlow 1, no half-pixel centres)"
-    return Extractor(
-        "inception_2015", graph.size, graph.num_logits, resize, weights, extract
-    )
+    return Extractor("inception_2015", graph.size, resize, weights, extract)
 
 
 def inception_keras(model: keras.Model, weights: str) -> Extractor:
@@ -109,7 +106,7 @@ def inception_keras(model: keras.Model, weights: str) -> Extractor:
 
     Args:
       model: images [n,299,299,3] in [-1,1] -> features [n,d].
-      weights: its weights, in words.
+      weights: description of its weights.
     """
     sides = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE)
 
@@ -120,7 +117,7 @@ def inception_keras(model: keras.Model, weights: str) -> Extractor:
 
     resize = "bilinear to 299 with half-pixel centres, no antialias"
     size = model.output_shape[-1]
-    return Extractor("inception_keras", size, 0, resize, weights, extract)
+    return Extractor("inception_keras", size, resize, weights, extract)
 
 
 def classifier(model: keras.Model, weights: str) -> Extractor:
@@ -129,7 +126,7 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
     Args:
       model: a functional model from images [n,H,W,C] in [-1,1] to logits [n,k], whose
         last layer takes vectors [n,d].
-      weights: its weights, in words.
+      weights: description of its weights.
     """
     vectors = model.layers[-1].input
     probe = keras.Model(model.input, [vectors, model.output])
@@ -137,8 +134,7 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
     def extract(images: tf.Tensor) -> Features:
         return Features(*probe(from_bytes(images), training=False))
 
-    sizes = (vectors.shape[-1], model.output_shape[-1])
-    return Extractor("classifier", *sizes, "none", weights, extract)
+    return Extractor("classifier", vectors.shape[-1], "none", weights, extract)
 
 
 def _without_logits(vectors: tf.Tensor) -> Features:
@@ -148,9 +144,6 @@ def _without_logits(vectors: tf.Tensor) -> Features:
 def _in_colour(images: tf.Tensor) -> tf.Tensor:
     """Repeats the one channel of grey images."""
     return tf.tile(images, [1, 1, 1, 3]) if images.shape[-1] == 1 else images
-
-
-CHUNK = 50
 
 
 def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
@@ -168,15 +161,14 @@ def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
             case "inception_keras":
                 return inception_keras(*load_inception_keras(settings.weights))
             case "inception_2015":
-                graph = read_inception_2015(_needed(settings))
-                return inception_2015(*graph)
+                return inception_2015(*read_inception_2015(_needed(settings)))
             case _:
                 return _classifier(settings, size, channels)
 
 
 def _classifier(settings: FeatureExtractor, size: int, channels: int) -> Extractor:
     if settings.classifier is None:
-        raise ValueError("The config promised a classifier.")
+        raise ValueError("Expected features.classifier where it is compared by.")
     model = build(settings.classifier, size, channels, "float32")
     path = find(_needed(settings)).load(model, "classifier")
     return classifier(model, f"{path} sha256 {sha256_of(path)}")

@@ -3,7 +3,7 @@
 import io
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from ebm_tf.errors import DataError
-from ebm_tf.runtime.files import make_folder, raises_run_error, save_arrays
+from ebm_tf.runtime.files import make_folder, reason, save_arrays
 
 
 class Moments(NamedTuple):
-    """What a sample of vectors says about a normal distribution, in float64.
+    """The moments of a sample of vectors, in float64.
 
     Attributes:
       count: number of vectors; None where it is not known, as for published moments,
@@ -30,7 +30,7 @@ class Moments(NamedTuple):
 
     @property
     def known_count(self) -> int:
-        """The number of vectors, for what cannot do without.
+        """The number of vectors, where it is needed.
 
         Raises:
           ValueError: if it is not known.
@@ -122,20 +122,16 @@ def save_moments(path: str, moments: Moments) -> None:
     Raises:
       RunError: if the file cannot be written.
     """
-    arrays: dict[str, Any] = {"mu": moments.mean, "sigma": moments.covariance}
-    if moments.count is not None:
-        arrays["count"] = moments.count
-    with raises_run_error(path):
-        make_folder(os.path.dirname(path) or ".")
-    save_arrays(path, **arrays)
+    count = {} if moments.count is None else {"count": moments.count}
+    make_folder(os.path.dirname(path) or ".")
+    save_arrays(path, mu=moments.mean, sigma=moments.covariance, **count)
 
 
 def load_moments(path: str) -> Moments:
     """Reads moments from a file of this program or of another.
 
     Args:
-      path: of an npz file with `mu` [d], `sigma` [d, d] and perhaps `count`, without
-        which the count of the moments is None.
+      path: of an npz file with `mu` [d], `sigma` [d, d] and perhaps `count`.
 
     Raises:
       DataError: if the file is missing or damaged, or holds something else.
@@ -145,10 +141,9 @@ def load_moments(path: str) -> Moments:
             content = file.read()
         return _checked(_unpacked(content))
     except (tf.errors.OpError, OSError) as error:
-        reason = " ".join(str(getattr(error, "message", error)).split())
         raise DataError(
-            f"Cannot read the moments {path} ({reason}): give the path of an .npz file "
-            "with mu and sigma."
+            f"Cannot read the moments {path} ({reason(error)}): give the path of an "
+            ".npz file with mu and sigma."
         ) from error
     except ValueError as error:
         raise DataError(

@@ -9,7 +9,6 @@ import hashlib
 import io
 import os
 import tarfile
-import tempfile
 import warnings
 import zlib
 from collections.abc import Callable
@@ -20,6 +19,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.files import fetched, reason, sha256_of
 
 IMAGES = "ExpandDims"
 POOL = "pool_3"
@@ -47,7 +47,7 @@ def parse_graph(graph_def: bytes, name: str) -> Any:
 
     Args:
       graph_def: a serialised GraphDef.
-      name: what the graph is called in errors.
+      name: of the graph, in errors.
 
     Returns:
       A `GraphDef`.
@@ -74,13 +74,13 @@ def import_graph(graph_def: bytes, name: str) -> InceptionGraph:
     """Makes a function of the Inception graph.
 
     The graph's own bilinear resize is used, without half-pixel centres. Its logits
-    have the shape of one image, so they are computed anew, as the code of Salimans et
+    have the shape of one image, so they are recomputed, as the code of Salimans et
     al. (2016) does: the features times the matrix that feeds `softmax/logits/MatMul`,
     *without* the bias `softmax/biases`.
 
     Args:
       graph_def: a serialised GraphDef.
-      name: what the graph is called in errors.
+      name: of the graph, in errors.
 
     Raises:
       WeightsError: if it is no graph, or not an Inception graph.
@@ -114,8 +114,8 @@ def import_graph(graph_def: bytes, name: str) -> InceptionGraph:
 def _renew_batch_norms(graph: Any) -> None:
     """Puts the successor of batch normalisation for an operation that was removed.
 
-    A session still runs `BatchNormWithGlobalNormalization` in a graph that says that
-    it is of 2015; a function is of today and refuses it. Both compute
+    A session still runs `BatchNormWithGlobalNormalization` in a graph whose version is
+    of 2015; a function has the current version and refuses it. Both compute
     (x - mean) * (scale / sqrt(variance + epsilon)) + offset.
     """
     for node in list(graph.node):
@@ -124,11 +124,9 @@ def _renew_batch_norms(graph: Any) -> None:
         images, mean, variance, offset, scale, *controls = node.input
         epsilon = node.attr["variance_epsilon"].f
         if not node.attr["scale_after_normalization"].b:
-            ones = graph.node.add(
-                name=f"{node.name}/ones", op="OnesLike", input=[variance]
-            )
+            scale = f"{node.name}/ones"
+            ones = graph.node.add(name=scale, op="OnesLike", input=[variance])
             ones.attr["T"].type = tf.float32.as_datatype_enum
-            scale = ones.name
         node.op = "FusedBatchNormV3"
         node.ClearField("attr")
         node.ClearField("input")
@@ -149,7 +147,10 @@ GRAPH_SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6
 KERAS_WEIGHTS = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 _GRAPH_SOURCE = f"models/image/imagenet/{ARCHIVE} of download.tensorflow.org"
-_KERAS_SOURCE = "tensorflow/keras-applications/inception_v3 of storage.googleapis.com"
+_KERAS_FILE = (
+    f"{KERAS_WEIGHTS} in tensorflow/keras-applications/inception_v3 of "
+    "storage.googleapis.com"
+)
 
 
 def read_inception_2015(
@@ -162,7 +163,7 @@ def read_inception_2015(
       sha256: digest that the graph, not the archive, must have; None to take any.
 
     Returns:
-      The serialised graph, and its name with its digest, for people to read.
+      The serialised graph, and its name with its digest.
 
     Raises:
       WeightsError: if the file is missing, damaged or another one.
@@ -190,8 +191,7 @@ def _read(path: str) -> bytes:
             f"that of {GRAPH} in it."
         ) from error
     except (tf.errors.OpError, OSError) as error:
-        reason = getattr(error, "message", None) or str(error)
-        raise WeightsError(f"Cannot read {path}: {reason}") from error
+        raise WeightsError(f"Cannot read {path}: {reason(error)}") from error
 
 
 def _unpack(archive: bytes, path: str) -> bytes:
@@ -217,50 +217,40 @@ def load_inception_keras(path: str | None = None) -> tuple[keras.Model, str]:
 
     Returns:
       A model from images [n,299,299,3] in [-1,1] to features [n,2048], and the name of
-      its weights, for people to read.
+      its weights.
 
     Raises:
       WeightsError: if the weights are missing, damaged or those of another network.
     """
     if path is None:
         return _downloaded_inception_keras(), f"{KERAS_WEIGHTS} of Keras (ImageNet)"
-    name = os.path.basename(path)
     if not tf.io.gfile.exists(path) or tf.io.gfile.isdir(path):
-        raise WeightsError(f"No weights at {path}: expected a file like {_fetch()}.")
+        raise WeightsError(f"No weights at {path}: expected a file like {_KERAS_FILE}.")
     model = _inception_keras(None)
-    with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, name)
-        tf.io.gfile.copy(path, local)
-        with open(local, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    with fetched(path) as local, warnings.catch_warnings(action="ignore"):
         try:
-            with warnings.catch_warnings(action="ignore"):
-                model.load_weights(local)
+            model.load_weights(local)
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise WeightsError(
                 f"The weights {path} are damaged or do not fit Keras' InceptionV3 "
-                f"without its top: expected a file like {_fetch()}."
+                f"without its top: expected a file like {_KERAS_FILE}."
             ) from error
-    return model, f"{name} sha256 {digest}"
-
-
-def _fetch() -> str:
-    return f"{KERAS_WEIGHTS} in {_KERAS_SOURCE}"
+    return model, f"{os.path.basename(path)} sha256 {sha256_of(path)}"
 
 
 def _downloaded_inception_keras() -> keras.Model:
     try:
         return _inception_keras("imagenet")
-    # Keras tells a download that fails by an `Exception` of no further type.
+    # Keras raises an `Exception` of no further type where a download fails.
     except Exception as error:
         raise WeightsError(
-            f"Cannot download the weights of Keras' InceptionV3: fetch {_fetch()} and "
-            "give its path."
+            "Cannot download the weights of Keras' InceptionV3: fetch "
+            f"{_KERAS_FILE} and give its path."
         ) from error
 
 
 def _inception_keras(weights: Any) -> keras.Model:
-    sides = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE)
+    shape = (KERAS_INCEPTION_SIDE, KERAS_INCEPTION_SIDE, 3)
     return keras.applications.InceptionV3(
-        include_top=False, weights=weights, pooling="avg", input_shape=(*sides, 3)
+        include_top=False, weights=weights, pooling="avg", input_shape=shape
     )

@@ -35,7 +35,7 @@ class InceptionScore(NamedTuple):
 
 
 def prediction_sums(logits: np.ndarray) -> PredictionSums:
-    """The sums over the predictions that logits [n, k] stand for."""
+    """The sums over the predictions softmax(logits), [n, k]."""
     probabilities = softmax(np.asarray(logits, np.float64), axis=1)
     entropy = float(entr(probabilities).sum())
     return PredictionSums(len(logits), probabilities.sum(axis=0), entropy)
@@ -56,11 +56,10 @@ def inception_score(splits: Sequence[PredictionSums]) -> InceptionScore:
     A split scores exp(mean of KL(p(y|x) || p(y))), where p(y) is the mean of p(y|x) in
     this split. Small splits score lower; published scores are of 10 splits of 5,000.
     """
-    scores = np.exp([_information(split) for split in splits])
+    # The mutual information of image and class, in nats: H(y) - H(y|x).
+    information = [
+        entr(split.probabilities / split.count).sum() - split.entropy / split.count
+        for split in splits
+    ]
+    scores = np.exp(information)
     return InceptionScore(float(scores.mean()), float(scores.std()))
-
-
-def _information(sums: PredictionSums) -> float:
-    """Mutual information of image and class, in nats: H(y) - H(y|x)."""
-    marginal_entropy = entr(sums.probabilities / sums.count).sum()
-    return float(marginal_entropy - sums.entropy / sums.count)

@@ -10,12 +10,10 @@ class KernelDistance(NamedTuple):
 
     Attributes:
       value: mean of the unbiased estimates; it may be below 0.
-      stderr: standard deviation of the estimates / sqrt(num_subsets). Given the two
-        samples the subsets are independent, so this is the standard error of `value`
-        as an estimate of `squared_mmd` of the *whole* samples: how much another seed
-        would change it. Subsets share vectors, so it does not tell how much other
-        samples would change it, which is more. It is 0 where every subset is the whole
-        sample.
+      stderr: standard deviation of the estimates / sqrt(num_subsets): how much another
+        seed would change `value`, an estimate of `squared_mmd` of the whole samples.
+        Subsets share vectors, so other samples would change it more. It is 0 where
+        every subset is the whole sample.
       subset_size: vectors in a subset of each sample.
     """
 

@@ -32,7 +32,7 @@ def precision_recall(
 
     The manifold of a set of vectors is the union of balls around them, each of which
     reaches as far as the vector's `num_neighbours`-th nearest neighbour in the set.
-    Published figures are of equally many samples and references. Squared distances of
+    Published values are of equally many samples and references. Squared distances of
     1,000 vectors to a whole set are in memory at a time.
 
     Args:
@@ -68,7 +68,7 @@ def _share_inside(
 def _squared_distances(
     points: np.ndarray, others: np.ndarray, centre: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Squared distances of some points to all others: pieces of [m, n], in order."""
+    """Squared distances [m, n] of some points to all others, by chunks of rows."""
     for start in range(0, len(points), CHUNK):
         rows = points[start : start + CHUNK] - centre
         squares = np.empty([len(rows), len(others)])

@@ -33,9 +33,9 @@ def pixel_moments(images: np.ndarray) -> Moments:
 
 
 def pixel_distance(samples: np.ndarray, reference: Moments) -> float:
-    """The Frechet distance of images [n, H, W, C], clipped to [-1, 1], to moments.
+    """The Fréchet distance of images [n, H, W, C], clipped to [-1, 1], to moments.
 
-    It is no number where a sample is none.
+    It is NaN where a sample is not finite.
     """
     if not np.isfinite(samples).all():
         return math.nan
@@ -45,7 +45,7 @@ def pixel_distance(samples: np.ndarray, reference: Moments) -> float:
 def measure_pixels(
     samples: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """Figures of samples against a dataset, in raw pixels in [-1, 1].
+    """Metrics of samples against a dataset, in raw pixels in [-1, 1].
 
     Args:
       samples: [n, H, W, C]; they are clipped to [-1, 1], as pictures of them are.
@@ -55,30 +55,30 @@ def measure_pixels(
     Returns:
       `frechet_pixel`, and for labelled images of at most 1,024 dimensions the
       `class_shares` of the samples, by a classifier of the first 5,000 images. Where
-      samples are not finite nothing is measured and `num_not_finite` tells how many.
+      samples are not finite nothing is measured, and `num_not_finite` counts them.
     """
     finite = np.isfinite(samples).all(axis=(1, 2, 3))
-    figures: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "frechet_pixel": None,
         "num_samples": len(samples),
         "num_images": len(images),
     }
     if not finite.all():
-        return figures | {"num_not_finite": int(np.sum(~finite))}
+        return metrics | {"num_not_finite": int(np.sum(~finite))}
     samples = np.clip(samples, -1.0, 1.0)
-    figures["frechet_pixel"] = pixel_distance(samples, pixel_moments(images))
+    metrics["frechet_pixel"] = pixel_distance(samples, pixel_moments(images))
     classes = np.unique(labels)
     labelled = classes.min() >= 0 and len(classes) > 1
     if samples[0].size <= MOST_CLASS_DIMENSIONS and labelled:
         few = slice(MOST_CLASS_IMAGES)
-        figures["class_shares"] = class_shares(samples, images[few], labels[few])
-    return figures
+        metrics["class_shares"] = class_shares(samples, images[few], labels[few])
+    return metrics
 
 
 def measure_chains(
     chains: EbmSampling, settings: Samples, workspace: Workspace
 ) -> dict[str, Any]:
-    """Draws fresh chains, shows them on their way, and measures where they end.
+    """Draws fresh chains, animates them, and measures where they end.
 
     Returns:
       The metrics, on the first worker.

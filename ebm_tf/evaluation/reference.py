@@ -1,4 +1,4 @@
-"""Summaries of the images that samples are compared with, made once."""
+"""Summaries of the images that samples are compared with, computed once."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ def summary_of_reference(
     replicas: Replicas,
     workspace: Workspace,
 ) -> tuple[Summary, str]:
-    """What samples are compared with, and what it is, for people to read.
+    """The summary that samples are compared with, and its description.
 
     The summary of a dataset is kept beside the runs, under a key of everything that
     determines it. Published moments need no dataset, so the source may be None.
@@ -42,18 +42,19 @@ def summary_of_reference(
         moments = load_moments(config.reference)
         if len(moments.mean) != extractor.size:
             raise ConfigError(
-                f"The moments {config.reference} have {len(moments.mean)} dimensions, "
-                f"the features {extractor.name} have {extractor.size}."
+                f"Expected the moments {config.reference} to have {extractor.size} "
+                f"dimensions like the features {extractor.name}, got "
+                f"{len(moments.mean)}."
             )
         return published(moments), config.reference
     if source is None:
-        raise ValueError("Without a file of moments it takes a dataset.")
+        raise ValueError("Expected a dataset where there is no file of moments.")
     count = num_images(source, config.num_reference)
     name = f"{config.data.name}, split {config.data.split}, {count:,} images"
     path = _cache_path(config, source, extractor, workspace)
     if (kept := _load(path)) is not None:
         return kept, name
-    workspace.log(f"Features {extractor.name} of the reference: {name}.")
+    workspace.log(f"Computing features {extractor.name} of the reference: {name}.")
     images = (
         pixels.to_bytes(part)
         for part, _ in images_in_order(source, config.data, limit=count)
@@ -86,19 +87,13 @@ def _cache_path(
 
 
 def _save(path: str, summary: Summary) -> None:
-    whole = summary.whole
+    count, mean, covariance = summary.whole
     make_folder(os.path.dirname(path))
-    save_arrays(
-        path,
-        mu=whole.mean,
-        sigma=whole.covariance,
-        count=whole.known_count,
-        vectors=summary.vectors,
-    )
+    save_arrays(path, mu=mean, sigma=covariance, count=count, vectors=summary.vectors)
 
 
 def _load(path: str) -> Summary | None:
-    """What was kept; None where nothing was, or it is damaged and made again."""
+    """The saved summary; None where there is none, or it is damaged."""
     try:
         stored = load_arrays(path)
         moments = Moments(int(stored["count"]), stored["mu"], stored["sigma"])

@@ -1,7 +1,7 @@
 """What is kept of a set of images, however large, and how two sets compare."""
 
-import itertools
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ class Summary(NamedTuple):
     @property
     def whole(self) -> Moments:
         """The moments of all parts together."""
-        return list(itertools.accumulate(self.parts, frechet.merge))[-1]
+        return functools.reduce(frechet.merge, self.parts)
 
 
 def published(moments: Moments) -> Summary:
@@ -50,8 +50,8 @@ def summarize(
     """Summarizes vectors [n, d] and logits [n, k] as they come.
 
     Args:
-      features: pieces of any size.
-      total: vectors in all pieces, at least 2.
+      features: chunks of any size.
+      total: vectors in all chunks, at least 2.
       num_parts: at most; a part has at least 2 vectors.
     """
     num_parts = min(num_parts, total // 2)
@@ -60,9 +60,11 @@ def summarize(
     kept: list[np.ndarray] = []
     seen = 0
     for vectors, logits in features:
-        if seen < MOST_KEPT:  # even an empty slice would keep the whole piece
+        if seen < MOST_KEPT:  # even an empty slice would keep the whole chunk
             kept.append(vectors[: MOST_KEPT - seen])
-        for part, rows in _rows_of_parts(seen, len(vectors), total, num_parts):
+        numbers = np.arange(seen, seen + len(vectors)) * num_parts // total
+        for part in np.unique(numbers):
+            rows = numbers == part
             _add(parts, part, frechet.moments(vectors[rows]), frechet.merge)
             if logits.shape[1]:
                 sums = inception_score.prediction_sums(logits[rows])
@@ -71,15 +73,7 @@ def summarize(
     return Summary(parts, predictions, np.concatenate(kept))
 
 
-def _rows_of_parts(seen: int, count: int, total: int, num_parts: int):
-    """Which rows of a piece belong to which part."""
-    numbers = (np.arange(seen, seen + count) * num_parts) // total
-    for part in np.unique(numbers):
-        where = np.flatnonzero(numbers == part)
-        yield int(part), slice(where[0], where[-1] + 1)
-
-
-def _add(parts: list, index: int, value: Any, merge) -> None:
+def _add(parts: list, index: int, value: Any, merge: Callable) -> None:
     if index == len(parts):
         parts.append(value)
     else:
@@ -87,7 +81,7 @@ def _add(parts: list, index: int, value: Any, merge) -> None:
 
 
 def compare(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
-    """All figures of samples against a reference.
+    """All metrics of samples against a reference.
 
     Args:
       samples: with vectors.
@@ -97,16 +91,21 @@ def compare(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
     Returns:
       `fid`, `fid_extrapolated` to infinitely many samples, `fid_by_num_samples` that
       it was fitted to, `kid` and `kid_stderr`, `inception_score` and
-      `inception_score_stddev`, `precision` and `recall`, and how many vectors stand
-      behind each.
+      `inception_score_stddev`, `precision` and `recall`, and the numbers of vectors
+      that they are computed from.
     """
-    counts = {
+    whole = reference.whole
+    score = (None, None)
+    if samples.predictions:
+        score = inception_score.inception_score(samples.predictions)
+    return {
+        **_distances(samples.parts, whole),
         "num_samples": samples.whole.known_count,
-        "num_reference": reference.whole.count,
+        "num_reference": whole.count,
+        **_by_vectors(samples, reference, seed),
+        "inception_score": score[0],
+        "inception_score_stddev": score[1],
     }
-    distances = _distances(samples.parts, reference.whole)
-    vectors = _by_vectors(samples, reference, seed)
-    return distances | counts | vectors | _score(samples)
 
 
 def _distances(parts: Sequence[Moments], reference: Moments) -> dict[str, Any]:
@@ -132,21 +131,4 @@ def _by_vectors(samples: Summary, reference: Summary, seed: int) -> dict[str, An
         reference.vectors[:fewest],
         num_neighbours=NUM_NEIGHBOURS,
     )
-    return {
-        "kid": kid.value,
-        "kid_stderr": kid.stderr,
-        "kid_subset_size": kid.subset_size,
-        "precision": shares.precision,
-        "recall": shares.recall,
-        "num_kept": fewest,
-    }
-
-
-def _score(samples: Summary) -> dict[str, Any]:
-    if not samples.predictions:
-        return {"inception_score": None, "inception_score_stddev": None}
-    score = inception_score.inception_score(samples.predictions)
-    return {
-        "inception_score": score.mean,
-        "inception_score_stddev": score.stddev,
-    }
+    return dict(zip(names, (*kid, *shares, fewest), strict=True))

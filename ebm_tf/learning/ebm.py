@@ -96,7 +96,7 @@ def make_step(
 
     Returns:
       The step. Its metrics: those of both updates, and means of drift_norm (the way of
-      an image in the last Langevin step), rejuvenated (the share of chains that were
+      an image in the last Langevin step), rejuvenated (the share of chains
       reinitialised) and age (visits).
     """
 
@@ -115,7 +115,7 @@ def make_step(
             metrics |= update_generator(chains)
         metrics |= {
             "drift_norm": tf.reduce_mean(advance.info.step.drift_norm),
-            "rejuvenated": tf.reduce_mean(advance.info.rejuvenated),
+            "rejuvenated": tf.reduce_mean(advance.info.reinitialised),
             "age": tf.reduce_mean(tf.cast(chains.ages, tf.float32)),
         }
         return advance.state, metrics, chains

@@ -8,11 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.config.chains import Start
-from ebm_tf.config.ebm import EbmExperiment
-from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.parts import Samples
-from ebm_tf.data.pipelines import batches
+from ebm_tf.data.pipelines import learning_stream
 from ebm_tf.data.sources import Source
 from ebm_tf.kernels import Kernel, iterate, trace
 from ebm_tf.models.ebm import (
@@ -33,17 +31,18 @@ from ebm_tf.runtime.distribution import (
     replica_index,
 )
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.sampling.chains import BankSizes, ChainState, no_chains
+from ebm_tf.sampling.chains import BankSizes, ChainState, bank_sizes, no_chains
 from ebm_tf.sampling.initialization import (
+    data_start,
     generator_start,
-    initializer,
-    without_latents,
+    noise_start,
+    started,
 )
 from ebm_tf.sampling.langevin import sampler
 from ebm_tf.sampling.potentials import langevin_kernel, potential
 
-FRAMES = 60
-FOLLOWED = 36
+NUM_FRAMES = 60
+NUM_FOLLOWED = 36
 
 
 class Starts(NamedTuple):
@@ -63,71 +62,66 @@ class EbmSampling:
     """What begins and moves chains of an experiment.
 
     Attributes:
-      config: the experiment.
+      config: the experiment; its `batch` is the chains at once, over all replicas.
       replicas: its devices.
       models: the networks that are sampled.
       source: where images come from; None where a generator makes them.
-      start: where chains begin.
-      noise_scale: half-width of uniform noise that they begin from.
-      batch: chains at once, over all replicas.
-      keep_latents: whether chains remember the latents that they began from.
-      joint_temperature: J.
+
+    Raises:
+      ConfigError: if chains shall have classes, but the energy is no classifier.
     """
 
-    config: EbmExperiment
+    config: Any
     replicas: Replicas
     models: EbmModels
     source: Source | None
-    start: Start
-    noise_scale: float
-    batch: int
-    keep_latents: bool = True
-    joint_temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Checks that there are classes where chains shall have some."""
+        if self.config.conditional:
+            num_classes(self.models.energy)
+
+    @property
+    def chain_settings(self) -> Any:
+        """What has `start` and `noise_scale`, and the sizes of replay buffers."""
+        return getattr(self.config, "chains", self.config)
+
+    @property
+    def keeps_latents(self) -> bool:
+        """Whether chains have latents: old chains have forgotten theirs."""
+        settings = self.chain_settings
+        return settings.start == "generator" and not isinstance(settings, BurnIn)
 
     @property
     def replica_batch(self) -> int:
         """Chains at once on each replica."""
-        return self.replicas.batch_of_each(self.batch)
+        return self.replicas.batch_of_each(self.config.batch)
 
     @property
-    def has_latents(self) -> bool:
-        """Whether chains have latents."""
-        return self.start == "generator" and self.keep_latents
+    def bank_sizes(self) -> BankSizes:
+        """Chains in the replay buffers of one replica."""
+        return bank_sizes(self.chain_settings, self.replicas.count, self.replica_batch)
 
-    @property
-    def batch_here(self) -> int:
-        """Chains at once on the replicas of this process."""
-        return self.replica_batch * self.replicas.num_local
-
-    @functools.cached_property
-    def num_classes(self) -> int | None:
-        """Classes of the chains; None where they have none.
-
-        Raises:
-          ConfigError: if they shall have some, but the energy is no classifier.
-        """
-        return num_classes(self.models.energy) if self.config.conditional else None
-
-    @functools.cached_property
-    def initializer(self) -> Callable[[tf.Tensor], InitializeFn]:
+    def initializer(self, images: tf.Tensor) -> InitializeFn:
         """Where chains start, given images for those that start from data.
 
         Where they have classes, these follow one another from a random one on.
         """
-        generated = None
-        if self.start == "generator":
-            parts = generator_parts(self.config, self.models.generator)
-            generated = generator_start(*parts)
-            if not self.keep_latents:
-                generated = without_latents(generated)
-        shape = image_shape(self.config)
-        started = initializer(self.start, shape, self.noise_scale, generated)
+        start = self._start(images)
 
-        def initialize(images: tf.Tensor, n: int, seed: tf.Tensor) -> Chains:
-            first = tf.random.fold_in(seed, n)[0]
-            return self._complete(started(images)(n, seed), first)
+        def initialize(n: int, seed: tf.Tensor) -> Chains:
+            return self._complete(start(n, seed), tf.random.fold_in(seed, n)[0])
 
-        return lambda images: functools.partial(initialize, images)
+        return initialize
+
+    def _start(self, images: tf.Tensor) -> InitializeFn:
+        settings = self.chain_settings
+        if settings.start == "data":
+            return data_start(images)
+        if settings.start == "noise":
+            return noise_start(image_shape(self.config), settings.noise_scale)
+        parts = generator_parts(self.config, self.models.generator)
+        return generator_start(*parts, keep_latents=self.keeps_latents)
 
     def _complete(self, chains: Chains, first: int | tf.Tensor) -> Chains:
         """Adds the carry before a first step, and classes where there are such.
@@ -136,28 +130,27 @@ class EbmSampling:
         more or less.
         """
         state, _ = self.kernel().init(chains.images)
-        if count := self.num_classes:
+        if self.config.conditional:
+            count = num_classes(self.models.energy)
             places = tf.range(chains.images.shape[0]) + first % count
             chains = chains._replace(labels=places % count)
         return chains._replace(carry=state.carry)
 
     @property
     def no_chains(self) -> Chains:
-        """An empty bank with the leaves that chains have here."""
+        """An empty replay buffer with the leaves that chains have here."""
         return self._complete(no_chains(), 0)
 
     def zeros(self, n: int) -> Chains:
         """Chains all of whose leaves are 0, of the shapes and types that they have."""
-        generator = self.models.generator if self.has_latents else None
-        latent_size = generator.input_shape[-1] if generator else 0
-        images = tf.zeros([n, *image_shape(self.config)])
-        latents = tf.zeros([n, latent_size])
-        chains = self._complete(Chains(images, latents, tf.zeros([n], tf.int32)), 0)
-        return tf.nest.map_structure(tf.zeros_like, chains)
+        generator = self.models.generator if self.keeps_latents else None
+        latents = generator and tf.zeros([n, generator.input_shape[-1]])
+        chains = started(tf.zeros([n, *image_shape(self.config)]), latents)
+        return tf.nest.map_structure(tf.zeros_like, self._complete(chains, 0))
 
     @property
     def chain_bytes(self) -> int:
-        """What a chain takes in a bank."""
+        """What a chain takes in a replay buffer."""
         leaves = tf.nest.flatten(self.zeros(1))
         return sum(leaf.shape.num_elements() * leaf.dtype.size for leaf in leaves)
 
@@ -174,7 +167,7 @@ class EbmSampling:
             self.config,
             network,
             self.models.prior,
-            joint_temperature=self.joint_temperature,
+            joint_temperature=getattr(self.config, "joint_temperature", 1.0),
         )
         return langevin_kernel(self.config, energy, denoising=denoising)
 
@@ -196,25 +189,17 @@ class EbmSampling:
         that classes do not depend on how the work is divided.
         """
         n = self.replica_batch
-        chains = self.initializer(starts.images)(n, seed)
-        return self._complete(chains, starts.index * self.batch + replica_index() * n)
-
-    def stream(self, purpose: Purpose, start: int) -> Iterator[dict]:
-        """Batches of data from a step on."""
-        if self.source is None:
-            raise ValueError("A generator makes the data.")
-        return batches(
-            self.source,
-            self.config.data,
-            batch=self.batch,
-            seed=seeds.integer(self.config.seed, purpose),
-            start=start,
-            strategy=self.replicas.strategy,
-        )
+        chains = self._start(starts.images)(n, seed)
+        first = starts.index * self.config.batch + replica_index() * n
+        return self._complete(chains, first)
 
     def starts(self, purpose: Purpose, start: int) -> Iterator[dict] | None:
-        """Images for chains that start from data; None where they do not."""
-        return self.stream(purpose, start) if self.start == "data" else None
+        """Images for chains that start from data, from a batch on; else None."""
+        if self.chain_settings.start != "data" or self.source is None:
+            return None
+        return learning_stream(
+            self.config, self.source, self.replicas, start, purpose=purpose
+        )
 
     def draws(
         self, purpose: Purpose, count: int, *, first: int = 0
@@ -239,25 +224,24 @@ class EbmSampling:
             return chains.images
 
         run = on_each(self.replicas, draw)
-        pieces = self.draws(
-            Purpose.SAMPLES, -(-settings.num_samples // self.batch_here)
-        )
+        batch_here = self.replica_batch * self.replicas.num_local
+        batches = self.draws(Purpose.SAMPLES, -(-settings.num_samples // batch_here))
         images = [
             part.numpy()
-            for starts, seed in pieces
+            for starts, seed in batches
             for part in local(self.replicas, run(starts, seed))
         ]
         return np.concatenate(images)[: settings.num_samples]
 
     def frames(self, num_steps: int) -> np.ndarray:
         """Some chains of the first replica on their way: [time, n, H, W, C]."""
-        every = -(-num_steps // FRAMES)
+        every = -(-num_steps // NUM_FRAMES)
         num_frames, first = divmod(num_steps, every)
 
         def follow(starts: Starts, seed: tf.Tensor) -> tuple[tf.Tensor, Any]:
             keys = tf.unstack(tf.random.split(seed, 2))
             chains = tf.nest.map_structure(
-                lambda leaf: leaf[:FOLLOWED], self.begin(starts, keys[0])
+                lambda leaf: leaf[:NUM_FOLLOWED], self.begin(starts, keys[0])
             )
             kernel = self.kernel(chains.labels)
             begun, info = kernel.init(chains.images)
@@ -273,56 +257,27 @@ class EbmSampling:
         frames, labels = local(self.replicas, run(starts, seed))[0]
         return frames.numpy()[:, class_order(labels)]
 
-    def banks(self, sizes: BankSizes) -> Any:
+    def initial_state(self) -> Any:
         """The distributed state of a chain source before the first update."""
-        banks = self._bank(sizes.bank, Purpose.BANK)
-        burn_in = self._bank(sizes.burn_in, Purpose.BURN_IN)
-        count = tf.constant(0, tf.int64)
-        states = [
-            ChainState(bank, count, young)
-            for bank, young in zip(banks, burn_in, strict=True)
-        ]
-        return distributed(self.replicas, states)
+        banks = self._bank(self.bank_sizes.bank, Purpose.BANK)
+        burn_in = self._bank(self.bank_sizes.burn_in, Purpose.BURN_IN)
+        counts = [tf.constant(0, tf.int64)] * len(banks)
+        return distributed(self.replicas, list(map(ChainState, banks, counts, burn_in)))
 
     def _bank(self, num_chains: int, purpose: Purpose) -> list[Chains]:
-        """A bank of each replica of this process, made of pieces of one batch."""
+        """A replay buffer of each replica of this process, begun batch by batch."""
         begin = on_each(self.replicas, self.begin)
         count = num_chains // self.replica_batch
-        pieces = (
+        batches = (
             local(self.replicas, begin(starts, seed))
             for starts, seed in self.draws(purpose, count)
         )
-        return joined(pieces, count) or [self.no_chains] * self.replicas.num_local
+        return joined(batches, count) or [self.no_chains] * self.replicas.num_local
 
     @property
     def state_structure(self) -> ChainState:
         """A nest like the state of one replica."""
         return ChainState(self.no_chains, tf.zeros([]), self.no_chains)
-
-
-def measured_chains(
-    config: SampleMeasurement,
-    replicas: Replicas,
-    models: EbmModels,
-    source: Source | None,
-) -> EbmSampling:
-    """The chains of a measurement.
-
-    Raises:
-      ConfigError: if they shall have classes, but the energy is no classifier.
-    """
-    if config.conditional:
-        num_classes(models.energy)
-    return EbmSampling(
-        config=config,
-        replicas=replicas,
-        models=models,
-        source=source,
-        start=config.start,
-        noise_scale=config.noise_scale,
-        batch=config.batch,
-        joint_temperature=config.joint_temperature,
-    )
 
 
 def class_order(labels: Any) -> Any:

@@ -42,7 +42,7 @@ def langevin(
       drift: factor of the gradient.
       noise: standard deviation of the noise.
       max_drift: bound on the Euclidean norm of one image's drift.
-      draw: z; of one key for the whole batch unless said otherwise.
+      draw: z; by default of one key for the whole batch.
 
     Returns:
       A kernel whose state has no carry.
@@ -82,7 +82,7 @@ def momentum_langevin(
       noise: standard deviation of the noise, which v does not remember.
       momentum: in [0, 1); with 0 this is `langevin`, bit for bit.
       max_drift: bound on the Euclidean norm of one image's drift * gradient.
-      draw: z; of one key for the whole batch unless said otherwise.
+      draw: z; by default of one key for the whole batch.
 
     Returns:
       A kernel whose carry is v, float32 [n, H, W, C]. The drift_norm of its info is
@@ -167,7 +167,7 @@ def sampler(kernel: Callable[[Any], Kernel], *, jit: bool) -> SampleFn:
         *,
         start: int | tf.Tensor = 0,
     ) -> tuple[Chains, Any]:
-        # A Python number would be traced anew for every value.
+        # A Python number would be traced for every value.
         counts = (tf.convert_to_tensor(n, tf.int32) for n in (num_steps, start))
         num_steps, start = counts
         state = SamplingState(chains.images, chains.carry)

@@ -14,8 +14,8 @@ from ebm_tf.sampling.langevin import DrawFn, langevin, momentum_langevin
 
 Network = Callable[..., tf.Tensor]
 
-# What makes the kernel of settings of each type: a function of the energy, with the
-# fields of the settings as keywords. A further kernel is a class, a function, a line.
+# By type of the settings: a function of the energy, with their fields as keywords, that
+# makes the kernel. A further kernel is a class, a function and a line.
 KERNELS: Mapping[type[Langevin], Callable[..., Kernel]] = {
     Langevin: langevin,
     MomentumLangevin: momentum_langevin,
@@ -59,13 +59,14 @@ def langevin_kernel(
 ) -> Kernel:
     """The step that the type of the `langevin` settings names.
 
-    It goes without its noise where that denoises. `draw` makes the noise; of one key
-    for the whole batch unless said otherwise.
+    Args:
+      settings: have `langevin`.
+      energy: that is sampled.
+      denoising: whether the step goes without its noise.
+      draw: the noise; by default of one key for the whole batch.
     """
     step = settings.langevin
-    names = [field.name for field in dataclasses.fields(step)]
-    chosen = {name: getattr(step, name) for name in names}
-    chosen["drift"] = step.drift_factor
+    factors = dataclasses.asdict(step) | {"drift": step.drift_factor}
     if denoising:
-        chosen["noise"] = 0.0
-    return KERNELS[type(step)](energy, **chosen, draw=draw)
+        factors["noise"] = 0.0
+    return KERNELS[type(step)](energy, **factors, draw=draw)

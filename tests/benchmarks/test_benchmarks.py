@@ -72,7 +72,7 @@ def test_watches_the_memory_of_measuring():
     assert 0 < results["frechet_rank_deficient_seconds"] < math.inf
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="no such figure of the system")
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not count it")
 def test_peak_memory_is_that_of_the_process_alone():
     """A process that a large one began does not start at the peak of that one."""
     large = np.ones(2**26)  # half a gibibyte
@@ -93,7 +93,7 @@ def test_names_what_cannot_be_measured(arguments, named):
     assert named in done.stderr and not done.stdout
 
 
-def test_workers_take_turns_and_tell_mistakes():
+def test_workers_take_turns_and_pass_on_mistakes():
     with Worker("tests.benchmarks.counting", 3) as three:
         with Worker("tests.benchmarks.counting", 5, {"PARTS": "2"}) as five:
             answers = in_turns({"sum": three, "half": five}, rounds=3)

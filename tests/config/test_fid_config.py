@@ -107,22 +107,6 @@ def test_impossible_values(build, settings, message):
     assert told.startswith("Expected ") and message in told and "\n" not in told
 
 
-@pytest.mark.parametrize(
-    ("num_steps", "measured", "piece"),
-    [
-        (1, (1,), 1),
-        (100, (100,), 1),
-        (101, (101,), 2),
-        (1_000_000, (1_000_000,), 10_000),
-        ((100, 300, 1000), (100, 300, 1000), 10),
-    ],
-)
-def test_a_hundred_pieces_are_the_default(num_steps, measured, piece):
-    config = measurement(num_steps=num_steps)
-    assert (config.measured_steps, config.piece) == (measured, piece)
-    assert dataclasses.replace(config, record_every=7).piece == 7
-
-
 @pytest.mark.parametrize("config", [measurement(), EVERYTHING])
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))

@@ -35,7 +35,7 @@ def draw(count: int) -> np.ndarray:
     return np.random.default_rng(count).integers(0, 256, [count, 8, 8, 1], np.uint8)
 
 
-def pieces(images: np.ndarray, *cuts: int) -> list[np.ndarray]:
+def parts(images: np.ndarray, *cuts: int) -> list[np.ndarray]:
     return np.split(images, cuts)
 
 
@@ -48,7 +48,7 @@ def counting(traces: list[int]) -> Extractor:
         vectors = pixels.extract(images).vectors
         return Features(vectors, tf.reduce_sum(vectors, 1, keepdims=True))
 
-    return pixels._replace(num_logits=1, extract=extract)
+    return pixels._replace(extract=extract)
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 40])
@@ -56,7 +56,7 @@ def counting(traces: list[int]) -> Extractor:
 def test_rechunked_arrays_have_one_size_and_the_same_rows(size, seed):
     random = np.random.default_rng(seed)
     rows = random.normal(size=[30, 2])
-    cuts = np.sort(random.integers(0, 31, 6))  # some pieces are empty
+    cuts = np.sort(random.integers(0, 31, 6))  # some parts are empty
     chunks = list(rechunked(np.split(rows, cuts), size))
     np.testing.assert_array_equal(np.concatenate(chunks), rows)
     assert all(len(chunk) == size for chunk in chunks[:-1])
@@ -86,7 +86,7 @@ def test_rechunking_holds_back_as_little_as_it_can():
 def test_any_number_of_images_gives_the_features_of_each(replicas, count):
     images, traces = draw(count), []
     extractor = counting(traces)
-    given = list(extracted(pieces(images, count // 3), extractor, replicas))
+    given = list(extracted(parts(images, count // 3), extractor, replicas))
     vectors, logits = (np.concatenate(parts) for parts in zip(*given, strict=True))
     expected = features.pixels(8, 1).extract(tf.constant(images)).vectors.numpy()
     np.testing.assert_array_equal(vectors, expected, strict=True)
@@ -124,7 +124,7 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
     config = settings(name="classifier", weights=path, classifier=SMALL)
     extractor = open_extractor(config, replicas)
     assert extractor.weights == f"{path} sha256 {sha256_of(path)}"
-    assert (extractor.size, extractor.num_logits) == (64, 6)
+    assert extractor.size == 64
     images = draw(CHUNK + 9)
     given = list(extracted([images], extractor, replicas))
     ours = [np.concatenate(parts) for parts in zip(*given, strict=True)]

@@ -19,7 +19,7 @@ BIAS = NUMBERS.normal(size=NUM_LOGITS).astype(np.float32)
 
 
 class Nodes:
-    """A graph that says that it is of 2015, node by node."""
+    """A graph with the version of 2015, node by node."""
 
     def __init__(self):
         self.graph = tf.compat.v1.GraphDef()

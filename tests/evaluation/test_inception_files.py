@@ -1,4 +1,4 @@
-"""Files of Inception networks: found, whole and the right ones, or told in a line."""
+"""Files of Inception networks: found, whole, the right ones, or an error of a line."""
 
 import hashlib
 import io
@@ -38,7 +38,7 @@ def write(folder: pathlib.Path, name: str, content: bytes) -> str:
     return str(path)
 
 
-def told(path: str, **choices) -> str:
+def error_of(path: str, **choices) -> str:
     with pytest.raises(WeightsError) as raised:
         read_inception_2015(path, **choices)
     assert "\n" not in str(raised.value)
@@ -74,7 +74,7 @@ def test_a_graph_comes_from_a_bucket():
 
 def test_another_graph_is_told_by_both_digests(tmp_path):
     path = write(tmp_path, "classify_image_graph_def.pb", GRAPH)
-    assert told(path) == (
+    assert error_of(path) == (
         "Expected SHA-256 "
         "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
         f" of the graph in {path}, got {DIGEST}: get models/image/imagenet/"
@@ -84,12 +84,12 @@ def test_another_graph_is_told_by_both_digests(tmp_path):
 
 def test_a_missing_graph_is_told_with_its_source(tmp_path):
     path = str(tmp_path / "no.pb")
-    assert told(path) == (
+    assert error_of(path) == (
         f"No Inception graph at {path}: get models/image/imagenet/"
         "inception-2015-12-05.tgz of download.tensorflow.org, and give its path or "
         "that of classify_image_graph_def.pb in it."
     )
-    assert told(str(tmp_path)).startswith(f"Cannot read {tmp_path}: ")
+    assert error_of(str(tmp_path)).startswith(f"Cannot read {tmp_path}: ")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_missing_graph_is_told_with_its_source(tmp_path):
 )
 def test_a_damaged_archive_is_told(tmp_path, content):
     path = write(tmp_path, "some.tgz", content)
-    assert told(path).startswith(f"The archive {path} is damaged: get models/")
+    assert error_of(path).startswith(f"The archive {path} is damaged: get models/")
 
 
 def test_a_cut_archive_never_brings_another_graph(tmp_path):
@@ -118,22 +118,24 @@ def test_a_cut_archive_never_brings_another_graph(tmp_path):
 
 def test_an_archive_without_the_graph_is_told(tmp_path):
     path = write(tmp_path, "some.tgz", archive(LICENSE=b"free"))
-    assert told(path).startswith(
+    assert error_of(path).startswith(
         f"The archive {path} holds no classify_image_graph_def.pb: get models/"
     )
 
 
 def test_what_is_no_inception_graph_is_told(tmp_path):
     path = write(tmp_path, "some.pb", b"no graph")
-    assert told(path, sha256=None) == f"The file {path} holds no TensorFlow graph."
+    assert error_of(path, sha256=None) == f"The file {path} holds no TensorFlow graph."
     path = write(tmp_path, "empty.pb", b"")
-    assert told(path, sha256=None).startswith(f"The graph {path} lacks ExpandDims, ")
+    assert error_of(path, sha256=None).startswith(
+        f"The graph {path} lacks ExpandDims, "
+    )
 
 
 def small_inception(weights: str | None) -> keras.Model:
     """Stands in for the 22 million parameters."""
     if weights is not None:
-        raise Exception("URL fetch failure")  # As Keras tells it.
+        raise Exception("URL fetch failure")  # As Keras raises it.
     images = keras.Input((299, 299, 3))
     means = keras.layers.GlobalAveragePooling2D()(images)
     return keras.Model(images, keras.layers.Dense(4, name="features")(means))
@@ -174,10 +176,12 @@ def test_weights_of_keras_that_cannot_be_are_told(tmp_path, monkeypatch):
         str(tmp_path / "other.weights.h5"),
     ]
     for path in paths:
-        with pytest.raises(WeightsError, match="do not fit Keras' InceptionV3") as told:
+        with pytest.raises(
+            WeightsError, match="do not fit Keras' InceptionV3"
+        ) as raised:
             load_inception_keras(path)
-        assert str(told.value).startswith(f"The weights {path} are damaged or ")
-        assert "\n" not in str(told.value)
+        assert str(raised.value).startswith(f"The weights {path} are damaged or ")
+        assert "\n" not in str(raised.value)
     for path in (str(tmp_path), str(tmp_path / "no.h5")):
         with pytest.raises(WeightsError, match=f"^No weights at {path}: expected "):
             load_inception_keras(path)

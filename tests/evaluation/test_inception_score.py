@@ -68,8 +68,8 @@ def test_from_one_to_the_number_of_classes(seed):
 
 def test_pieces_merged_are_the_whole():
     logits = some_logits(50, 6, seed=3)
-    pieces = [prediction_sums(piece) for piece in np.split(logits, [1, 20, 45])]
-    merged, whole = functools.reduce(merge, pieces), prediction_sums(logits)
+    parts = [prediction_sums(part) for part in np.split(logits, [1, 20, 45])]
+    merged, whole = functools.reduce(merge, parts), prediction_sums(logits)
     assert merged.count == whole.count == 50
     np.testing.assert_allclose(merged.probabilities, whole.probabilities, rtol=1e-12)
     assert merged.entropy == pytest.approx(whole.entropy, rel=1e-12)

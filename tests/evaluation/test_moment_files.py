@@ -1,4 +1,4 @@
-"""Files of moments come back as they were, or it is told why not."""
+"""Files of moments come back as they were, or an error names the reason."""
 
 import os
 import re
@@ -72,7 +72,7 @@ def test_another_program_reads_the_file(tmp_path):
         assert int(stored["count"]) == 7
 
 
-def told(path):
+def message_of(path):
     """What is said about a file that cannot be used, on one line."""
     with pytest.raises(DataError) as error:
         load_moments(str(path))
@@ -83,7 +83,7 @@ def told(path):
 
 @pytest.mark.parametrize("name", ["none.npz", "", "no/folder/none.npz"])
 def test_a_missing_file(tmp_path, name):
-    told(tmp_path / name)
+    message_of(tmp_path / name)
 
 
 def test_damaged_files(tmp_path):
@@ -94,9 +94,9 @@ def test_damaged_files(tmp_path):
     flipped = whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :]
     for content in (b"", b"mu", whole[:-1], whole[:middle], flipped):
         path.write_bytes(content)
-        assert "damaged" in told(path)
+        assert "damaged" in message_of(path)
     np.save(tmp_path / "mean.npy", np.zeros(3))
-    assert "damaged" in told(tmp_path / "mean.npy")
+    assert "damaged" in message_of(tmp_path / "mean.npy")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_damaged_files(tmp_path):
 def test_files_of_something_else(tmp_path, arrays, said):
     path = tmp_path / "moments.npz"
     np.savez(path, **arrays)
-    message = told(path)
+    message = message_of(path)
     assert re.search(said, message), message
 
 

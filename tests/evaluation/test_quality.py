@@ -25,10 +25,10 @@ def frechet(samples, images=IMAGES):
 
 def test_moments_in_chunks_are_those_of_all():
     images = np.random.default_rng(0).normal(size=(2 * CHUNK + 7, 2, 1, 2))
-    whole, pieces = moments(images.reshape(-1, 4)), pixel_moments(images)
-    assert pieces.count == whole.count
-    np.testing.assert_allclose(pieces.mean, whole.mean, atol=1e-12)
-    np.testing.assert_allclose(pieces.scatter, whole.scatter, rtol=1e-9)
+    whole, chunks = moments(images.reshape(-1, 4)), pixel_moments(images)
+    assert chunks.count == whole.count
+    np.testing.assert_allclose(chunks.mean, whole.mean, atol=1e-12)
+    np.testing.assert_allclose(chunks.scatter, whole.scatter, rtol=1e-9)
 
 
 def test_the_scale_of_the_distance():
@@ -47,11 +47,11 @@ def test_samples_are_clipped():
 
 
 def test_figures_of_labelled_images_are_json():
-    figures = json.loads(
+    metrics = json.loads(
         json.dumps(measure_pixels(IMAGES[:50], IMAGES[:300], LABELS[:300]))
     )
-    assert figures["num_samples"] == 50 and figures["num_images"] == 300
-    assert len(figures["class_shares"]) == 10
+    assert metrics["num_samples"] == 50 and metrics["num_images"] == 300
+    assert len(metrics["class_shares"]) == 10
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_figures_of_labelled_images_are_json():
     ids=["unlabelled", "large"],
 )
 def test_class_shares_only_of_small_labelled_images(images, labels):
-    figures = measure_pixels(images[:3], images, np.array(labels))
-    assert "class_shares" not in figures and figures["num_samples"] == 3
+    metrics = measure_pixels(images[:3], images, np.array(labels))
+    assert "class_shares" not in metrics and metrics["num_samples"] == 3
 
 
 def test_the_distance_of_no_numbers_is_none():

@@ -1,4 +1,4 @@
-"""What samples are compared with is computed once, and anew where it matters."""
+"""What samples are compared with is computed once, and again where it matters."""
 
 import dataclasses
 import pathlib
@@ -169,7 +169,8 @@ def test_published_moments_of_other_features_are_told(summarized, tmp_path):
     with pytest.raises(ConfigError) as error:
         summarized(config)
     assert str(error.value) == (
-        f"The moments {path} have 65 dimensions, the features pixels have 64."
+        f"Expected the moments {path} to have 64 dimensions like the features pixels, "
+        "got 65."
     )
     with pytest.raises(DataError, match="Cannot read the moments none.npz"):
         summarized(dataclasses.replace(CONFIG, reference="none.npz"))

@@ -1,4 +1,4 @@
-"""Features in pieces of any size, and all figures of two sets of them."""
+"""Features in chunks of any size, and all metrics of two sets of them."""
 
 import json
 
@@ -11,7 +11,7 @@ from ebm_tf.evaluation.kernel_distance import kernel_distance
 from ebm_tf.evaluation.neighbours import precision_recall
 from ebm_tf.evaluation.summaries import Summary, compare, published, summarize
 
-FIGURES = {
+METRICS = {
     *("fid", "num_samples", "num_reference", "fid_extrapolated", "fid_by_num_samples"),
     *("kid", "kid_stderr", "kid_subset_size", "precision", "recall", "num_kept"),
     *("inception_score", "inception_score_stddev"),
@@ -23,13 +23,13 @@ def draw(count: int, *, shift: float = 0.0, seed: int = 0) -> np.ndarray:
     return (random.normal(size=[count, 5]) + shift).astype(np.float32)
 
 
-def pieces(vectors: np.ndarray, cuts=(), num_logits: int = 0):
-    """Vectors in pieces, whose first columns are their logits."""
+def chunks(vectors: np.ndarray, cuts=(), num_logits: int = 0):
+    """Vectors in chunks, whose first columns are their logits."""
     return [(part, part[:, :num_logits]) for part in np.split(vectors, cuts)]
 
 
 def summary(vectors: np.ndarray, cuts=(), **settings) -> Summary:
-    return summarize(pieces(vectors, cuts, settings.pop("num_logits", 0)), len(vectors))
+    return summarize(chunks(vectors, cuts, settings.pop("num_logits", 0)), len(vectors))
 
 
 def assert_same_moments(first: frechet.Moments, second: frechet.Moments) -> None:
@@ -66,7 +66,7 @@ def test_pieces_of_any_size_make_the_moments_of_all(count, seed):
 
 def test_one_part_is_the_whole():
     vectors = draw(30)
-    given = summarize(pieces(vectors, [7, 20]), 30, num_parts=1)
+    given = summarize(chunks(vectors, [7, 20]), 30, num_parts=1)
     assert len(given.parts) == 1 and given.predictions == []
     assert_same_moments(given.parts[0], moments(vectors))
 
@@ -91,67 +91,67 @@ def test_vectors_are_not_held_beyond_those_that_are_kept():
 def test_the_figures_are_those_of_their_own_modules():
     first, second = draw(60, shift=0.3), draw(80, seed=1)
     one, two = summary(first, [31], num_logits=3), summary(second, [50])
-    figures = compare(one, two, seed=7)
-    assert figures.keys() == FIGURES
-    assert json.loads(json.dumps(figures)) == figures
+    metrics = compare(one, two, seed=7)
+    assert metrics.keys() == METRICS
+    assert json.loads(json.dumps(metrics)) == metrics
     distance = frechet_distance(moments(first), moments(second))
-    assert figures["fid"] == pytest.approx(distance, rel=1e-9)
-    assert (figures["num_samples"], figures["num_reference"]) == (60, 80)
-    points = figures["fid_by_num_samples"]
+    assert metrics["fid"] == pytest.approx(distance, rel=1e-9)
+    assert (metrics["num_samples"], metrics["num_reference"]) == (60, 80)
+    points = metrics["fid_by_num_samples"]
     assert [count for count, _ in points] == list(range(6, 61, 6))
     for count, value in points:
         part = frechet_distance(moments(first[:count]), moments(second))
         assert value == pytest.approx(part, rel=1e-9)
     kid = kernel_distance(first, second, seed=7)
-    assert (figures["kid"], figures["kid_stderr"]) == (kid.value, kid.stderr)
-    assert figures["kid_subset_size"] == figures["num_kept"] == 60
+    assert (metrics["kid"], metrics["kid_stderr"]) == (kid.value, kid.stderr)
+    assert metrics["kid_subset_size"] == metrics["num_kept"] == 60
     # Equally many of both.
     shares = precision_recall(first, second[:60], num_neighbours=3)
-    assert (figures["precision"], figures["recall"]) == shares
+    assert (metrics["precision"], metrics["recall"]) == shares
     sums = [
         inception_score.prediction_sums(part[:, :3]) for part in np.split(first, 10)
     ]
     score = inception_score.inception_score(sums)
-    assert figures["inception_score"] == pytest.approx(score.mean)
-    assert figures["inception_score_stddev"] == pytest.approx(score.stddev)
-    assert compare(one, two, seed=8)["kid"] != figures["kid"]
+    assert metrics["inception_score"] == pytest.approx(score.mean)
+    assert metrics["inception_score_stddev"] == pytest.approx(score.stddev)
+    assert compare(one, two, seed=8)["kid"] != metrics["kid"]
 
 
 def test_a_set_against_itself():
     given = summary(draw(50))
-    figures = compare(given, given, seed=0)
-    assert figures["fid"] == pytest.approx(0.0, abs=1e-9)
-    assert figures["precision"] == figures["recall"] == 1.0
-    assert figures["inception_score"] is figures["inception_score_stddev"] is None
+    metrics = compare(given, given, seed=0)
+    assert metrics["fid"] == pytest.approx(0.0, abs=1e-9)
+    assert metrics["precision"] == metrics["recall"] == 1.0
+    assert metrics["inception_score"] is metrics["inception_score_stddev"] is None
 
 
 def test_the_closed_form_of_four_points():
     """Means differ by (2, 2), the second covariance is 4 times the first, 4/3."""
     first = np.array([[0, 0], [2, 0], [0, 2], [2, 2]], np.float32)
-    figures = compare(summary(first, [1]), summary(2 * first + 1, [3]), seed=0)
-    assert figures["fid"] == pytest.approx(8 + 2 * 4 / 3, rel=1e-12)
-    assert figures["fid_by_num_samples"][-1] == [4, figures["fid"]]
+    metrics = compare(summary(first, [1]), summary(2 * first + 1, [3]), seed=0)
+    assert metrics["fid"] == pytest.approx(8 + 2 * 4 / 3, rel=1e-12)
+    assert metrics["fid_by_num_samples"][-1] == [4, metrics["fid"]]
     # Four vectors are just enough for three neighbours.
-    assert figures["num_kept"] == 4
+    assert metrics["num_kept"] == 4
 
 
 def test_published_moments_give_what_needs_no_vectors():
     vectors = draw(80, seed=1)
     known = moments(vectors)._replace(count=None)
     samples = summary(draw(60), num_logits=3)
-    figures = compare(samples, published(known), seed=0)
-    assert figures.keys() == FIGURES
+    metrics = compare(samples, published(known), seed=0)
+    assert metrics.keys() == METRICS
     without = {"kid", "kid_stderr", "kid_subset_size", "precision", "recall"}
     without |= {"num_kept", "num_reference"}
-    assert {name for name, value in figures.items() if value is None} == without
+    assert {name for name, value in metrics.items() if value is None} == without
     expected = compare(samples, summary(vectors), seed=0)
     for name in ("fid", "fid_extrapolated", "inception_score"):
-        assert figures[name] == pytest.approx(expected[name], rel=1e-9)
+        assert metrics[name] == pytest.approx(expected[name], rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_few_samples_have_a_distance_and_nothing_else(count):
-    figures = compare(summary(draw(count)), summary(draw(50, seed=1)), seed=0)
-    assert np.isfinite(figures["fid"]) and figures["num_samples"] == count
-    assert figures["fid_extrapolated"] is figures["fid_by_num_samples"] is None
-    assert figures["kid"] is figures["precision"] is None
+    metrics = compare(summary(draw(count)), summary(draw(50, seed=1)), seed=0)
+    assert np.isfinite(metrics["fid"]) and metrics["num_samples"] == count
+    assert metrics["fid_extrapolated"] is metrics["fid_by_num_samples"] is None
+    assert metrics["kid"] is metrics["precision"] is None

@@ -8,7 +8,7 @@ import socket
 import numpy as np
 import pytest
 
-from ebm_tf.sampling.pieces import load_samples
+from ebm_tf.sampling.segments import load_samples
 from tests import runs
 
 SHORT = {"num_updates": 6, "save_every": 2, "log_every": 3}

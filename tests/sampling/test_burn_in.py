@@ -43,7 +43,7 @@ def test_chains_that_began_together_are_moved_at_every_fourth_visit():
     lives = itertools.islice(visits(settings, 4), 12)
     for visit, advance in enumerate(lives, start=1):
         moved = visit % 4 == 0
-        assert advance.info.rejuvenated.numpy().tolist() == [moved] * 4
+        assert advance.info.reinitialised.numpy().tolist() == [moved] * 4
         young, bank = advance.state.burn_in, advance.state.bank
         assert young.ages.numpy().tolist() == [visit % 4] * 4
         assert young.images.numpy().ravel().tolist() == [3 * (visit % 4)] * 4
@@ -68,7 +68,7 @@ def test_only_what_is_of_age_is_moved_and_the_banks_are_drawn_apart():
     young = numbered(1000.0, [0, 1, 2, 3] * 5)
     bank = numbered(0.0, [7] * 20)
     advance = next(visits(settings, 8, young=young, bank=bank))
-    grown = advance.info.rejuvenated.numpy().astype(bool)
+    grown = advance.info.reinitialised.numpy().astype(bool)
     assert 0 < grown.sum() < 8
     after = advance.state.bank.images.numpy().ravel()
     moved_in = after[after >= 1000]
@@ -112,7 +112,7 @@ def test_golden_pace_of_promotions():
     settings = burn_in(num_steps=1, burn_in_steps=1, burn_in_visits=750)
     young = aged(list(range(751)))
     for advance in itertools.islice(visits(settings, 751, young=young), 760):
-        assert float(tf.reduce_sum(advance.info.rejuvenated)) == 1.0
+        assert float(tf.reduce_sum(advance.info.reinitialised)) == 1.0
 
 
 def test_pace_of_promotions_where_a_part_is_drawn():
@@ -120,6 +120,6 @@ def test_pace_of_promotions_where_a_part_is_drawn():
     settings = burn_in(num_steps=1, burn_in_steps=1, burn_in_visits=3)
     young = aged([0, 1, 2, 3] * 140)
     lives = itertools.islice(visits(settings, 80, young=young), 400)
-    counts = [float(tf.reduce_sum(advance.info.rejuvenated)) for advance in lives]
+    counts = [float(tf.reduce_sum(advance.info.reinitialised)) for advance in lives]
     # A full age of one more or less makes 16 or 27 of them.
     assert np.mean(counts) == pytest.approx(20.0, rel=0.02)

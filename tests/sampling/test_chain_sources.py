@@ -53,7 +53,7 @@ def persistent(**settings):
 def test_without_chance_chains_are_begun_anew_at_every_fourth_visit():
     lives = itertools.islice(visits(persistent(num_steps=5, max_updates=2), 3), 13)
     for visit, advance in enumerate(lives, start=1):
-        assert advance.info.rejuvenated.numpy().tolist() == [visit % 4 == 0] * 3
+        assert advance.info.reinitialised.numpy().tolist() == [visit % 4 == 0] * 3
         assert advance.chains.ages.numpy().tolist() == [visit % 4] * 3
         since = visit if visit < 4 else visit % 4 + 1
         np.testing.assert_array_equal(
@@ -74,7 +74,7 @@ def test_ages_under_chance_and_cap():
     lives = advance.chains.images.numpy().ravel() / 5
     np.testing.assert_array_equal(lives, advance.chains.ages + 1)
     assert lives.mean() == pytest.approx(1.7333, abs=5 * 0.93 / n**0.5)
-    begun = advance.info.rejuvenated.numpy()
+    begun = advance.info.reinitialised.numpy()
     assert begun.mean() == pytest.approx(8 / 15, abs=5 * 0.5 / n**0.5)
 
 
@@ -107,7 +107,7 @@ def test_a_visit_writes_back_what_it_drew_and_nothing_else():
 def test_burn_in_moves_only_what_was_just_begun_anew():
     settings = persistent(num_steps=5, rejuvenation=0.5, burn_in=70)
     before, after = itertools.islice(visits(settings, 200), 3, 5)
-    begun = after.info.rejuvenated.numpy().astype(bool)
+    begun = after.info.reinitialised.numpy().astype(bool)
     assert 50 < begun.sum() < 150
     now, slots = (np.sort(a.state.bank.images.numpy().ravel()) for a in (after, before))
     fresh = after.chains.images.numpy().ravel()[begun]
@@ -176,7 +176,7 @@ def test_a_broken_start_does_not_reach_chains_that_go_on():
     lives = visits(persistent(rejuvenation=0.5, burn_in=1), 100, initialize=broken)
     advance = next(lives)
     broken_chains = np.isnan(advance.chains.images.numpy().ravel())
-    np.testing.assert_array_equal(broken_chains, advance.info.rejuvenated)
+    np.testing.assert_array_equal(broken_chains, advance.info.reinitialised)
 
 
 def test_transient_chains_are_begun_anew_and_leave_no_trace():
@@ -186,7 +186,7 @@ def test_transient_chains_are_begun_anew_and_leave_no_trace():
         steps = 4 if update < 1 else 6
         assert advance.chains.images.numpy().ravel().tolist() == [steps] * 3
         assert advance.chains.ages.numpy().tolist() == [0] * 3
-        assert advance.info.rejuvenated.numpy().tolist() == [1.0] * 3
+        assert advance.info.reinitialised.numpy().tolist() == [1.0] * 3
         assert int(advance.state.num_updates) == update + 1
         assert advance.state.bank.images.shape == (0,)
 

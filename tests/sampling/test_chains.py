@@ -23,7 +23,7 @@ SEED = tf.constant([4, 5])
 
 
 def numbered(numbers, latent_size=2):
-    """Chains all of whose fields tell their number."""
+    """Chains all of whose fields are their number."""
     numbers = tf.constant(numbers, tf.int32)
     values = tf.cast(numbers, tf.float32)
     images = tf.tile(values[:, None, None, None], [1, 2, 2, 1])

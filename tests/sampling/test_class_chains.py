@@ -11,7 +11,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import MomentumLangevin, Network
 from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.ebm import class_energy, num_classes
+from ebm_tf.models.ebm import class_energy
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.distribution import (
     Replicas,
@@ -118,7 +118,7 @@ def sampling(strategy, **changed) -> EbmSampling:
     config, replicas = experiment(**changed), Replicas(strategy, jit=False)
     with replicas.strategy.scope():
         models = models_of(config)
-    return EbmSampling(config, replicas, models, None, "noise", 1.0, config.batch)
+    return EbmSampling(config, replicas, models, None)
 
 
 def bank_of(chains: EbmSampling, num_batches: int) -> list[Chains]:
@@ -203,6 +203,6 @@ def test_chains_with_nothing_more_have_the_leaves_that_they_had(one_replica):
     assert plain.chain_bytes == 4 * 65
 
 
-def test_classes_need_a_classifier():
+def test_classes_need_a_classifier(one_replica):
     with pytest.raises(ConfigError, match="an energy that is a classifier"):
-        num_classes(models_of(experiment(energy=Network(width=2))).energy)
+        sampling(one_replica, energy=Network(width=2))

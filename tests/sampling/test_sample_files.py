@@ -1,4 +1,4 @@
-"""Samples on disk: what was kept comes back, and damage is told."""
+"""Samples on disk: what was kept comes back, and damage is found."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ import pytest
 from ebm_tf import pixels
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.pieces import (
+from ebm_tf.sampling.segments import (
     load_samples,
     save_samples,
     saved_steps,
@@ -102,14 +102,14 @@ def test_holes_are_told_or_change_nothing(run):
     path = pathlib.Path(run.folder) / "samples" / "00000002" / "00001_1.npz"
     content = path.read_bytes()
     whole = list(load_samples(run.folder, 2))[3][0]
-    told = 0
+    found = 0
     for start in range(0, len(content), 40):
         hole = bytes(byte ^ 0xFF for byte in content[start : start + 40])
         path.write_bytes(content[:start] + hole + content[start + 40 :])
         try:
             images = list(load_samples(run.folder, 2))[3][0]
         except RunError:
-            told += 1
+            found += 1
         else:
             np.testing.assert_array_equal(images, whole)
-    assert told > 5
+    assert found > 5

@@ -1,4 +1,4 @@
-"""Chains in pieces are the chains that would have been run at once."""
+"""Chains in segments are the chains that would have been run at once."""
 
 import dataclasses
 import functools
@@ -29,9 +29,9 @@ from ebm_tf.models.ebm import EbmModels
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Moment
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling import pieces
-from ebm_tf.sampling.chain_runner import EbmSampling, measured_chains
-from ebm_tf.sampling.pieces import load_samples, plan, run_chains, saved_steps
+from ebm_tf.sampling import segments
+from ebm_tf.sampling.chain_runner import EbmSampling
+from ebm_tf.sampling.segments import load_samples, run_chains, saved_steps, schedule_of
 from tests.runs import assert_same_arrays, measuring, models_of, saved_arrays, tiny
 
 STEPS = 7
@@ -68,7 +68,7 @@ def replicas(two_replicas) -> Replicas:
 def chains_of(config: SampleMeasurement, replicas: Replicas) -> EbmSampling:
     with replicas.strategy.scope():
         networks = models(config.start, config.energy)
-    return measured_chains(config, replicas, networks, open_source(config.data))
+    return EbmSampling(config, replicas, networks, open_source(config.data))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -91,7 +91,7 @@ def samples_in(folder: pathlib.Path, num_steps: int) -> np.ndarray:
 
 
 def at_once(config: SampleMeasurement, replicas: Replicas, num_steps: int = STEPS):
-    """The same chains as learning draws them when it ends: not in pieces."""
+    """The same chains as learning draws them when it ends: not in segments."""
     whole = Samples(
         num_samples=60, num_steps=num_steps, denoising_steps=config.denoising_steps
     )
@@ -112,14 +112,13 @@ def at_once(config: SampleMeasurement, replicas: Replicas, num_steps: int = STEP
         ({"num_steps": 0}, 3, (0,)),
     ],
 )
-def test_the_plan(changed, num_rounds, ends):
+def test_the_schedule(changed, num_rounds, ends):
     config = settings(**{"record_every": None, **changed})
-    course = plan(config)
-    assert (course.num_rounds, course.ends) == (num_rounds, ends)
-    assert course.measured == config.measured_steps
-    assert set(course.measured) <= set(ends)
-    assert course.num_pieces == num_rounds * len(ends)
-    places = [course.place(done) for done in range(course.num_pieces)]
+    found = schedule_of(config)
+    assert (found.num_rounds, found.ends) == (num_rounds, ends)
+    assert set(config.measured_steps) <= set(ends)
+    assert found.num_segments == num_rounds * len(ends)
+    places = [found.place(done) for done in range(found.num_segments)]
     assert places == [(i, p) for i in range(num_rounds) for p in range(len(ends))]
 
 
@@ -135,7 +134,7 @@ def test_the_plan(changed, num_rounds, ends):
         ("noise", 3, CLASSES),
     ],
 )
-def test_pieces_make_the_chain(replicas, tmp_path, start, record_every, more):
+def test_segments_make_the_chain(replicas, tmp_path, start, record_every, more):
     config = settings(start=start, record_every=record_every, **more)
     folder = run(config, replicas, tmp_path)
     images = samples_in(folder, STEPS)
@@ -181,7 +180,7 @@ def test_after_no_steps_there_is_what_chains_begin_from(replicas, tmp_path):
 
 
 @pytest.mark.parametrize("start", ["noise", "data", "generator"])
-def test_a_look_at_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
+def test_measuring_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
     """They go on as without it, and its energy is that of the images there."""
     config = settings(start=start, num_steps=(0, STEPS), denoising_steps=0)
     folder = run(config, replicas, tmp_path)
@@ -193,7 +192,7 @@ def test_a_look_at_the_beginning_leaves_the_chains_alone(replicas, tmp_path, sta
 
 
 def traces(folder: pathlib.Path) -> list[np.ndarray]:
-    """Energies and drifts [pieces, chains] of the newest checkpoint."""
+    """Energies and drifts [segments, chains] of the newest checkpoint."""
     arrays = saved_arrays(folder)
     return [
         np.concatenate([arrays[f"state/{replica}/{leaf}"] for replica in (0, 1)], 1)
@@ -214,21 +213,21 @@ def test_only_the_first_round_is_traced(replicas, tmp_path):
     energies, drifts = traces(one)
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     for name, values in (("energy", energies), ("drift_norm", drifts)):
-        told = [line[name] for line in lines]
-        np.testing.assert_allclose(told, values.mean(1), rtol=1e-5)
+        logged = [line[name] for line in lines]
+        np.testing.assert_allclose(logged, values.mean(1), rtol=1e-5)
 
 
 class KilledError(Exception):
     """As if the process had been killed."""
 
 
-def stop_at(piece: int, how: str):
-    """Ends the work at a piece, by a signal or at once."""
+def stop_at(step: int, how: str):
+    """Ends the work at a step, by a signal or at once."""
 
     def stop(moment: Moment) -> None:
-        if moment.step == piece and how == "signal":
+        if moment.step == step and how == "signal":
             signal.raise_signal(signal.SIGTERM)
-        elif moment.step == piece:
+        elif moment.step == step:
             raise KilledError
 
     return lambda *_: stop
@@ -242,7 +241,7 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(
-    ("start", "piece", "how", "more"),
+    ("start", "step", "how", "more"),
     [
         ("noise", 6, "signal", {}),
         ("noise", 2, "kill", {}),
@@ -252,19 +251,19 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
     ],
 )
 def test_chains_go_on_in_the_middle_of_a_round(
-    replicas, tmp_path, monkeypatch, start, piece, how, more
+    replicas, tmp_path, monkeypatch, start, step, how, more
 ):
     config = settings(start=start, num_steps=(3, STEPS), save_every=3, **more)
-    assert plan(config).ends == (2, 3, 4, 6, 7)
+    assert schedule_of(config).ends == (2, 3, 4, 6, 7)
     whole = run(config, replicas, tmp_path / "whole")
     with monkeypatch.context() as patched:
-        patched.setattr(pieces.actions, "show_progress", stop_at(piece, how))
+        patched.setattr(segments.actions, "show_progress", stop_at(step, how))
         stopped = EarlyStopError if how == "signal" else KilledError
         with pytest.raises(stopped) as error:
             run(config, replicas, tmp_path / "cut")
     if how == "signal":
-        told = f"Stopped by SIGTERM and saved after {piece} of 15 pieces."
-        assert str(error.value) == told
+        message = f"Stopped by SIGTERM and saved after {step} of 15 segments."
+        assert str(error.value) == message
     cut = run(config, replicas, tmp_path / "cut")
     assert contents(cut) == contents(whole)
     assert_same_arrays(saved_arrays(cut), saved_arrays(whole))
@@ -273,7 +272,7 @@ def test_chains_go_on_in_the_middle_of_a_round(
 def test_finished_chains_are_not_run_again(replicas, tmp_path, monkeypatch):
     folder = run(settings(), replicas, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in folder.glob("samples/*/*")}
-    monkeypatch.setattr(pieces.actions, "show_progress", stop_at(12, "kill"))
+    monkeypatch.setattr(segments.actions, "show_progress", stop_at(12, "kill"))
     run(settings(), replicas, folder)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 

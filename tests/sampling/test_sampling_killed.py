@@ -62,7 +62,7 @@ def test_kill_9_and_sigterm_in_the_middle_of_sampling(learned, whole, tmp_path):
     folder = runs.run_folder(tmp_path)
     assert folder is not None
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
-        # In the middle of a round: checkpoints fall on no multiple of 60 pieces.
+        # In the middle of a round: checkpoints fall on no multiple of 60 segments.
         goal = max(runs.saved_steps(folder), default=0) + luck.choice([7, 14, 28])
         runs.wait_until(
             process, lambda goal=goal: max(runs.saved_steps(folder), default=0) >= goal
@@ -71,10 +71,10 @@ def test_kill_9_and_sigterm_in_the_middle_of_sampling(learned, whole, tmp_path):
         done = runs.finish(process)
         if number == signal.SIGTERM:
             assert (done.code, done.err) == (3, ""), done
-            piece = runs.saved_steps(folder)[-1]
-            told, hint, last = done.out.splitlines()[-3:]
-            assert told == (
-                f"Stopped by SIGTERM and saved after {piece} of 180 pieces."
+            step = runs.saved_steps(folder)[-1]
+            message, hint, last = done.out.splitlines()[-3:]
+            assert message == (
+                f"Stopped by SIGTERM and saved after {step} of 180 segments."
             )
             assert hint.endswith(f"ebm_tf/fid.py --resume {folder}")
             assert last == str(folder)

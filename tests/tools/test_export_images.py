@@ -14,7 +14,7 @@ from PIL import Image
 from ebm_tf import pixels
 from ebm_tf.config.kinds import to_json
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.pieces import save_samples
+from ebm_tf.sampling.segments import save_samples
 from tests.runs import measuring, tiny
 from tests.tools.here import run_here
 

@@ -1,4 +1,4 @@
-"""Chains that are run in pieces: a kill loses a few, whatever their length."""
+"""Chains that are run in segments: a kill loses a few, whatever their length."""
 
 import functools
 import os
@@ -24,64 +24,43 @@ from ebm_tf.runtime.files import load_arrays, names_in, save_arrays
 from ebm_tf.runtime.loop import Action, Loop, Moment, Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, Starts, class_order
+from ebm_tf.sampling.chain_runner import EbmSampling, class_order
 
+FOLDER = "samples"
 MOST_PICTURED = 100
 MOST_TRACED = 50
 LOG_LINES = 20
 
 
-class Plan(NamedTuple):
-    """Rounds of chains, each of them in pieces.
+class Schedule(NamedTuple):
+    """Rounds of chains, each of them in segments.
 
     Attributes:
       num_rounds: how often a batch of chains is begun.
-      ends: Langevin steps from the start of the chains to the end of each piece.
-      measured: those of the ends at which images are kept.
+      ends: Langevin steps from the start of the chains to the end of each segment.
     """
 
     num_rounds: int
     ends: tuple[int, ...]
-    measured: tuple[int, ...]
 
     @property
-    def num_pieces(self) -> int:
-        """Pieces of all rounds."""
+    def num_segments(self) -> int:
+        """Segments of all rounds."""
         return self.num_rounds * len(self.ends)
 
     def place(self, done: int) -> tuple[int, int]:
-        """Round and piece that come after a number of pieces."""
+        """Round and segment that come after a number of segments."""
         return divmod(done, len(self.ends))
-
-
-class Piece(NamedTuple):
-    """What one piece takes.
-
-    Attributes:
-      starts: what the chains of the round begin with.
-      key: of the round.
-      row: of the piece in its round.
-      start: Langevin steps before it.
-      num_steps: its Langevin steps.
-      traced: whether this round's energies are recorded.
-    """
-
-    starts: Starts
-    key: tf.Tensor
-    row: tf.Tensor
-    start: tf.Tensor
-    num_steps: tf.Tensor
-    traced: tf.Tensor
 
 
 class SampledChains(NamedTuple):
     """The chains of one replica on their way.
 
     Attributes:
-      chains: without latents and ages, which nobody asks for here.
-      energies: float32 [pieces, n], of the first round, before the last step of each
-        piece.
-      drift_norms: float32 [pieces, n], likewise.
+      chains: without latents and ages, which are not needed here.
+      energies: float32 [segments, n], of the first round, before the last step of each
+        segment.
+      drift_norms: float32 [segments, n], likewise.
     """
 
     chains: Chains
@@ -89,65 +68,75 @@ class SampledChains(NamedTuple):
     drift_norms: tf.Tensor
 
 
-def plan(config: SampleMeasurement) -> Plan:
-    """How the chains of a measurement are run."""
+def schedule_of(config: SampleMeasurement) -> Schedule:
+    """How the chains of an experiment are run."""
     measured = config.measured_steps
-    ends = {*range(config.piece, measured[-1], config.piece), *measured}
-    num_rounds = -(-config.num_samples // config.batch)
-    return Plan(num_rounds, tuple(sorted(ends)), measured)
+    size = config.record_every or max(1, -(-measured[-1] // 100))
+    ends = {*range(size, measured[-1], size), *measured}
+    return Schedule(-(-config.num_samples // config.batch), tuple(sorted(ends)))
 
 
 def run_chains(
     config: SampleMeasurement, chains: EbmSampling, workspace: Workspace
 ) -> None:
     """Runs all chains, or what is left of them, and keeps their images as files."""
-    course = plan(config)
+    schedule = schedule_of(config)
+    n, total, unit = chains.replica_batch, schedule.num_segments, "segments"
+    rows = tf.zeros([len(schedule.ends), n])
+    state = SampledChains(_only_what_moves(chains.zeros(n)), rows, rows)
+    task = Task(
+        step=_step(chains, schedule, moves=config.moves),
+        initial_state=lambda: distributed(
+            chains.replicas, [state] * chains.replicas.num_local
+        ),
+        state_structure=state,
+        batches=functools.partial(_segments, chains, schedule),
+        unit=unit,
+    )
     loop = Loop(
-        _task(config, chains, course),
+        task,
         chains.replicas,
         workspace,
         guard=None,
         save_every=config.save_every,
         seed=config.seed,
     )
-    total, unit = course.num_pieces, "pieces"
-    happens = [_keep_images(config, chains, course, workspace)]
+    happens = [_keep_images(config, chains, schedule, workspace)]
     if workspace.is_chief:
         happens += [
             actions.show_progress(total, unit),
             actions.log_metrics(workspace, total, max(1, total // LOG_LINES), unit),
         ]
     if workspace.is_chief and config.moves:
-        happens.append(_plot_traces(chains, course, workspace))
+        happens.append(_plot_traces(chains, schedule, workspace))
     loop.run(total, happens)
 
 
 @functools.lru_cache(maxsize=1)  # a sweep runs the same chains with other weights
-def _step(chains: EbmSampling, *, moves: bool) -> Callable:
-    """Compiles what runs a piece; where chains do not move, no energy is looked at."""
-    sample = chains.sample
+def _step(chains: EbmSampling, schedule: Schedule, *, moves: bool) -> Callable:
+    """Compiles what runs a segment; where chains do not move, no energy is computed."""
+    sample, bounds = chains.sample, tf.constant([0, *schedule.ends])
 
-    def step(state: SampledChains, piece: Piece, _: tf.Tensor) -> Any:
-        begin_key, key = tf.unstack(tf.random.split(of_replica(piece.key), 2))
+    def step(state: SampledChains, segment: tuple, _: tf.Tensor) -> Any:
+        starts, round_key, row = segment
+        begin_key, key = tf.unstack(tf.random.split(of_replica(round_key), 2))
+        start, num_steps = bounds[row], bounds[row + 1] - bounds[row]
         before = tf.cond(
-            piece.start == 0,
-            lambda: _only_what_moves(chains.begin(piece.starts, begin_key)),
+            start == 0,
+            lambda: _only_what_moves(chains.begin(starts, begin_key)),
             lambda: state.chains,
         )
         if not moves:
             return state._replace(chains=before), {}, ()
-        # A piece of no steps takes one for the energy, which is that before it.
-        num_steps = tf.maximum(piece.num_steps, 1)
-        moved, info = sample(before, num_steps, key, start=piece.start)
+        # A segment of no steps takes one for the energy, which is that before it.
+        moved, info = sample(before, tf.maximum(num_steps, 1), key, start=start)
         moved = tf.nest.map_structure(
-            lambda after, leaf: tf.where(piece.num_steps > 0, after, leaf),
-            moved,
-            before,
+            lambda after, leaf: tf.where(num_steps > 0, after, leaf), moved, before
         )
 
         def recorded(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
-            updated = tf.tensor_scatter_nd_update(rows, piece.row[None, None], [values])
-            return tf.where(piece.traced, updated, rows)
+            updated = tf.tensor_scatter_nd_update(rows, row[None, None], [values])
+            return tf.where(starts.index == 0, updated, rows)
 
         metrics = {
             "energy": tf.reduce_mean(info.energy),
@@ -164,49 +153,29 @@ def _only_what_moves(chains: Chains) -> Chains:
     return chains._replace(latents=(), ages=())
 
 
-def _task(config: SampleMeasurement, chains: EbmSampling, course: Plan) -> Task:
-    n = chains.replica_batch
-    rows = tf.zeros([len(course.ends), n])
-    here = SampledChains(_only_what_moves(chains.zeros(n)), rows, rows)
-    return Task(
-        step=_step(chains, moves=config.moves),
-        initial_state=lambda: distributed(
-            chains.replicas, [here] * chains.replicas.num_local
-        ),
-        state_structure=here,
-        batches=lambda done: _pieces(chains, course, done),
-        unit="pieces",
-    )
-
-
-def _pieces(chains: EbmSampling, course: Plan, done: int) -> Iterator[Piece]:
-    """The pieces that come after a number of them."""
-    first, row = course.place(done)
-    draws = chains.draws(Purpose.SAMPLES, course.num_rounds - first, first=first)
-    for index, (starts, key) in enumerate(draws, start=first):
-        for piece in range(row, len(course.ends)):
-            start = course.ends[piece - 1] if piece else 0
-            yield Piece(
-                starts=starts,
-                key=key,
-                row=tf.constant(piece),
-                start=tf.constant(start),
-                num_steps=tf.constant(course.ends[piece] - start),
-                traced=tf.constant(index == 0),
-            )
+def _segments(chains: EbmSampling, schedule: Schedule, done: int) -> Iterator[tuple]:
+    """Starts, key and row of the segments that come after a number of them."""
+    first, row = schedule.place(done)
+    draws = chains.draws(Purpose.SAMPLES, schedule.num_rounds - first, first=first)
+    for starts, key in draws:
+        for number in range(row, len(schedule.ends)):
+            yield starts, key, tf.constant(number)
         row = 0
 
 
 def _keep_images(
-    config: SampleMeasurement, chains: EbmSampling, course: Plan, workspace: Workspace
+    config: SampleMeasurement,
+    chains: EbmSampling,
+    schedule: Schedule,
+    workspace: Workspace,
 ) -> Action:
-    """Writes the images of measured steps, and shows those of the first round."""
+    """Writes the images of measured steps, and pictures those of the first round."""
     finish = _denoised(chains, config.denoising_steps)
 
     def keep(moment: Moment) -> None:
-        index, row = course.place(moment.step - 1)
-        num_steps = course.ends[row]
-        if num_steps not in course.measured:
+        index, row = schedule.place(moment.step - 1)
+        num_steps = schedule.ends[row]
+        if num_steps not in config.measured_steps:
             return
         parts = local(chains.replicas, finish(moment.state.chains))
         done = tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
@@ -231,28 +200,28 @@ def _denoised(chains: EbmSampling, num_steps: int) -> Callable[[Any], Any]:
     return lambda noisy: run(noisy, tf.constant([0, 0]))
 
 
-def _plot_traces(chains: EbmSampling, course: Plan, workspace: Workspace) -> Action:
+def _plot_traces(
+    chains: EbmSampling, schedule: Schedule, workspace: Workspace
+) -> Action:
     """Plots energies and drifts of the first round, as far as it has come."""
 
     def plot(moment: Moment) -> None:
-        index, row = course.place(moment.step - 1)
-        if index or (row + 1 < len(course.ends) and (row + 1) % 10):
+        index, row = schedule.place(moment.step - 1)
+        count = row + 1
+        if index or (count < len(schedule.ends) and count % 10):
             return
         parts = local(chains.replicas, moment.state)
         energies, drifts = (
             np.concatenate([getattr(part, name) for part in parts], axis=1)
             for name in ("energies", "drift_norms")
         )
-        known = slice(row + 1), slice(MOST_TRACED)
+        known = slice(count), slice(MOST_TRACED)
         path = workspace.path("plots", "traces.png")
-        # Energies are those before the last step of a piece.
-        steps = np.maximum(np.array(course.ends[: row + 1]) - 1, 0)
+        # Energies are those before the last step of a segment.
+        steps = np.maximum(np.array(schedule.ends[:count]) - 1, 0)
         plots.save_traces(path, steps, energies[known], drifts[known])
 
     return plot
-
-
-FOLDER = "samples"
 
 
 def save_samples(
