@@ -69,7 +69,7 @@ def largest_other(values: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 
 def of_class(values: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
     """Of values [n, k] that of one class of each image, [n]."""
-    return tf.gather(values, classes, axis=1, batch_dims=1)
+    return tf.gather(values, classes, axis=-1, batch_dims=1)
 
 
 def mart(predictions: Predictions, labels: tf.Tensor, *, beta: float) -> tf.Tensor:

@@ -340,14 +340,14 @@ class Coarse(keras.layers.Layer):
 def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
     """Has the classifier built between other layers."""
 
-    def build(settings, image_size, channels, dtype):
+    def between(settings, image_size, channels, dtype):
         inner = build(settings, image_size, channels, dtype)
         layers = [keras.Input((image_size, image_size, channels))]
         model = keras.Sequential([*layers, *before, inner, *after])
         inner.load_weights(learned)
         return model
 
-    monkeypatch.setattr(models, "build", build)
+    monkeypatch.setattr(models, "build", between)
     monkeypatch.setattr(models.NetworkSource, "load", lambda *_: learned)
 
 

@@ -277,7 +277,6 @@ def auto_pgd(run: Run) -> Kernel:
     an `ApgdState`.
     """
     window_of = tf.constant(windows(run.num_steps), tf.float32)
-    late = run.num_steps - max(run.num_steps // 10, 1)
 
     def evaluated(images: tf.Tensor, seed: tf.Tensor) -> Point:
         output = finite(run.ascent(images, seed))
@@ -308,26 +307,30 @@ def auto_pgd(run: Run) -> Kernel:
 
     def step(state: ApgdState, seed: tf.Tensor) -> tuple[ApgdState, tuple]:
         here = evaluated(_moved(state, run), seed)
-        rises, final, active = here.loss > state.best.loss, state.final, ~state.final
-        if run.stops_at_error:
-            rises, final = here.wrong | rises, final | here.wrong
-        rose = tf.cast(here.loss > state.here.loss, tf.float32)
-        counted = tf.cast(active, tf.float32)
-        arrived = state._replace(
-            here=here,
-            previous=state.here.images,
-            best=chosen(active & rises, here, state.best),
-            final=final,
-            num_rises=state.num_rises + rose,
-            late_loss=tf.where(state.index == late, state.best.loss, state.late_loss),
-            num_gradients=state.num_gradients + counted,
-            num_zero_gradients=state.num_zero_gradients
-            + counted * is_zero(here.gradient),
-            index=state.index + 1,
-        )
-        return _checked(arrived, tf.gather(window_of, state.index)), ()
+        window = tf.gather(window_of, state.index)
+        return _checked(_arrived(state, here, run), window), ()
 
     return Kernel(init, step)
+
+
+def _arrived(state: ApgdState, here: Point, run: Run) -> ApgdState:
+    """The state at the next point."""
+    rises, final, active = here.loss > state.best.loss, state.final, ~state.final
+    if run.stops_at_error:
+        rises, final = here.wrong | rises, final | here.wrong
+    counted, rose = tf.cast(active, tf.float32), here.loss > state.here.loss
+    is_late = state.index == run.num_steps - max(run.num_steps // 10, 1)
+    return state._replace(
+        here=here,
+        previous=state.here.images,
+        best=chosen(active & rises, here, state.best),
+        final=final,
+        num_rises=state.num_rises + tf.cast(rose, tf.float32),
+        late_loss=tf.where(is_late, state.best.loss, state.late_loss),
+        num_gradients=state.num_gradients + counted,
+        num_zero_gradients=state.num_zero_gradients + counted * is_zero(here.gradient),
+        index=state.index + 1,
+    )
 
 
 def _moved(state: ApgdState, run: Run) -> tf.Tensor:

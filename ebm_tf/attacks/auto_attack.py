@@ -1,7 +1,5 @@
 """AutoAttack: an ensemble of attacks without parameters (Croce and Hein, 2020)."""
 
-import tensorflow as tf
-
 from ebm_tf.attacks.apgd import LossName, apgd, apgd_random, apgd_targeted
 from ebm_tf.attacks.fab import fab_targeted
 from ebm_tf.attacks.gradients import RandomClassifier
@@ -25,12 +23,7 @@ def auto_attack(
       ball: whose norm is meant; radii come with the images.
     """
     if settings.version == "rand":
-
-        def random_classifier(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            del seed
-            return classifier(images)
-
-        return random_attacks(random_classifier, settings, ball)
+        return random_attacks(lambda images, _: classifier(images), settings, ball)
     num_steps, num_targets = settings.num_steps, settings.num_targets
     return {
         "apgd_ce": apgd(classifier, ball, loss="cross_entropy", num_steps=num_steps),

@@ -41,11 +41,8 @@ def bpda(classifier: Classifier, defense: Defense) -> Estimator:
         purified = defense(images, seed)
         return purified, classifier(purified)
 
-    def vjp(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
-        del seed  # what was drawn is in the points
-        return _vjp(classifier, points, gradients)
-
-    return Estimator(forward, vjp)
+    # What was drawn is in the points.
+    return Estimator(forward, lambda points, _, slope: _vjp(classifier, points, slope))
 
 
 def through_chain(
@@ -62,16 +59,14 @@ def through_chain(
         gradient with respect to the images.
     """
 
-    def forward(images: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        purified = defense(images, seed)
-        return images, classifier(purified)
-
-    def vjp(points: tf.Tensor, seed: tf.Tensor, gradients: tf.Tensor) -> tf.Tensor:
+    def vjp(points: tf.Tensor, seed: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
         return defense_gradient(
-            points, seed, lambda purified: _vjp(classifier, purified, gradients)
+            points, seed, lambda purified: _vjp(classifier, purified, slope)
         )
 
-    return Estimator(forward, vjp)
+    return Estimator(
+        lambda images, seed: (images, classifier(defense(images, seed))), vjp
+    )
 
 
 def transfer(classifier: Classifier) -> Estimator:

@@ -91,7 +91,7 @@ def save_defended(workspace: Workspace, name: str, path: np.ndarray) -> None:
         workspace.path("plots", "defended.png"),
         {name: (range(-1, len(shares) - 1), shares)},
         labels=(
-            "step or climb of the attack; -1: natural images",
+            "step or run of the attack; -1: natural images",
             "share still defended",
         ),
     )
@@ -137,7 +137,7 @@ def save_purified(
 
 
 def _captions(predictions: np.ndarray) -> list[str]:
-    return [f"says {prediction}" for prediction in predictions]
+    return [f"class {prediction}" for prediction in predictions]
 
 
 def _save_columns(
