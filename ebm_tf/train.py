@@ -69,6 +69,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
       UserError: if a device or a dataset is missing.
     """
     replicas = make_replicas(config.device)
+    replicas.batch_of_each(config.batch)  # raises where they do not divide it
     if source is None and config.data.name != "generator":
         source = open_for_learning(config.data, config.batch)
     learning, models = _networks(config, replicas)

@@ -57,6 +57,7 @@ def build(config: ScoreMatching) -> Learner:
       UserError: if a device or a dataset is missing.
     """
     replicas = make_replicas(config.device)
+    replicas.batch_of_each(config.batch)  # raises where they do not divide it
     source = open_for_learning(config.data, config.batch)
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))

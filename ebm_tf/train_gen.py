@@ -80,6 +80,7 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
       UserError: if a device or a dataset is missing, or labels are no classes.
     """
     replicas = make_replicas(config.device)
+    replicas.batch_of_each(config.batch)  # raises where they do not divide it
     source = open_for_learning(config.data, config.batch)
     classes = config.generator.num_classes
     if classes is not None:

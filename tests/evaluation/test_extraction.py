@@ -137,7 +137,7 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
 
 def test_pixels_need_no_weights(replicas):
     extractor = open_extractor(settings(name="pixels"), replicas)
-    assert extractor[:5] == ("pixels", 64, 0, "none", "none")
+    assert extractor[:4] == ("pixels", 64, "none", "none")
 
 
 @pytest.fixture(scope="module")
