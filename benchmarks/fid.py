@@ -38,13 +38,7 @@ import numpy as np
 
 sys.path[0] = str(ROOT := pathlib.Path(__file__).resolve().parents[1])
 
-from benchmarks.workers import (  # noqa: E402
-    Worker,
-    medians,
-    milliseconds,
-    positive,
-    report,
-)
+from benchmarks.workers import Worker, medians, milliseconds, positive, report  # noqa: E402
 from ebm_tf.config import core  # noqa: E402
 from ebm_tf.config.fid import SampleMeasurement  # noqa: E402
 from ebm_tf.errors import ConfigError  # noqa: E402

@@ -159,8 +159,8 @@ def natural_images(
     """
     images, labels = load_images(system.source, config.data, limit=limit)
     num_classes = system.model.networks[CLASSIFIER].output_shape[-1]
-    told = "the classifier's num_classes"
-    require_classes(labels, num_classes, system.source, setting=told)
+    setting = "the classifier's num_classes"
+    require_classes(labels, num_classes, system.source, setting=setting)
     return images, labels
 
 

@@ -5,12 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from ebm_tf.config.core import require
-from ebm_tf.robust_objectives import (
-    cross_entropy,
-    divergence,
-    largest_other,
-    of_class,
-)
+from ebm_tf.robust_objectives import cross_entropy, divergence, largest_other, of_class
 
 # Logits [n, k] -> losses [n]; labels are bound already.
 Loss = Callable[[tf.Tensor], tf.Tensor]

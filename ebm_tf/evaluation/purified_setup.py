@@ -9,11 +9,7 @@ import tensorflow as tf
 from ebm_tf.attacks import purified_gradients
 from ebm_tf.attacks.purified_gradients import Estimator
 from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack
-from ebm_tf.defenses.purification import (
-    KernelFn,
-    purification,
-    purification_gradient,
-)
+from ebm_tf.defenses.purification import KernelFn, purification, purification_gradient
 from ebm_tf.defenses.voting import VOTES, replicate_logits
 from ebm_tf.evaluation.purified_attacks import (
     AutoAttackOnPurified,

@@ -6,12 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.attacks.fab import fab_targeted, searched
 from ebm_tf.config.attacks import Ball
-from tests.attacks.attack_laws import (
-    assert_lawful,
-    assert_sound,
-    draw_colours,
-    network,
-)
+from tests.attacks.attack_laws import assert_lawful, assert_sound, draw_colours, network
 from tests.attacks.linear_classifiers import (
     draw_images,
     least_distances,

@@ -11,13 +11,7 @@ from ebm_tf import pixels
 from ebm_tf.attacks import losses
 from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
-from ebm_tf.attacks.pgd import (
-    better,
-    perturb,
-    pgd_attack,
-    projected_ascent,
-    step_size,
-)
+from ebm_tf.attacks.pgd import better, perturb, pgd_attack, projected_ascent, step_size
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.kernels import trace
 from ebm_tf.protocols import Attacked

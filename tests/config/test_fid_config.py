@@ -9,12 +9,7 @@ from ebm_tf.config.chains import BurnIn, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import differing_fields, from_mapping
 from ebm_tf.config.ebm import EbmExperiment
-from ebm_tf.config.fid import (
-    FeatureExtractor,
-    SampleMeasurement,
-    Sweep,
-    measurement_of,
-)
+from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, Sweep, measurement_of
 from ebm_tf.config.kinds import kind_named, to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network

@@ -7,11 +7,7 @@ import pytest
 
 from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import (
-    differing_fields,
-    from_mapping,
-    to_mapping,
-)
+from ebm_tf.config.core import differing_fields, from_mapping, to_mapping
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.optimizers import Optimizer

@@ -14,12 +14,7 @@ from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.preparation import prepare
 from ebm_tf.errors import DataError
-from tests.data.raw_files import (
-    tar,
-    write_cifar100,
-    write_svhn,
-    write_tiny_imagenet,
-)
+from tests.data.raw_files import tar, write_cifar100, write_svhn, write_tiny_imagenet
 
 
 @pytest.fixture

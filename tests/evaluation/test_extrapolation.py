@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from ebm_tf.evaluation.extrapolation import (
-    Point,
-    extrapolate,
-    extrapolated_distance,
-)
+from ebm_tf.evaluation.extrapolation import Point, extrapolate, extrapolated_distance
 from ebm_tf.evaluation.frechet import frechet_distance, from_covariance, moments
 
 

@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from ebm_tf.evaluation.frechet import (
-    frechet_distance,
-    from_covariance,
-    merge,
-    moments,
-)
+from ebm_tf.evaluation.frechet import frechet_distance, from_covariance, merge, moments
 
 
 def sample(n, size, *, seed, shift=0.0):

@@ -12,10 +12,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.evaluation import inception
-from ebm_tf.evaluation.inception import (
-    load_inception_keras,
-    read_inception_2015,
-)
+from ebm_tf.evaluation.inception import load_inception_keras, read_inception_2015
 from tests.evaluation.test_inception import stand_in
 
 GRAPH = stand_in()

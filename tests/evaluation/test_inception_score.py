@@ -5,11 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from ebm_tf.evaluation.inception_score import (
-    inception_score,
-    merge,
-    prediction_sums,
-)
+from ebm_tf.evaluation.inception_score import inception_score, merge, prediction_sums
 
 
 def score(logits):

@@ -7,11 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import keyed_noise
-from ebm_tf.attacks.purified_gradients import (
-    averaged_cross_entropy,
-    averaged_dlr,
-    bpda,
-)
+from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, averaged_dlr, bpda
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
 from ebm_tf.evaluation.purified_attacks import AutoAttackOnPurified, Evaluator

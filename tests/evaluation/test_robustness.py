@@ -6,12 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from ebm_tf.evaluation.robustness import (
-    accuracy,
-    curve,
-    interval,
-    median_radius,
-)
+from ebm_tf.evaluation.robustness import accuracy, curve, interval, median_radius
 
 INF = math.inf
 

@@ -8,11 +8,7 @@ import pytest
 from ebm_tf import pixels
 from ebm_tf.errors import RunError
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.segments import (
-    load_samples,
-    save_samples,
-    saved_steps,
-)
+from ebm_tf.sampling.segments import load_samples, save_samples, saved_steps
 
 
 def draw(seed: int, count: int = 5) -> np.ndarray:

@@ -27,12 +27,7 @@ from ebm_tf.store.releases.archives import digest_of, verified
 from ebm_tf.store.releases.cards import command, reported_metrics
 from ebm_tf.store.releases.index import read_index
 from ebm_tf.store.releases.installing import install
-from ebm_tf.store.releases.packing import (
-    pack,
-    portable,
-    portable_config,
-    renaming,
-)
+from ebm_tf.store.releases.packing import pack, portable, portable_config, renaming
 from ebm_tf.store.sources import find
 from tests.runs import ROOT, learn_here, measuring, models_of, run_here, tiny
 
