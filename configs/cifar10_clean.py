@@ -12,9 +12,5 @@ from configs.cifar10_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import Clean
 
 config = dataclasses.replace(
-    weat_adv,
-    name="cifar10_clean",
-    objective=Clean(),
-    attack=None,
-    select_from=0,
+    weat_adv, name="cifar10_clean", objective=Clean(), attack=None, select_from=0
 )

@@ -14,8 +14,5 @@ from ebm_tf.config.attacks import Pgd
 from ebm_tf.config.objectives import Sat
 
 config = dataclasses.replace(
-    weat_adv,
-    name="cifar10_sat",
-    objective=Sat(),
-    attack=Pgd(num_steps=10),
+    weat_adv, name="cifar10_sat", objective=Sat(), attack=Pgd(num_steps=10)
 )

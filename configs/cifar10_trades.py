@@ -12,8 +12,4 @@ import dataclasses
 from configs.cifar10_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import Trades
 
-config = dataclasses.replace(
-    weat_adv,
-    name="cifar10_trades",
-    objective=Trades(),
-)
+config = dataclasses.replace(weat_adv, name="cifar10_trades", objective=Trades())

@@ -12,8 +12,5 @@ from configs.digits_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import Clean
 
 config = dataclasses.replace(
-    weat_adv,
-    name="digits_clean",
-    objective=Clean(),
-    attack=None,
+    weat_adv, name="digits_clean", objective=Clean(), attack=None
 )

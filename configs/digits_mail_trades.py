@@ -12,7 +12,5 @@ from configs.digits_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import MailTrades
 
 config = dataclasses.replace(
-    weat_adv,
-    name="digits_mail_trades",
-    objective=MailTrades(first_update=555),
+    weat_adv, name="digits_mail_trades", objective=MailTrades(first_update=555)
 )

@@ -11,8 +11,4 @@ import dataclasses
 from configs.digits_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import Trades
 
-config = dataclasses.replace(
-    weat_adv,
-    name="digits_trades",
-    objective=Trades(),
-)
+config = dataclasses.replace(weat_adv, name="digits_trades", objective=Trades())

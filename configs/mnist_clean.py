@@ -12,8 +12,5 @@ from configs.mnist_weat_adv import config as weat_adv
 from ebm_tf.config.objectives import Clean
 
 config = dataclasses.replace(
-    weat_adv,
-    name="mnist_clean",
-    objective=Clean(),
-    attack=None,
+    weat_adv, name="mnist_clean", objective=Clean(), attack=None
 )

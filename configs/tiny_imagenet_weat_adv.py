@@ -19,11 +19,7 @@ config = dataclasses.replace(
     weat_adv,
     name="tiny_imagenet_weat_adv",
     data=Data(
-        name="tiny_imagenet",
-        image_size=64,
-        split="train[:98000]",
-        padding=4,
-        flip=True,
+        name="tiny_imagenet", image_size=64, split="train[:98000]", padding=4, flip=True
     ),
     validation_split="train[98000:]",
     test_split="validation",

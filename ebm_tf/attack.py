@@ -38,7 +38,7 @@ from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.purified_setup import description, purified_attack
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
-from ebm_tf.models.catalogue import summary
+from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays

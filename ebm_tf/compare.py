@@ -15,7 +15,7 @@ from typing import Any
 
 from ebm_tf import fid
 from ebm_tf.config.comparison import Comparison
-from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.workspace import Workspace
@@ -50,8 +50,10 @@ def _measurements(config: Comparison) -> dict[str, SampleMeasurement]:
     measurements = {}
     for index, folder in enumerate(config.runs):
         learned = find(folder).config
-        if not isinstance(learned, EbmLearning):
-            raise ConfigError(f"{folder} is not the folder of a run that learned.")
+        if not isinstance(learned, EbmExperiment) or not hasattr(learned, "chains"):
+            raise ConfigError(
+                f"{folder} is not the folder of a run that learned chains."
+            )
         name = f"{index}_{learned.name}"
         measurements[name] = config.measurement(folder, learned)
     return measurements

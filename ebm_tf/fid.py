@@ -25,7 +25,7 @@ from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
 from ebm_tf.evaluation.frechet import save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import Summary, compare, summarize
-from ebm_tf.models.catalogue import summary
+from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.seeds import Purpose
@@ -178,10 +178,7 @@ def reference_of(parts: Parts, workspace: Workspace) -> tuple[Summary, str]:
 
 
 def measure(
-    parts: Parts,
-    step: int | None,
-    reference: tuple[Summary, str],
-    workspace: Workspace,
+    parts: Parts, step: int | None, reference: tuple[Summary, str], workspace: Workspace
 ) -> dict[str, Any]:
     """Runs the chains of one set of weights, and measures their images.
 

@@ -99,11 +99,7 @@ class AttackFn(Protocol):
     """A pure function of tensors that attacks a classifier, which is bound already."""
 
     def __call__(
-        self,
-        images: tf.Tensor,
-        labels: tf.Tensor,
-        epsilon: tf.Tensor,
-        seed: tf.Tensor,
+        self, images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         """Attacks images [n, H, W, C] of labels int64 [n].
 

@@ -30,14 +30,14 @@ from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
-from ebm_tf.learning.generator_average import renewed_average
+from ebm_tf.learning.generator import renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, learned
 from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.ebm import EbmModels, build_energy, generator_parts, image_shape
 from ebm_tf.protocols import Chains
-from ebm_tf.runtime import actions, learner, seeds
+from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas, local, make_replicas, replicated
-from ebm_tf.runtime.learner import NUM_PICTURED, Learner
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
@@ -46,16 +46,6 @@ from ebm_tf.sampling.chains import chain_source
 from ebm_tf.store.models import load_initial
 
 Average = Callable[[], keras.Model]
-
-
-def run(config: EbmLearning, workspace: Workspace) -> dict[str, Any]:
-    """Learns, or goes on learning, then measures fresh samples."""
-    return learner.learn(build(config), workspace)
-
-
-def describe(config: EbmLearning) -> Iterator[str]:
-    """What a run would build and read, a line each; nothing is written."""
-    return learner.describe(build(config))
 
 
 def build(config: EbmLearning, source: Source | None = None) -> Learner:
@@ -259,3 +249,6 @@ def _notes(chains: EbmSampling) -> Iterable[str]:
             yield f"{name}: {count:,} chains, {count * chains.chain_bytes:,} bytes"
     if chains.source is not None:
         yield describe_data(chains.source)
+
+
+run, describe = entry_points(build)

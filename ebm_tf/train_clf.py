@@ -38,13 +38,12 @@ from ebm_tf.evaluation.energy_statistics import Evaluation
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
-from ebm_tf.learning.optimization import Learned, averaged, learned
-from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.learning.optimization import LabelledBatch, Learned, averaged, learned
 from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import in_inference
-from ebm_tf.runtime import actions, learner, plots, seeds
+from ebm_tf.runtime import actions, plots, seeds
 from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
-from ebm_tf.runtime.learner import NUM_PICTURED, Learner
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
 from ebm_tf.runtime.loop import Action, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import FOLDER, weights_name
@@ -62,23 +61,13 @@ class Sources(NamedTuple):
     test: Source
 
 
-def run(config: ClassifierTraining, workspace: Workspace) -> dict[str, Any]:
-    """Learns, or goes on learning, then measures the selected weights once."""
-    return learner.learn(build(config), workspace)
-
-
-def describe(config: ClassifierTraining) -> Iterator[str]:
-    """What a run would build and read, a line each; nothing is written."""
-    return learner.describe(build(config, num_checked=FIRST_FEW))
-
-
-def build(config: ClassifierTraining, num_checked: int | None = None) -> Learner:
+def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Learner:
     """Composes data, network, attack, learning step and selection.
 
     Args:
       config: the experiment.
-      num_checked: so many images are read beforehand and their labels checked, in
-        place of those that are measured while learning.
+      num_checked: images that are read for a look at their labels alone, as in a dry
+        run; None reads all that are measured while learning.
 
     Raises:
       UserError: if a device or a dataset is missing, or labels are no classes.
@@ -227,10 +216,7 @@ def _batches(
 
 
 def _measure(
-    evaluator: Evaluator,
-    selected: keras.Model,
-    source: Source,
-    workspace: Workspace,
+    evaluator: Evaluator, selected: keras.Model, source: Source, workspace: Workspace
 ) -> dict[str, Any]:
     """Measures the selected weights on the test split, and shows attacked images."""
     config = evaluator.config
@@ -278,3 +264,6 @@ def _describe(config: ClassifierTraining, sources: Sources) -> Iterator[str]:
             f"{role}: {number:,} images of {source.name}, {source.split}, "
             f"{source.origin}"
         )
+
+
+run, describe = entry_points(build, checked=functools.partial(build, num_checked=None))

@@ -11,7 +11,6 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -27,27 +26,15 @@ from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.learning.score_matching import make_step
-from ebm_tf.models.catalogue import build as build_network
-from ebm_tf.models.ebm import EbmModels
-from ebm_tf.runtime import learner, seeds
+from ebm_tf.models.ebm import EbmModels, build_energy
+from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas, replicated
-from ebm_tf.runtime.learner import Learner
+from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.potentials import potential
+from ebm_tf.sampling.langevin import potential
 from ebm_tf.store.models import ENERGY, load_initial
-
-
-def run(config: ScoreMatching, workspace: Workspace) -> dict[str, Any]:
-    """Learns, or goes on learning, then measures fresh chains."""
-    return learner.learn(build(config), workspace)
-
-
-def describe(config: ScoreMatching) -> Iterator[str]:
-    """What a run would build and read, a line each; nothing is written."""
-    return learner.describe(build(config))
 
 
 def build(config: ScoreMatching) -> Learner:
@@ -63,7 +50,7 @@ def build(config: ScoreMatching) -> Learner:
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
         network = learned(
-            config.energy_optimizer, lambda: build_network(config.energy, *shape)
+            config.energy_optimizer, lambda: build_energy(config.energy, *shape)
         )
     step = make_step(
         network,
@@ -103,3 +90,6 @@ def _images(
 ) -> Iterator[tf.Tensor]:
     for element in learning_stream(config, source, replicas, start):
         yield element["image"]
+
+
+run, describe = entry_points(build)

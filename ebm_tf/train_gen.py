@@ -34,14 +34,12 @@ from ebm_tf.evaluation.quality import (
     pixel_distance,
     pixel_moments,
 )
-from ebm_tf.learning.generator import make_step
-from ebm_tf.learning.generator_average import renewed_average
-from ebm_tf.learning.optimization import Learned, learned
-from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.learning.generator import make_step, renewed_average
+from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import latent_prior
 from ebm_tf.models.latents import with_classes
-from ebm_tf.runtime import actions, learner, plots, seeds
+from ebm_tf.runtime import actions, plots, seeds
 from ebm_tf.runtime.distribution import (
     Replicas,
     local,
@@ -49,7 +47,7 @@ from ebm_tf.runtime.distribution import (
     on_each,
     replicated,
 )
-from ebm_tf.runtime.learner import NUM_PICTURED, Learner
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
@@ -57,16 +55,6 @@ from ebm_tf.store.models import DISCRIMINATOR, GENERATOR, load_initial
 
 # (number of images) -> samples of the averaged generator [n, H, W, C].
 DrawFn = Callable[[int], np.ndarray]
-
-
-def run(config: GeneratorTraining, workspace: Workspace) -> dict[str, Any]:
-    """Learns, or goes on learning, then measures samples of the averaged generator."""
-    return learner.learn(build(config, num_checked=MOST_IMAGES), workspace)
-
-
-def describe(config: GeneratorTraining) -> Iterator[str]:
-    """What a run would build and read, a line each; nothing is written."""
-    return learner.describe(build(config))
 
 
 def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
@@ -267,3 +255,8 @@ def _validate(
         workspace.log(f"update {moment.step}: frechet_pixel {distance:.4g}")
 
     return act
+
+
+run, describe = entry_points(
+    build, checked=functools.partial(build, num_checked=MOST_IMAGES)
+)

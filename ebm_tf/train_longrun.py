@@ -14,29 +14,16 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("train_longrun"))
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from ebm_tf import train
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.evaluation.plots import save_ages
-from ebm_tf.runtime import learner
 from ebm_tf.runtime.distribution import local
-from ebm_tf.runtime.learner import Learner
+from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, every
 from ebm_tf.runtime.workspace import Workspace
-
-
-def run(config: LongRunTraining, workspace: Workspace) -> dict[str, Any]:
-    """Learns, or goes on learning, then measures fresh samples."""
-    return learner.learn(build(config), workspace)
-
-
-def describe(config: LongRunTraining) -> Iterator[str]:
-    """What a run would build and read, a line each; nothing is written."""
-    return learner.describe(build(config))
 
 
 def build(config: LongRunTraining) -> Learner:
@@ -62,3 +49,6 @@ def _plot_ages(learning: Learner, workspace: Workspace) -> Action:
         save_ages(workspace.path("plots", "burn_in.png"), ages)
 
     return plot
+
+
+run, describe = entry_points(build)

@@ -43,12 +43,7 @@ TINY = {
     "samples.num_steps": 2,
 }
 # The bank makes a checkpoint the largest file, for the test of a full disk.
-SHORT = {
-    "num_updates": 9,
-    "log_every": 3,
-    "picture_every": 6,
-    "chains.bank_size": 2000,
-}
+SHORT = {"num_updates": 9, "log_every": 3, "picture_every": 6, "chains.bank_size": 2000}
 
 
 SECONDS = 120
@@ -114,9 +109,7 @@ def run_program(*arguments: object, **how) -> Done:
 
 
 def run_here(
-    *arguments: object,
-    cwd: pathlib.Path = ROOT,
-    executable: str | None = "train",
+    *arguments: object, cwd: pathlib.Path = ROOT, executable: str | None = "train"
 ) -> Done:
     """Runs a command line in this process, on its two devices."""
     out, err = io.StringIO(), io.StringIO()

@@ -503,8 +503,7 @@ def test_the_wrong_executable_names_the_right_one(tmp_path):
 
 def test_a_sweep_without_a_match_is_told_before_anything_is_made(learned, tmp_path):
     write_config(
-        tmp_path / "none.py",
-        measuring(learning(), learned[0], sweep=Sweep(first=10)),
+        tmp_path / "none.py", measuring(learning(), learned[0], sweep=Sweep(first=10))
     )
     done = run_here(
         tmp_path / "none.py", "--output", tmp_path / "out", executable="fid"

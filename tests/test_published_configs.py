@@ -10,13 +10,7 @@ from ebm_tf.config.parts import Network
 from tests.runs import ROOT
 
 CONFIGS = sorted(ROOT.glob("configs/*.py"))
-STAIR = (
-    (1e-4, 0),
-    (1e-5, 50_000),
-    (1e-6, 75_000),
-    (1e-7, 100_000),
-    (1e-8, 125_000),
-)
+STAIR = ((1e-4, 0), (1e-5, 50_000), (1e-6, 75_000), (1e-7, 100_000), (1e-8, 125_000))
 # Hill et al. (2022), from the table of the authors' configs; shared defaults first.
 DEFAULTS = {
     "tau": None,

@@ -14,7 +14,7 @@ from ebm_tf.config import core
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import DataError, EarlyStopError
-from ebm_tf.learning.generator_average import NUM_STATISTICS
+from ebm_tf.learning.generator import NUM_STATISTICS
 from ebm_tf.models.catalogue import build, latent_prior
 from ebm_tf.runtime import run_folders, seeds
 from ebm_tf.runtime.seeds import Purpose

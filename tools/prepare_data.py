@@ -41,11 +41,7 @@ def work(name: str, raw: str) -> None:
     from ebm_tf.data.preparation import prepare
 
     prepared = prepare(
-        name,
-        raw,
-        _DATA_DIR.value,
-        overwrite=_OVERWRITE.value,
-        dry_run=_DRY_RUN.value,
+        name, raw, _DATA_DIR.value, overwrite=_OVERWRITE.value, dry_run=_DRY_RUN.value
     )
     for note in prepared.notes:
         print(f"Note: {note}")

@@ -46,9 +46,7 @@ def bpda(classifier: Classifier, defense: Defense) -> Estimator:
 
 
 def through_chain(
-    classifier: Classifier,
-    defense: Defense,
-    defense_gradient: Callable[..., tf.Tensor],
+    classifier: Classifier, defense: Defense, defense_gradient: Callable[..., tf.Tensor]
 ) -> Estimator:
     """Differentiates through the defence itself.
 

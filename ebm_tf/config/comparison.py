@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from ebm_tf.config.chains import Start
 from ebm_tf.config.core import Experiment, field_types, require, runtime
-from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.config.parts import Data
 
@@ -50,7 +50,7 @@ class Comparison(Experiment):
         )
         require(all(self.runs), f"Expected runs={self.runs} to be folders.")
 
-    def measurement(self, run: str, learned: EbmLearning) -> SampleMeasurement:
+    def measurement(self, run: str, learned: EbmExperiment) -> SampleMeasurement:
         """The measurement of one of the models."""
         there = field_types(SampleMeasurement)
         names = [name for name in field_types(Comparison) if name in there]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from ebm_tf.config.chains import Start
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Settings, adjustable, require, runtime
-from ebm_tf.config.ebm import EbmExperiment, EbmLearning
+from ebm_tf.config.ebm import EbmExperiment
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,16 +138,16 @@ class SampleMeasurement(EbmExperiment):
         return self.measured_steps[-1] > 0 or self.denoising_steps > 0
 
 
-def measurement_of(learning: EbmLearning, **settings: Any) -> SampleMeasurement:
+def measurement_of(learning: EbmExperiment, **settings: Any) -> SampleMeasurement:
     """The measurement of what an experiment learns, chains beginning where its do.
 
     Args:
-      learning: has the data, the networks, the temperatures and the Langevin step.
+      learning: has the data, the networks, temperatures, Langevin step and `chains`.
       **settings: of `SampleMeasurement`, in place of these.
     """
     names = [field.name for field in dataclasses.fields(EbmExperiment)]
     shared = {name: getattr(learning, name) for name in names}
-    chains = learning.chains
+    chains: Any = getattr(learning, "chains")  # noqa: B009
     shared |= {"start": chains.start, "noise_scale": chains.noise_scale} | settings
     if shared["start"] != "generator":
         shared["generator"] = None

@@ -41,9 +41,7 @@ def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
     """What differentiates through all steps of the same purification, exactly."""
 
     def gradient(
-        images: tf.Tensor,
-        seed: tf.Tensor,
-        at_end: Callable[[tf.Tensor], tf.Tensor],
+        images: tf.Tensor, seed: tf.Tensor, at_end: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.Tensor:
         if not num_steps:
             return at_end(images)

@@ -150,12 +150,12 @@ def save_selected(
     config: ClassifierTraining, selected: keras.Model, path: str, workspace: Workspace
 ) -> Action:
     """Writes the selected weights, where there are other ones than were written."""
-    written: list[float] = []
+    written: list[Line] = []
 
     def save(_: Moment) -> None:
         best = selection(config, workspace.read_metrics(name=VALIDATION))
-        if best is not None and written != [best["step"]]:
+        if best is not None and written != [best]:
             save_weights(selected, workspace.path(path))
-            written[:] = [best["step"]]
+            written[:] = [best]
 
     return save

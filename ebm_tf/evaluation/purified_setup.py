@@ -24,8 +24,7 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.sampling.langevin import DrawFn
-from ebm_tf.sampling.potentials import langevin_kernel, potential
+from ebm_tf.sampling.langevin import DrawFn, langevin_kernel, potential
 
 # What is left of chains goes into chunks of a quarter and of a sixteenth.
 CHUNK_PARTS = (1, 4, 16)
@@ -35,7 +34,7 @@ def purified_attack(
     config: DefenseMeasurement,
     replicas: Replicas,
     classifier: Classifier,
-    models: EbmModels | None,
+    models: EbmModels,
 ) -> tuple[PurifiedAttack, Callable[[Any, Any], np.ndarray]]:
     """The attack that the config asks for, with chains in chunks, and the defence.
 
@@ -43,7 +42,7 @@ def purified_attack(
       config: the measurement.
       replicas: the devices.
       classifier: what is defended.
-      models: the networks that purify; None where nothing does.
+      models: the networks that purify, where any do.
 
     Returns:
       What attacks and evaluates images; and (images [n, H, W, C], seeds int32 [n, 2])
@@ -51,8 +50,6 @@ def purified_attack(
     """
 
     def kernel(draw: DrawFn) -> Kernel:
-        if models is None:
-            raise ValueError("Nothing purifies.")
         energy = potential(config, models.energy, models.prior)
         return langevin_kernel(config, energy, draw=draw)
 

@@ -65,10 +65,7 @@ def radii_of_breaking(
 
 
 def bisected(
-    breaks: BreaksFn,
-    breaking: np.ndarray,
-    radii: Sequence[float],
-    num_bisections: int,
+    breaks: BreaksFn, breaking: np.ndarray, radii: Sequence[float], num_bisections: int
 ) -> np.ndarray:
     """The smallest radius that breaks each image, by halving what is between two.
 

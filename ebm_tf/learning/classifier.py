@@ -10,10 +10,15 @@ from ebm_tf import robust_objectives
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
 from ebm_tf.energies import joint_energy, marginal_energy
-from ebm_tf.learning.adversary import PerturbFn
-from ebm_tf.learning.optimization import Learned, descend, mean_over_replicas
-from ebm_tf.learning.steps import LabelledBatch, Metrics, StepFn
-from ebm_tf.learning.weight_perturbation import perturbed
+from ebm_tf.learning.adversary import PerturbFn, perturbed
+from ebm_tf.learning.optimization import (
+    LabelledBatch,
+    Learned,
+    Metrics,
+    StepFn,
+    descend,
+    mean_over_replicas,
+)
 from ebm_tf.robust_objectives import Predictions
 
 # Images -> logits of the network in training mode.
@@ -49,9 +54,7 @@ class Differentiated(NamedTuple):
 
 
 def differentiate(
-    model: keras.Model,
-    weights: Sequence[tf.Tensor],
-    objective: ObjectiveFn,
+    model: keras.Model, weights: Sequence[tf.Tensor], objective: ObjectiveFn
 ) -> Differentiated:
     """The gradients of an objective at given weights; the network stays as it is.
 
@@ -138,11 +141,7 @@ def _objective(
             None if attacked is None else predict(attacked),
         )
         losses = robust_objectives.per_image(
-            settings,
-            predictions,
-            batch.labels,
-            update=update,
-            batch_mean=_mean_of_all,
+            settings, predictions, batch.labels, update=update, batch_mean=_mean_of_all
         )
         return tf.reduce_mean(losses), predictions
 

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ebm_tf import objectives
-from ebm_tf.learning.optimization import Learned, descend
-from ebm_tf.learning.steps import Metrics, StepFn
+from ebm_tf.learning.optimization import Learned, Metrics, StepFn, descend
 from ebm_tf.protocols import Chains, ChainSource, InitializeFn, SampleFn
 
 

@@ -1,7 +1,7 @@
-"""Networks that learn, on any number of replicas, and their averages."""
+"""What all learning steps have in common."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import tensorflow as tf
@@ -9,6 +9,28 @@ import tensorflow as tf
 from ebm_tf.config.optimizers import Optimizer, Sgd
 from ebm_tf.learning import optimizers
 from ebm_tf.schedules import ScaledSchedule
+
+
+class LabelledBatch(NamedTuple):
+    """Examples of a replica.
+
+    Attributes:
+      images: float32 [b, H, W, C] in [-1, 1].
+      labels: int64 [b].
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+
+
+State = TypeVar("State")
+Batch = TypeVar("Batch")
+Outputs = TypeVar("Outputs")
+
+# Float32 scalars of one update, by name.
+Metrics = dict[str, tf.Tensor]
+# (state, batch, seed) -> (state, metrics, outputs) of one replica.
+StepFn = Callable[[State, Batch, tf.Tensor], tuple[State, Metrics, Outputs]]
 
 
 class Learned(NamedTuple):

@@ -4,8 +4,7 @@ import math
 
 import tensorflow as tf
 
-from ebm_tf.learning.optimization import Learned, descend
-from ebm_tf.learning.steps import StepFn
+from ebm_tf.learning.optimization import Learned, StepFn, descend
 from ebm_tf.protocols import Energy
 
 

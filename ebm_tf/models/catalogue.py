@@ -87,11 +87,6 @@ def in_inference(classifier: keras.Model) -> Classifier:
     return lambda images: tf.cast(classifier(images, training=False), tf.float32)
 
 
-def summary(role: str, model: keras.Model) -> str:
-    """A network and its size, for people."""
-    return f"{role}: {model.name}, {model.count_params():,} parameters"
-
-
 def _entry(table: Mapping[str, Callable[..., Any]], settings: Any) -> Callable:
     if settings.architecture not in table:
         raise ConfigError(

@@ -60,9 +60,7 @@ def marginal_energy(classifier: keras.Model) -> keras.Model:
     """
     layer = NegativeLogSumExp(name="marginal_energy", dtype="float32")
     return keras.Model(
-        classifier.input,
-        layer(classifier.output),
-        name=f"{classifier.name}_marginal",
+        classifier.input, layer(classifier.output), name=f"{classifier.name}_marginal"
     )
 
 

@@ -60,6 +60,26 @@ class Learner:
     notes: Callable[[], Iterable[str]] = tuple
 
 
+def entry_points(
+    build: Callable[[Any], Learner], checked: Callable[[Any], Learner] | None = None
+) -> tuple[Callable[..., dict[str, Any]], Callable[..., Iterator[str]]]:
+    """The functions `run` and `describe` of an executable that learns.
+
+    Args:
+      build: composes the system of a config.
+      checked: the same for a run, where that looks at more of the data beforehand.
+
+    Returns:
+      run: (config, workspace) -> the reported metrics; it learns, or goes on learning.
+      describe: config -> what a run would build and read, a line each.
+    """
+
+    def run(config: Any, workspace: Workspace) -> dict[str, Any]:
+        return learn((checked or build)(config), workspace)
+
+    return run, lambda config: describe(build(config))
+
+
 def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, to the last update, then measures.
 
@@ -114,7 +134,7 @@ def _before_save(learner: Learner, workspace: Workspace) -> list[Action]:
 def describe(learner: Learner) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     for role, model in learner.networks.items():
-        yield f"{role}: {model.name}, {model.count_params():,} parameters"
+        yield summary(role, model)
     replicas, batch = learner.replicas, learner.config.batch
     yield f"replicas: {replicas.count}, each a batch of {replicas.batch_of_each(batch)}"
     yield from learner.notes()
@@ -122,3 +142,8 @@ def describe(learner: Learner) -> Iterator[str]:
         yield from learner.initial_weights()
     except UnnamedWeightsError as error:
         yield f"missing: {error}"
+
+
+def summary(role: str, model: keras.Model) -> str:
+    """A network and its size, for people."""
+    return f"{role}: {model.name}, {model.count_params():,} parameters"

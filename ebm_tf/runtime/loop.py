@@ -1,9 +1,11 @@
-"""The outer loop of long work: steps, guard, actions, checkpoints, resume."""
+"""SIGTERM and Ctrl-C that wait until a run can be saved."""
 
+import contextlib
 import dataclasses
 import functools
 import math
 import os
+import signal
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,18 +16,51 @@ import tensorflow as tf
 from ebm_tf.config.parts import Guard
 from ebm_tf.errors import EarlyStopError, RunError
 from ebm_tf.runtime import seeds
-from ebm_tf.runtime.checkpoints import Checkpoints
-from ebm_tf.runtime.distribution import Replicas, gather
-from ebm_tf.runtime.interrupts import StopRequest, deferred_stop
-from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.runtime.snapshots import (
+from ebm_tf.runtime.checkpoints import (
+    Checkpoints,
     History,
     Position,
     beginning,
     from_arrays,
     to_arrays,
 )
+from ebm_tf.runtime.distribution import Replicas, gather
+from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """Whether, and by which signal, the run was asked to stop."""
+
+    def __init__(self) -> None:
+        """No signal yet."""
+        self.signal_name: str | None = None
+
+    def receive(self, number: int, frame: object) -> None:
+        """Notes a signal; the second one of its kind acts as it always does."""
+        del frame
+        self.signal_name = signal.Signals(number).name
+        signal.signal(number, signal.SIG_DFL)
+
+    def __bool__(self) -> bool:
+        """Whether a signal came."""
+        return self.signal_name is not None
+
+
+@contextlib.contextmanager
+def deferred_stop() -> Iterator[StopRequest]:
+    """Holds back SIGTERM and Ctrl-C while the body runs; ask the request for them."""
+    request = StopRequest()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number in SIGNALS:
+            signal.signal(number, request.receive)
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Task(NamedTuple):

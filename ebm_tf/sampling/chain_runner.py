@@ -38,8 +38,7 @@ from ebm_tf.sampling.initialization import (
     noise_start,
     started,
 )
-from ebm_tf.sampling.langevin import sampler
-from ebm_tf.sampling.potentials import langevin_kernel, potential
+from ebm_tf.sampling.langevin import langevin_kernel, potential, sampler
 
 NUM_FRAMES = 60
 NUM_FOLLOWED = 36

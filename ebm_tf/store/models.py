@@ -66,18 +66,23 @@ class NetworkSource(NamedTuple):
         make = build_energy if self.role in (ENERGY, PRIOR) else build
         return make(self.settings, data.image_size, data.channels, dtype)
 
-    @property
-    def is_classifier(self) -> bool:
-        """Whether the weights are those of a classifier, which is an energy, too."""
-        return self.role_there == CLASSIFIER
+
+def _source_of(role: str, settings: Any, named: str, kind: str) -> NetworkSource:
+    """Where the weights of a network are in what names them."""
+    source = find(named)
+    # A prior of its own weights was learned as an energy elsewhere.
+    role_there = ENERGY if role == PRIOR and named == settings.weights else role
+    if role_there == ENERGY and not source.has(ENERGY):
+        loose = source.config is None and isinstance(settings, ClassifierNetwork)
+        if loose or source.has(CLASSIFIER):  # whose marginal energy it is
+            role_there, kind = CLASSIFIER, "best" if kind == "averaged" else kind
+    return NetworkSource(role, settings, source, role_there, kind)
 
 
 def _own_source(role: str, settings: Any) -> NetworkSource:
     """Where the weights are that the settings of a network name."""
-    # A prior was learned as an energy elsewhere; no averages of opponents are kept.
-    role_there = ENERGY if role == PRIOR else role
-    kind = "raw" if role == DISCRIMINATOR else "best"
-    return NetworkSource(role, settings, find(settings.weights), role_there, kind)
+    kind = "raw" if role == DISCRIMINATOR else "best"  # no averages of it are kept
+    return _source_of(role, settings, settings.weights, kind)
 
 
 def load_initial(
@@ -133,7 +138,7 @@ def network_sources(
         if settings.weights:
             own = _own_source(role, settings)
         elif shared:
-            own = NetworkSource(role, settings, find(shared), role, kind)
+            own = _source_of(role, settings, shared, kind)
             if own.source and own.source.is_file and len(roles) > 1:
                 raise WeightsError(
                     f"Expected weights={shared} to be the folder of a run; a file goes "
@@ -152,19 +157,11 @@ def network_sources(
 
 def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
     """With the settings of its run where that learned a classifier."""
-    source, role = found.source, found.role_there
-    if source is None:
+    source = found.source
+    # It raises where the run has no such network.
+    learned = source and source.network(found.role_there)
+    if source is None or not isinstance(learned, ClassifierNetwork):
         return found
-    if role == ENERGY and not source.has(ENERGY) and source.has(CLASSIFIER):
-        role = CLASSIFIER
-        # Those that validation has selected, where there are such.
-        kind = "best" if found.kind == "averaged" else found.kind
-        found = found._replace(kind=kind)
-    elif isinstance(found.settings, ClassifierNetwork):
-        role = CLASSIFIER
-    learned = source.network(role)  # raises where the run has none
-    if role != CLASSIFIER or learned is None:
-        return found._replace(role_there=role)
     there = learned_data(found)
     # It ends in a mean over space, so that its weights fit images of any size.
     if there and (data.image_size, data.channels) != (there.image_size, there.channels):
@@ -173,7 +170,7 @@ def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
             f"{there.channels} channels, but data.image_size={data.image_size} and "
             f"data.channels={data.channels}."
         )
-    return found._replace(role_there=role, settings=learned)
+    return found._replace(settings=learned)
 
 
 def learned_data(found: NetworkSource) -> Data | None:

@@ -42,11 +42,7 @@ def seeds_of(n: int) -> tf.Tensor:
 
 @pytest.mark.parametrize(
     ("average", "golden"),
-    [
-        ("logits", 0.3079031),
-        ("probabilities", 0.4094853),
-        ("loss", 0.5957249),
-    ],
+    [("logits", 0.3079031), ("probabilities", 0.4094853), ("loss", 0.5957249)],
 )
 def test_golden_losses_of_three_replicates(average, golden):
     logits = tf.constant([[[2.0, 0, -1], [0, 1, 0], [4, 1, 0]]])

@@ -72,11 +72,7 @@ def test_the_published_values_are_the_defaults():
         (long_run, {"prior_temperature": 0}, "prior_temperature=0.0 > 0."),
         (long_run, {"batch": 33}, "batch=33 to be at most burn_in_size=32."),
         (long_run, {"batch": 65}, "batch=65 to be at most bank_size=64."),
-        (
-            long_run,
-            {"chains": Persistent(start="data")},
-            "to be of type BurnIn.",
-        ),
+        (long_run, {"chains": Persistent(start="data")}, "to be of type BurnIn."),
         (long_run, {"chains": Transient(start="data")}, "to be of type BurnIn."),
         (
             long_run,

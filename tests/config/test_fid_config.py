@@ -67,11 +67,7 @@ EVERYTHING = measurement(
         (measurement, {"batch": 0}, "batch=0 > 0."),
         (measurement, {"save_every": 0}, "save_every=0 > 0."),
         (measurement, {"joint_temperature": 0}, "joint_temperature=0.0 > 0."),
-        (
-            measurement,
-            {"joint_temperature": 2},
-            "a prior where joint_temperature=2.0",
-        ),
+        (measurement, {"joint_temperature": 2}, "a prior where joint_temperature=2.0"),
         (measurement, {"noise_scale": -1}, "noise_scale=-1.0 > 0."),
         (measurement, {"temperature": 0}, "temperature=0.0 > 0."),
         (measurement, {"num_samples": 1}, "num_samples=1 >= 2."),

@@ -96,11 +96,7 @@ def assert_equal(left: list[dict], right: list[dict]) -> None:
 
 @pytest.mark.parametrize(
     ("split", "part"),
-    [
-        ("train", slice(None)),
-        ("train[3:20]", slice(3, 20)),
-        ("a[-9:]", slice(13, 22)),
-    ],
+    [("train", slice(None)), ("train[3:20]", slice(3, 20)), ("a[-9:]", slice(13, 22))],
 )
 def test_a_function_is_the_arrays_that_it_returns(split, part):
     mine = load_function("mine.py:images").__globals__
@@ -165,10 +161,7 @@ def test_the_origin_tells_other_examples_apart(here):
             data("fails", directory="/d"),
             "Dataset mine.py:fails failed on split 'train': ValueError: no train in /d",
         ),
-        (
-            data("forgets"),
-            "forgets failed on split 'train': TypeError: .*takes 0 pos",
-        ),
+        (data("forgets"), "forgets failed on split 'train': TypeError: .*takes 0 pos"),
         (data("images", split="train[:9%]"), "no split 'train\\[:9%\\]'"),
         (data("images", split="train+test"), r"no split 'train\+test'"),
         (data("images", split="train[50:]"), "has no examples"),

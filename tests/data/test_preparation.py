@@ -75,19 +75,10 @@ def test_mnist_without_test_files_says_so(tmp_path, out):
     ("content", "message"),
     [
         (b"", "to begin as an IDX file"),
-        (
-            b"\x00\x00\x0d\x03" + b"\x00" * 40,
-            "bytes, 00000803, got 00000d03",
-        ),
+        (b"\x00\x00\x0d\x03" + b"\x00" * 40, "bytes, 00000803, got 00000d03"),
         (b"\x00\x00\x08\x03\x00", "cut off within its header"),
-        (
-            raw_files.idx(np.zeros([3, 28, 28]))[:-1],
-            "2,352 bytes .* got 2,351",
-        ),
-        (
-            raw_files.idx(np.zeros([3, 28, 28])) + b"x",
-            "2,352 bytes .* got 2,353",
-        ),
+        (raw_files.idx(np.zeros([3, 28, 28]))[:-1], "2,352 bytes .* got 2,351"),
+        (raw_files.idx(np.zeros([3, 28, 28])) + b"x", "2,352 bytes .* got 2,353"),
         (raw_files.idx(np.zeros([5, 20, 20])), "images uint8 of 28x28x1 in"),
         (raw_files.idx(np.zeros([4, 28, 28])), r"Expected 4 labels in .* \(5,\)"),
     ],

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.data import records
+from ebm_tf.data import prepared
 from ebm_tf.data.sources import epoch_keys
 
 NUM_FILES, PER_FILE = 37, 5
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory) -> records.Shards:
+def shards(tmp_path_factory) -> prepared.Shards:
     folder = tmp_path_factory.mktemp("records")
     paths = [str(folder / f"{i:02d}.tfrecord") for i in range(NUM_FILES)]
     for i, path in enumerate(paths):
@@ -20,12 +20,12 @@ def shards(tmp_path_factory) -> records.Shards:
                 writer.write(str(i * PER_FILE + j).encode())
     skip, take = [0] * NUM_FILES, [PER_FILE] * NUM_FILES
     skip[3], take[3] = 2, 3  # a part of a file, as slices of splits have
-    return records.Shards(paths, skip, take)
+    return prepared.Shards(paths, skip, take)
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(records, "_RECORDS_PER_BLOCK", 20)
+    monkeypatch.setattr(prepared, "_RECORDS_PER_BLOCK", 20)
 
 
 def read(dataset: tf.data.Dataset) -> list[int]:
@@ -35,9 +35,9 @@ def read(dataset: tf.data.Dataset) -> list[int]:
     return [record for _, record in pairs]
 
 
-def epoch(shards: records.Shards, seed: int, number: int, skip: int = 0) -> list[int]:
+def epoch(shards: prepared.Shards, seed: int, number: int, skip: int = 0) -> list[int]:
     key, _ = epoch_keys(seed, tf.constant(number, tf.int64))
-    return read(records.shuffled(shards, key, tf.constant(skip, tf.int64)))
+    return read(prepared.shuffled(shards, key, tf.constant(skip, tf.int64)))
 
 
 def everything() -> list[int]:
@@ -45,7 +45,7 @@ def everything() -> list[int]:
 
 
 def test_file_order(shards):
-    assert read(records.in_order(shards)) == everything()
+    assert read(prepared.in_order(shards)) == everything()
 
 
 def test_an_epoch_is_a_permutation_of_its_own(shards):

@@ -55,9 +55,7 @@ def test_accuracies(verdicts):
         "pgd": {"accuracy": 0.4, "accuracy_interval": interval(2, 5), "broke": 0.4},
         "apgd_ce": {"accuracy": 0.2, "accuracy_interval": interval(1, 5), "broke": 0.2},
     }
-    for name, count in [
-        *(("natural", 4), ("pgd", 2), ("apgd_ce", 2), ("robust", 1)),
-    ]:
+    for name, count in [*(("natural", 4), ("pgd", 2), ("apgd_ce", 2), ("robust", 1))]:
         assert found[f"{name}_accuracy"] == count / 5
         assert found[f"{name}_accuracy_interval"] == interval(count, 5)
 

@@ -11,8 +11,7 @@ from ebm_tf.config.objectives import Clean, MailTrades, Sat, Trades, WeatAdv
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
-from ebm_tf.learning.optimization import Learned, learned
-from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from tests.learning.small_networks import SEED, weights_of

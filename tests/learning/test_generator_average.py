@@ -4,11 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.learning.generator_average import (
-    NUM_STATISTICS,
-    batch_statistics,
-    renewed_average,
-)
+from ebm_tf.learning.generator import NUM_STATISTICS, batch_statistics, renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, descend
 from ebm_tf.models import latents, sngan
 from tests.learning.small_networks import SEED, descending, weights_of

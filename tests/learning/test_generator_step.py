@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.learning.generator import discriminator_update, generator_update, make_step
-from ebm_tf.learning.steps import LabelledBatch
+from ebm_tf.learning.optimization import LabelledBatch
 from ebm_tf.models import latents, sngan, sngan_discriminator
 from tests.learning.small_networks import SEED, descending, run_updates, weights_of
 

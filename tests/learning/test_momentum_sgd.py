@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ebm_tf.config.optimizers import OneCycle, Sgd
 from ebm_tf.learning.optimization import averaged, descend, learned
-from ebm_tf.runtime import snapshots
+from ebm_tf.runtime import checkpoints
 from ebm_tf.runtime.distribution import Replicas, of_replica
 from tests.learning.small_networks import quadratic, run_updates, scalars
 
@@ -143,12 +143,12 @@ def test_a_checkpoint_goes_on_as_if_never_stopped(one_replica):
     first, second = network(**settings), network(**settings)
     for gradient in GRADIENTS[:3]:
         update(first, gradient)
-    position = snapshots.beginning(tf.constant(0))
+    position = checkpoints.beginning(tf.constant(0))
     arrays = {
         name: np.array(array)
-        for name, array in snapshots.to_arrays(position, modules(first), replicas)
+        for name, array in checkpoints.to_arrays(position, modules(first), replicas)
     }
-    snapshots.from_arrays(3, arrays, modules(second), 0, replicas)
+    checkpoints.from_arrays(3, arrays, modules(second), 0, replicas)
     for learner in (first, second):
         for gradient in GRADIENTS[3:]:
             update(learner, gradient)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.classification import WeightPerturbation
-from ebm_tf.learning.weight_perturbation import perturbed
+from ebm_tf.learning.adversary import perturbed
 
 KERNEL = tf.random.stateless_normal([3, 3, 2, 4], [1, 2])
 GRADIENT = tf.random.stateless_normal([3, 3, 2, 4], [3, 4])

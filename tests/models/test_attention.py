@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.models.attention import SelfAttention
+from ebm_tf.models.blocks import SelfAttention
 
 IMAGES = tf.random.stateless_normal([2, 4, 6, 16], tf.constant([5, 6]))
 

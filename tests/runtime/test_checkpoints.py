@@ -129,8 +129,7 @@ def test_damaged_arrays_are_told(checkpoints, damage):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"{}", b'{"size": 1}', b"\0\0\0", b"\xff", b"[]", b"null"],
+    "content", [b"", b"{", b"{}", b'{"size": 1}', b"\0\0\0", b"\xff", b"[]", b"null"]
 )
 def test_a_damaged_manifest_is_told(checkpoints, content):
     save(checkpoints, 5)

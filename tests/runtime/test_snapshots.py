@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ebm_tf.errors import RunError
+from ebm_tf.runtime.checkpoints import beginning, from_arrays, to_arrays
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.snapshots import beginning, from_arrays, to_arrays
 from tests.runtime.loops import Walk
 
 

@@ -8,11 +8,14 @@ import pytest
 
 from configs.digits_clean import config as clean
 from configs.digits_medconv import config as medconv
+from configs.digits_nonconv import config as shortrun_learning
 from configs.digits_sngan import config as sngan
 from configs_attack.digits import config as attack
 from configs_fid.digits_shortrun import config as shortrun
+from ebm_tf.config.kinds import to_json
 from ebm_tf.config.parts import Network
 from ebm_tf.errors import ConfigError, WeightsError
+from ebm_tf.models.ebm import build_energy
 from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import save_weights, weights_name
 from ebm_tf.store.models import (
@@ -158,7 +161,10 @@ def test_a_network_that_does_not_learn_needs_weights():
 def test_settings_that_no_shape_depends_on_are_those_of_the_weights(run, file):
     """An activation of which the weights know nothing would pass without a word."""
     made = {"activation": "silu", "width": 4}
-    content = {"energy": made} if file == "config.json" else {"network": made}
+    content = {"network": made}
+    if file == "config.json":
+        learned = dataclasses.replace(medconv, energy=Network(**made))
+        content = json.loads(to_json(learned))
     (run / file).write_text(json.dumps(content))
     here = Network(weights=str(run), width=4)
     models, config = {"energy": network(0)}, dataclasses.replace(medconv, energy=here)
@@ -174,3 +180,27 @@ def test_generators_of_fid_are_found_by_role(tmp_path):
     config = dataclasses.replace(shortrun, start="generator", generator=sngan.generator)
     found = network_sources(config, [GENERATOR], shared=source)[GENERATOR]
     assert found.role_there == GENERATOR
+
+
+def test_an_energy_that_was_learned_as_a_classifier_is_its_runs(tmp_path):
+    """Its files are those of an energy, its settings those of a classifier."""
+    small = dataclasses.replace(clean.classifier, width=7)
+    source = run_of(tmp_path, dataclasses.replace(shortrun_learning, energy=small))
+    config = dataclasses.replace(shortrun, weights=source)
+    found = network_sources(config, [ENERGY], shared=source)[ENERGY]
+    assert (found.role_there, found.settings) == (ENERGY, small)
+    assert found.build(clean.data, "float32").output_shape == (None, 1)
+
+
+def test_learning_an_energy_begins_with_a_classifier(tmp_path):
+    source = run_of(tmp_path, clean)
+    path = f"{source}/weights/{weights_name(CLASSIFIER, kind='selected')}"
+    classifier = built(source)
+    save_weights(classifier, path)
+    energy = dataclasses.replace(clean.classifier, weights=source)
+    config = dataclasses.replace(shortrun_learning, energy=energy)
+    model = build_energy(energy, 8, 1, "float32")
+    assert list(load_initial(config, {ENERGY: model})) == [
+        f"Weights of the energy: {path}"
+    ]
+    assert same(model, classifier)

@@ -317,7 +317,7 @@ def test_a_published_config_has_its_own_command():
     for name in ("configs/digits_clean.py", "configs_fid/digits_longrun.py"):
         config = portable_config(core.load(str(ROOT / name)), lambda source: source)
         assert command(config, None) in {
-            f"python3 ebm_tf/{config.executable}.py {name}",
+            f"python3 ebm_tf/{config.executable}.py {name}"
         }
     odd = dataclasses.replace(clean, name="odd", weight_perturbation=None, seed=7)
     words = shlex.split(command(odd, "/data") or "")
