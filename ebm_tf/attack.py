@@ -38,10 +38,10 @@ from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.purified_setup import description, purified_attack
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
-from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays
+from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_model
@@ -164,9 +164,6 @@ def natural_images(
     return images, labels
 
 
-# The classifier alone.
-
-
 def _attack_alone(
     config: RobustnessMeasurement, system: System, workspace: Workspace
 ) -> dict[str, Any]:
@@ -222,9 +219,6 @@ def _facts(config: Config, *settings: str) -> dict[str, Any]:
         "seed": config.seed,
         "units": UNITS,
     }
-
-
-# The classifier behind purification.
 
 
 def _attack_purified(

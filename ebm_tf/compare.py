@@ -31,7 +31,7 @@ def run(config: Comparison, workspace: Workspace) -> dict[str, Any]:
         part.write_results(measured)
         results[name] = measured.get("by_num_steps", [measured])
         if workspace.is_chief:
-            fid.plot_by_num_steps(results, config.features.name, workspace)
+            fid.plot_distances(results, "num_steps", config.features.name, workspace)
     return {"features": config.features.name, "start": config.start, "runs": results}
 
 

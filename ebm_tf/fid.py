@@ -10,8 +10,8 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("fid"))
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -25,9 +25,9 @@ from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
 from ebm_tf.evaluation.frechet import save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import Summary, compare, summarize
-from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
+from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
@@ -76,7 +76,7 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
         return _sweep(parts, reference, workspace)
     results = measure(parts, None, reference, workspace)
     rows = results.get("by_num_steps", [])  # of the first worker
-    plot_by_num_steps({config.name: rows}, parts.extractor.name, workspace)
+    plot_distances({config.name: rows}, "num_steps", parts.extractor.name, workspace)
     return results
 
 
@@ -212,8 +212,9 @@ def _metrics(
     parts: Parts, num_steps: int, reference: Summary, workspace: Workspace
 ) -> dict[str, Any]:
     """Those of the samples after a number of Langevin steps, whose moments it keeps."""
-    rounds = list(_counts(workspace.folder, num_steps))
-    finite, broken = (sum(column) for column in zip(*rounds, strict=True))
+    files = load_samples(workspace.folder, num_steps)
+    counts = ((len(images), num_not_finite) for images, num_not_finite in files)
+    finite, broken = map(sum, zip(*counts, strict=True))
     if broken:
         return {"fid": None, "num_samples": finite, "num_not_finite": broken}
     total = min(finite, parts.config.num_samples)
@@ -222,12 +223,6 @@ def _metrics(
     samples = summarize(vectors, total)
     save_moments(workspace.path("moments", f"{num_steps:08d}.npz"), samples.whole)
     return compare(samples, reference, parts.config.seed)
-
-
-def _counts(folder: str, num_steps: int) -> Iterator[tuple[int, int]]:
-    """Finite and other images of every round."""
-    for images, num_not_finite in load_samples(folder, num_steps):
-        yield len(images), num_not_finite
 
 
 def _first(arrays: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
@@ -269,51 +264,44 @@ def _sweep(
             part.write_results(kept)
         results[step] = kept
         if workspace.is_chief:
-            _plot_sweep(parts, results, workspace)
+            rows = {parts.config.name: _by("update", results)}
+            plot_distances(rows, "update", parts.extractor.name, workspace)
     if not workspace.is_chief:
         return {}
     measured = {s: r for s, r in results.items() if r["fid"] is not None}
     best = min(measured, key=lambda s: measured[s]["fid"], default=max(results))
-    by_update = [{"update": s, "fid": r["fid"]} for s, r in results.items()]
-    return {**results[best], "update": best, "by_update": by_update}
+    return {**results[best], "update": best, "by_update": _by("update", results)}
 
 
-def _plot_sweep(
-    parts: Parts, results: dict[int, dict[str, Any]], workspace: Workspace
+def _by(name: str, results: Mapping[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: step, "fid": result["fid"]} for step, result in results.items()]
+
+
+def plot_distances(
+    rows: Mapping[str, list[dict[str, Any]]],
+    across: Literal["num_steps", "update"],
+    features: str,
+    workspace: Workspace,
 ) -> None:
-    measured = {s: r["fid"] for s, r in results.items() if r["fid"] is not None}
-    if measured:
-        plots.save_curves(
-            workspace.path("plots", "fid_by_update.png"),
-            {parts.config.name: (list(measured), list(measured.values()))},
-            labels=("updates", f"Fréchet distance ({parts.extractor.name})"),
-            mark_lowest=True,
-        )
-
-
-def plot_by_num_steps(
-    rows: dict[str, list[dict[str, Any]]], features: str, workspace: Workspace
-) -> None:
-    """Plots the distances of several models over the Langevin steps of their chains.
+    """Plots the distances of models over the Langevin steps of chains or over updates.
 
     Args:
-      rows: metrics after each number of steps, by the name of the model.
+      rows: with "fid" and a value of `across`, by the name of the model.
+      across: what they are plotted over.
       features: by which images are compared.
       workspace: the run's folder.
     """
-    finite = {
-        name: [row for row in of_one if row["fid"] is not None]
-        for name, of_one in rows.items()
-    }
     curves = {
-        name: ([row["num_steps"] for row in of_one], [row["fid"] for row in of_one])
-        for name, of_one in finite.items()
-        if of_one
+        name: ([row[across] for row in finite], [row["fid"] for row in finite])
+        for name, of_one in rows.items()
+        if (finite := [row for row in of_one if row["fid"] is not None])
     }
+    names = {"num_steps": "Langevin steps", "update": "updates"}
     if curves:
         plots.save_curves(
-            workspace.path("plots", "fid_by_num_steps.png"),
+            workspace.path("plots", f"fid_by_{across}.png"),
             curves,
-            labels=("Langevin steps", f"Fréchet distance ({features})"),
-            logarithmic=True,
+            labels=(names[across], f"Fréchet distance ({features})"),
+            logarithmic=across == "num_steps",
+            mark_lowest=across == "update",
         )

@@ -197,7 +197,10 @@ def _task(
         step=replicated(replicas, step),
         initial_state=lambda: distributed(replicas, [state] * replicas.num_local),
         state_structure=ClassifierState(0),
-        batches=functools.partial(_batches, config, replicas, source),
+        batches=lambda start: (
+            LabelledBatch(element["image"], element["label"])
+            for element in learning_stream(config, source, replicas, start)
+        ),
         modules={
             CLASSIFIER: model,
             f"{CLASSIFIER}_optimizer": network.optimizer,
@@ -206,13 +209,6 @@ def _task(
         rates=[network.rate],
         rate_setting="optimizer.learning_rate",
     )
-
-
-def _batches(
-    config: ClassifierTraining, replicas: Replicas, source: Source, start: int
-) -> Iterator[LabelledBatch]:
-    for element in learning_stream(config, source, replicas, start):
-        yield LabelledBatch(element["image"], element["label"])
 
 
 def _measure(

@@ -10,10 +10,8 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("train_dsm"))
 
 import functools
-from collections.abc import Iterator
 
 import keras
-import tensorflow as tf
 
 from ebm_tf.config.score_matching import ScoreMatching
 from ebm_tf.data.pipelines import (
@@ -22,13 +20,12 @@ from ebm_tf.data.pipelines import (
     learning_stream,
     open_for_learning,
 )
-from ebm_tf.data.sources import Source
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.learning.score_matching import make_step
 from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.runtime import seeds
-from ebm_tf.runtime.distribution import Replicas, make_replicas, replicated
+from ebm_tf.runtime.distribution import make_replicas, replicated
 from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
@@ -67,7 +64,7 @@ def build(config: ScoreMatching) -> Learner:
             step=replicated(replicas, step),
             initial_state=tuple,
             state_structure=(),
-            batches=functools.partial(_images, config, replicas, source),
+            batches=functools.partial(learning_stream, config, source, replicas),
             modules=networks | {f"{ENERGY}_optimizer": network.optimizer},
             rates=[network.rate],
         ),
@@ -83,13 +80,6 @@ def build(config: ScoreMatching) -> Learner:
         ),
         notes=lambda: [describe_data(source)],
     )
-
-
-def _images(
-    config: ScoreMatching, replicas: Replicas, source: Source, start: int
-) -> Iterator[tf.Tensor]:
-    for element in learning_stream(config, source, replicas, start):
-        yield element["image"]
 
 
 run, describe = entry_points(build)

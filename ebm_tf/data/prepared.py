@@ -1,4 +1,4 @@
-"""Record files read in an order that is a pure function of a key."""
+"""Datasets in TFDS format, read in an order that is a pure function of a key."""
 
 import os
 import pathlib

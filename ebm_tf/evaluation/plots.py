@@ -1,4 +1,4 @@
-"""Correlations that show whether sampling keeps pace with learning."""
+"""Plots of what is learned and measured."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

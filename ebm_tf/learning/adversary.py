@@ -1,4 +1,4 @@
-"""The attack that a classifier learns from."""
+"""The attack that a classifier learns from, and adversarial weight perturbation."""
 
 from collections.abc import Callable, Sequence
 

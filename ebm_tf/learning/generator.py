@@ -1,4 +1,4 @@
-"""The learning step of a generator against a discriminator, for one replica."""
+"""The learning step of a generator against a discriminator, and its average."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

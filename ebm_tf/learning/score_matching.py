@@ -50,8 +50,8 @@ def make_step(
     *,
     levels: tuple[float, float],
     score_stddev: float,
-) -> StepFn[tuple, tf.Tensor, tuple]:
-    """The step (state, images, seed) -> (state, metrics, ()) of one replica.
+) -> StepFn[tuple, dict, tuple]:
+    """The step (state, batch, seed) -> (state, metrics, ()) of one replica.
 
     Args:
       learned: the network that learns.
@@ -63,7 +63,8 @@ def make_step(
       The step. Its metrics: loss and grad_norm, before clipping.
     """
 
-    def step(state: tuple, images: tf.Tensor, seed: tf.Tensor):
+    def step(state: tuple, batch: dict, seed: tf.Tensor):
+        images = batch["image"]
         keys = tf.unstack(tf.random.split(seed, 2))
         stddevs = noise_levels(images.shape[0], levels, keys[0])
         noise = tf.random.stateless_normal(images.shape, keys[1])

@@ -164,12 +164,7 @@ class Position(NamedTuple):
     rollbacks: int
     state: Any
     history: History
-    returned_to: int | None
-
-
-def beginning(state: Any) -> Position:
-    """The position before the first update."""
-    return Position(0, 0, state, collections.deque(maxlen=HISTORY), returned_to=None)
+    returned_to: int | None = None
 
 
 def to_arrays(

@@ -20,10 +20,6 @@ ModelFn = Callable[[], keras.Model]
 ActionsFn = Callable[[Workspace], Sequence[Action]]
 
 
-def _nothing(_: Workspace) -> Sequence[Action]:
-    return ()
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Learner:
     """A system that learns, composed.
@@ -55,8 +51,8 @@ class Learner:
     examples: Callable[[], np.ndarray] | None = None
     weights: Mapping[str, ModelFn] = dataclasses.field(default_factory=dict)
     frozen: Mapping[str, keras.Model] = dataclasses.field(default_factory=dict)
-    actions: ActionsFn = _nothing
-    before_save: ActionsFn = _nothing
+    actions: ActionsFn = lambda _: ()
+    before_save: ActionsFn = lambda _: ()
     notes: Callable[[], Iterable[str]] = tuple
 
 

@@ -1,5 +1,6 @@
-"""SIGTERM and Ctrl-C that wait until a run can be saved."""
+"""The outer loop: steps, guard, actions, signals, checkpoints, resume."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -17,10 +18,10 @@ from ebm_tf.config.parts import Guard
 from ebm_tf.errors import EarlyStopError, RunError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.checkpoints import (
+    HISTORY,
     Checkpoints,
     History,
     Position,
-    beginning,
     from_arrays,
     to_arrays,
 )
@@ -133,11 +134,6 @@ def divergence(
     return None
 
 
-def _stopped(request: StopRequest, done: str) -> EarlyStopError:
-    cause = request.signal_name or "another worker"
-    return EarlyStopError(f"Stopped by {cause} and saved after {done}.")
-
-
 @dataclasses.dataclass(frozen=True)
 class Loop:
     """Runs a task from where its run stands to its last step.
@@ -216,7 +212,8 @@ class Loop:
                     self._save(position)
                 if stopping and (self.part or not ended):
                     done = f"{position.step} of {num_steps} {self.task.unit}"
-                    raise _stopped(request, done)
+                    cause = request.signal_name or "another worker"
+                    raise EarlyStopError(f"Stopped by {cause} and saved after {done}.")
         return position
 
     def _act(
@@ -251,7 +248,8 @@ class Loop:
         return min(newest) >= 0
 
     def _start(self) -> Position:
-        position = beginning(self.task.initial_state())
+        empty: History = collections.deque(maxlen=HISTORY)
+        position = Position(0, 0, self.task.initial_state(), empty)
         self._save(position)
         return position
 

@@ -1,4 +1,4 @@
-"""Langevin dynamics: the kernels that sample, and what runs them."""
+"""Langevin dynamics: what experiments sample, the kernels, and what runs them."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

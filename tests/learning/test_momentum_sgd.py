@@ -10,6 +10,7 @@ from ebm_tf.learning.optimization import averaged, descend, learned
 from ebm_tf.runtime import checkpoints
 from ebm_tf.runtime.distribution import Replicas, of_replica
 from tests.learning.small_networks import quadratic, run_updates, scalars
+from tests.runtime.loops import beginning
 
 UPDATES = 8
 RATES = OneCycle(peak=0.2, first=0.01, last=1e-4, num_steps=UPDATES, rise=0.5)
@@ -143,7 +144,7 @@ def test_a_checkpoint_goes_on_as_if_never_stopped(one_replica):
     first, second = network(**settings), network(**settings)
     for gradient in GRADIENTS[:3]:
         update(first, gradient)
-    position = checkpoints.beginning(tf.constant(0))
+    position = beginning(tf.constant(0))
     arrays = {
         name: np.array(array)
         for name, array in checkpoints.to_arrays(position, modules(first), replicas)

@@ -1,5 +1,6 @@
 """A task without networks, to see the loop alone."""
 
+import collections
 import itertools
 import os
 import types
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 
 from ebm_tf.config.parts import Guard
-from ebm_tf.runtime.checkpoints import Checkpoints
+from ebm_tf.runtime.checkpoints import HISTORY, Checkpoints, Position
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Loop, Moment, Task
 from ebm_tf.runtime.workspace import Workspace
@@ -93,3 +94,8 @@ def recorder() -> tuple[list[int], Callable[[Moment], None]]:
     """A list, and the action that adds every update to it."""
     steps: list[int] = []
     return steps, lambda moment: steps.append(moment.step)
+
+
+def beginning(state: object) -> Position:
+    """The position before the first step."""
+    return Position(0, 0, state, collections.deque(maxlen=HISTORY))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.checkpoints import beginning, from_arrays, to_arrays
+from ebm_tf.runtime.checkpoints import from_arrays, to_arrays
 from ebm_tf.runtime.distribution import Replicas
-from tests.runtime.loops import Walk
+from tests.runtime.loops import Walk, beginning
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.ebm import class_energy
 from ebm_tf.protocols import Chains
-from ebm_tf.runtime.checkpoints import beginning, from_arrays, to_arrays
+from ebm_tf.runtime.checkpoints import from_arrays, to_arrays
 from ebm_tf.runtime.distribution import Replicas, distributed, joined, local, on_each
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.chain_runner import EbmSampling, class_order
@@ -21,6 +21,7 @@ from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
 from tests.runs import measuring, models_of, tiny
+from tests.runtime.loops import beginning
 
 SEED = tf.constant([3, 1])
 CENTRES = tf.constant([-1.0, 0.0, 1.2])
