@@ -7,7 +7,6 @@ import os
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import Any
 
 import ebm_tf.config
@@ -76,17 +75,15 @@ def kind_named(name: str, file: str = "") -> type[Experiment]:
     if name.startswith(f"{OWN}/"):
         found = getattr(run_file(file), name.rpartition(":")[2], None)
     else:
-        kind = name.rpartition(".")[2]
-        classes = (getattr(module, kind, None) for module in _modules())
-        found = next((each for each in classes if each is not None), None)
+        own, _, kind = name.rpartition(".")
+        found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
+        # Its own module first; a class may have moved since.
+        names = sorted((module.name for module in found), key=lambda name: name != own)
+        classes = (getattr(importlib.import_module(n), kind, None) for n in names)
+        found = next(filter(None, classes), None)
     if not (isinstance(found, type) and issubclass(found, Experiment)):
         raise ConfigError(f"Expected {name} to be a class of experiments.")
     return found
-
-
-def _modules() -> list[ModuleType]:
-    found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
-    return [importlib.import_module(module.name) for module in found]
 
 
 def is_reference(value: Any) -> bool:

@@ -84,7 +84,6 @@ def _launch(executable: str | None, options: Options) -> int:
 
 
 def _describe(module: Any, config: Experiment) -> None:
-    """Prints what a run would build and read; weights may be named later."""
     try:
         for line in module.describe(config):
             print(line, flush=True)
@@ -127,7 +126,6 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
 
 
 def _short(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that a person reads in a line; results.json has all."""
     words = {name: len(json.dumps(value)) for name, value in results.items()}
     return {name: results[name] for name in words if words[name] <= MOST_SHOWN}
 
@@ -141,7 +139,6 @@ def _why(stop: BaseException) -> str:
 
 
 def _program(executable: str | None) -> str:
-    """What a user gives to Python."""
     return f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
 
 
@@ -154,7 +151,6 @@ def _fresh(executable: str | None, options: Options) -> Experiment:
 
 
 def _saved(options: Options) -> Experiment:
-    """The config of an earlier run."""
     folder = str(options.resume)
     print(f"ebm_tf: going on with {folder}", flush=True)
     with _quiet(options.verbose):
