@@ -86,7 +86,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
 def _networks(
     config: EbmLearning, replicas: Replicas
 ) -> tuple[dict[str, Learned], EbmModels]:
-    """The networks that learn, by role, and all, with the weights of now."""
+    """The networks that learn, by role, and all, with their current weights."""
     settings = {
         "energy": config.energy,
         "generator": config.generator,
