@@ -9,11 +9,12 @@ import pathlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from unittest import mock
 
 import h5py
+import keras
 import numpy as np
 
 from ebm_tf.config import core
@@ -60,6 +61,14 @@ class Done(NamedTuple):
     def folder(self) -> pathlib.Path:
         """The run folder, which is the last line."""
         return pathlib.Path(self.out.splitlines()[-1])
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Networks that are built here are only looked at: they need no memory."""
+    with keras.StatelessScope(initialize_variables=False):
+        yield
+    keras.utils.clear_session()  # else the next network of all fills these, too
 
 
 def models_of(config: EbmExperiment) -> EbmModels:

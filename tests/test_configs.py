@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import re
 
-import keras
 import numpy as np
 import pytest
 
@@ -19,16 +18,16 @@ from ebm_tf.models.ebm import image_shape
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from tests.data.raw_files import write_cifar, write_mnist
-from tests.runs import ROOT, assert_same_arrays, models_of, saved_arrays, weights
+from tests.runs import (
+    ROOT,
+    assert_same_arrays,
+    models_of,
+    saved_arrays,
+    weights,
+    without_values,
+)
 
 CONFIGS = sorted(ROOT.glob("configs*/*.py"))
-HUGE = (
-    "imagenet",
-    "imagenet_medconv",
-    "imagenet_prior",
-    "imagenet_conv",
-    "imagenet_longrun",
-)
 
 
 def load(name: str) -> EbmLearning:
@@ -58,16 +57,14 @@ def test_the_docstring_says_the_command(path):
 
 @pytest.mark.parametrize(
     "path",
-    [
-        pytest.param(path, marks=[pytest.mark.slow] * (path.stem in HUGE), id=path.stem)
-        for path in CONFIGS
-        if isinstance(core.load(str(path)), EbmExperiment)
-    ],
+    [path for path in CONFIGS if isinstance(core.load(str(path)), EbmExperiment)],
+    ids=lambda path: path.stem,
 )
 def test_networks_are_built(path):
     config = core.load(str(path))
     assert isinstance(config, EbmExperiment)
-    models, shape = models_of(config), (None, *image_shape(config))
+    with without_values():
+        models, shape = models_of(config), (None, *image_shape(config))
     assert (models.prior is None) == (config.prior is None)
     for energy in filter(None, (models.energy, models.prior)):
         assert energy.input_shape == shape and energy.output_shape == (None, 1)
@@ -78,7 +75,6 @@ def test_networks_are_built(path):
         conditional = config.generator.architecture == "biggan_conditional"
         latents = config.generator.latent_size + conditional
         assert models.generator.input_shape == (None, latents)
-    keras.utils.clear_session()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from ebm_tf.models import biggan, biggan_generators, classifiers, sngan
 from ebm_tf.store.conversion.converting import KINDS, target
 from ebm_tf.store.conversion.fitting import fitted
 from ebm_tf.store.conversion.tables import channels_last, spectrally_normalised
+from tests.runs import without_values
 from tests.store.conversion import forward, published
 
 TOLERANCE = 1e-5
@@ -257,8 +258,7 @@ def test_published_files_are_used_up(kind, size, shapes, total):
 
 
 def built(kind: str, size: int) -> keras.Model:
-    # No memory is needed for what is only looked at.
-    with keras.StatelessScope(initialize_variables=False):
+    with without_values():
         return target(kind, size, 3, []).build()
 
 
