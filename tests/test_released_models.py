@@ -16,8 +16,8 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.models.catalogue import build
 from ebm_tf.store.releases.archives import digest_of, read_card, verified
 from ebm_tf.store.releases.index import BUNDLED_FOLDER, read_index
-from ebm_tf.store.sources import find
 from tests import runs
+from tests.store.small_weights import weights_into
 
 ENTRIES = list(read_index(BUNDLED_FOLDER).values())
 
@@ -45,7 +45,7 @@ def test_a_classifier_is_as_right_as_its_card_says(tmp_path, monkeypatch):
     config = core.load(str(runs.ROOT / "configs" / "digits_clean.py"))
     assert isinstance(config, ClassifierTraining)
     model = build(config.classifier, 8, 1, "float32")
-    find("release:digits_clean").load(model, "classifier")
+    weights_into("release:digits_clean", model, "classifier")
     data = dataclasses.replace(config.data, split=config.test_split)
     images, labels = load_images(open_source(data), data)
     right = np.argmax(model(images, training=False), 1) == labels

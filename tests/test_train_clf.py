@@ -26,6 +26,7 @@ from tests.runs import (
     saved_steps,
     weights,
 )
+from tests.store.small_weights import weights_into
 
 CLEAN = ROOT / "configs" / "digits_clean.py"
 TINY = [
@@ -110,7 +111,7 @@ def test_a_run_folder_means_its_selected_weights(whole):
     path = find(str(folder)).file("classifier")
     assert path.endswith(results["weights"])
     model = build(tiny().classifier, 8, 1, "float32")
-    find(str(folder)).load(model, "classifier")
+    weights_into(str(folder), model, "classifier")
     kept = saved_arrays(folder)
     for index, variable in enumerate(model.variables):
         np.testing.assert_array_equal(

@@ -30,6 +30,7 @@ from tests.runs import (
     saved_steps,
     weights,
 )
+from tests.store.small_weights import weights_into
 
 DIGITS = ROOT / "configs" / "digits_sngan.py"
 TINY = [
@@ -92,7 +93,7 @@ def test_a_run_folder_means_its_averaged_generator(whole):
     assert path.endswith("generator_average_00000008.weights.h5")
     settings = dataclasses.replace(tiny().generator, weights=str(folder))
     model = build(settings, 8, 1, "float32")
-    find(str(folder)).load(model, "generator")
+    weights_into(str(folder), model, "generator")
     # Latents of the pictures give the picture's images again, in inference mode.
     draw = latent_prior(settings)
     images = model(draw(4, seeds.key(0, Purpose.PICTURES)), training=False)

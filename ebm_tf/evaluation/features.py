@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement
+from ebm_tf.config.parts import Data
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.inception import (
     KERAS_INCEPTION_SIDE,
@@ -20,12 +21,11 @@ from ebm_tf.evaluation.inception import (
     load_inception_keras,
     read_inception_2015,
 )
-from ebm_tf.models.catalogue import build
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.rows import over_rows
-from ebm_tf.store.sources import find
+from ebm_tf.store.models import CLASSIFIER, network_source
 
 CHUNK = 50
 
@@ -153,24 +153,25 @@ def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
       WeightsError: if weights are missing, damaged or others.
     """
     settings = config.features
-    size, channels = config.data.image_size, config.data.channels
+    data = config.data
     with replicas.strategy.scope():
         match settings.name:
             case "pixels":
-                return pixels(size, channels)
+                return pixels(data.image_size, data.channels)
             case "inception_keras":
                 return inception_keras(*load_inception_keras(settings.weights))
             case "inception_2015":
                 return inception_2015(*read_inception_2015(_needed(settings)))
             case _:
-                return _classifier(settings, size, channels)
+                return _classifier(settings, data)
 
 
-def _classifier(settings: FeatureExtractor, size: int, channels: int) -> Extractor:
+def _classifier(settings: FeatureExtractor, data: Data) -> Extractor:
     if settings.classifier is None:
         raise ValueError("Expected features.classifier where it is compared by.")
-    model = build(settings.classifier, size, channels, "float32")
-    path = find(_needed(settings)).load(model, "classifier")
+    found = network_source(CLASSIFIER, settings.classifier, _needed(settings))
+    model = found.build(data, "float32")
+    path = found.load(model)
     return classifier(model, f"{path} sha256 {sha256_of(path)}")
 
 

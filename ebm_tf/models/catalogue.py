@@ -19,7 +19,6 @@ from ebm_tf.models import (
     sngan,
     sngan_discriminator,
 )
-from ebm_tf.protocols import Classifier
 
 # By settings, then architecture. Arguments have the names of the settings' fields.
 NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
@@ -82,9 +81,9 @@ def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     return prior(**_choices(prior, settings))
 
 
-def in_inference(classifier: keras.Model) -> Classifier:
-    """The logits of a network in inference mode, float32 [n, k]."""
-    return lambda images: tf.cast(classifier(images, training=False), tf.float32)
+def in_inference(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A network in inference mode, with outputs in float32."""
+    return lambda inputs: tf.cast(model(inputs, training=False), tf.float32)
 
 
 def _entry(table: Mapping[str, Callable[..., Any]], settings: Any) -> Callable:

@@ -163,17 +163,22 @@ def local(replicas: Replicas, value: Any) -> list[Any]:
 
 
 def distributed(replicas: Replicas, parts: Sequence[Any]) -> Any:
-    """The distributed structure of what this process's replicas shall hold."""
+    """The distributed structure of what this process's replicas shall hold.
+
+    Each part lies on its replica's device, as what a step returns does: TensorFlow
+    compiles a step again for arguments that lie elsewhere.
+    """
     if replicas.count == 1:
         return tf.nest.map_structure(tf.convert_to_tensor, parts[0])
     strategy = replicas.strategy
 
     def spread(*leaves: Any) -> Any:
-        return strategy.experimental_distribute_values_from_function(
-            lambda context: tf.convert_to_tensor(
-                leaves[context.replica_id_in_sync_group % len(leaves)]
-            )
-        )
+        def part(context: Any) -> tf.Tensor:
+            index = context.replica_id_in_sync_group % len(leaves)
+            with tf.device(strategy.extended.worker_devices[index]):
+                return tf.identity(leaves[index])
+
+        return strategy.experimental_distribute_values_from_function(part)
 
     return tf.nest.map_structure(spread, *parts)
 

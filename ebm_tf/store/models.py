@@ -1,17 +1,19 @@
 """Networks and the sources of their weights, as settings name them."""
 
 import dataclasses
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 
+from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
 from ebm_tf.models.ebm import EbmModels, build_energy
-from ebm_tf.protocols import Classifier
+from ebm_tf.protocols import Classifier, Energy, Generator
 from ebm_tf.runtime.weight_files import read_weights
 from ebm_tf.store.sources import Source, find
 
@@ -67,8 +69,10 @@ class NetworkSource(NamedTuple):
         return make(self.settings, data.image_size, data.channels, dtype)
 
 
-def _source_of(role: str, settings: Any, named: str, kind: str) -> NetworkSource:
-    """Where the weights of a network are in what names them."""
+def network_source(
+    role: str, settings: Any, named: str, kind: str = "best"
+) -> NetworkSource:
+    """Where the weights of a network are in what names them; for errors see `find`."""
     source = find(named)
     # A prior of its own weights was learned as an energy elsewhere.
     role_there = ENERGY if role == PRIOR and named == settings.weights else role
@@ -82,7 +86,7 @@ def _source_of(role: str, settings: Any, named: str, kind: str) -> NetworkSource
 def _own_source(role: str, settings: Any) -> NetworkSource:
     """Where the weights are that the settings of a network name."""
     kind = "raw" if role == DISCRIMINATOR else "best"  # no averages of it are kept
-    return _source_of(role, settings, settings.weights, kind)
+    return network_source(role, settings, settings.weights, kind)
 
 
 def load_initial(
@@ -138,7 +142,7 @@ def network_sources(
         if settings.weights:
             own = _own_source(role, settings)
         elif shared:
-            own = _source_of(role, settings, shared, kind)
+            own = network_source(role, settings, shared, kind)
             if own.source and own.source.is_file and len(roles) > 1:
                 raise WeightsError(
                     f"Expected weights={shared} to be the folder of a run; a file goes "
@@ -227,6 +231,32 @@ class LoadedModel:
         return in_inference(self._network(CLASSIFIER))
 
     @property
+    def generator(self) -> Generator:
+        """Latents -> images.
+
+        Raises:
+          ConfigError: if there is no generator.
+        """
+        return in_inference(self._network(GENERATOR))
+
+    @property
+    def data(self) -> Data | None:
+        """The images that the networks were learned from, where a run is known."""
+        return next(filter(None, map(learned_data, self.sources.values())), None)
+
+    @property
+    def energy(self) -> Energy:
+        """Images -> energies: of its energy, else the marginal ones of its classifier.
+
+        Raises:
+          ConfigError: if there is neither.
+        """
+        if ENERGY in self.networks:
+            return energies.network(self.networks[ENERGY])
+        classifier = self.classifier
+        return lambda images: energies.marginal_energy(classifier(images))
+
+    @property
     def ebm(self) -> EbmModels:
         """What chains need: an energy, and a prior and a generator where there are."""
         return EbmModels(
@@ -239,6 +269,34 @@ class LoadedModel:
         if role not in self.networks:
             raise ConfigError(f"Expected a model with a {role}.")
         return self.networks[role]
+
+
+def load(source: str, dtype: str = "float32") -> LoadedModel:
+    """Opens all networks that a run holds, with their best weights.
+
+    Call it in the strategy's scope.
+
+    Args:
+      source: a run folder, ``release:NAME``, or a weight file that lies in a run.
+      dtype: "float32" or "bfloat16", in which the networks compute.
+
+    Raises:
+      WeightsError: if there is no run, or its weights are missing or damaged.
+    """
+    found = find(source)
+    data = getattr(found.config, "data", None)
+    name = os.path.basename(found.path) if found.is_file else None
+    sources = {
+        role: network_source(role, found.network(role), source)
+        for role in (ENERGY, PRIOR, GENERATOR, CLASSIFIER)
+        if found.has(role) and (name is None or name.startswith(role))
+    }
+    if not sources or data is None:
+        raise WeightsError(f"Expected {source} to be of a run that learned a network.")
+    networks = {role: part.build(data, dtype) for role, part in sources.items()}
+    model = LoadedModel(sources, networks)
+    model.load()
+    return model
 
 
 def open_model(

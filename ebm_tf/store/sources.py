@@ -6,20 +6,13 @@ import os
 import re
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime.files import exists, names_in, read_json
 from ebm_tf.runtime.run_folders import read_config
-from ebm_tf.runtime.weight_files import (
-    FOLDER,
-    INFIXES,
-    SUFFIX,
-    read_weights,
-    weights_name,
-)
+from ebm_tf.runtime.weight_files import FOLDER, INFIXES, SUFFIX, weights_name
 from ebm_tf.runtime.workspace import CONFIG
 from ebm_tf.store.releases.index import located
 
@@ -120,16 +113,6 @@ class Source:
                 f"the newest that it holds: {there}."
             )
         return self._path(weights_name(role, step or steps[-1], kind=kind))
-
-    def load(self, model: keras.Model, role: str) -> str:
-        """Loads the best weights of a network; returns their file.
-
-        Raises:
-          WeightsError: if they are missing, damaged or made for another network.
-        """
-        path = self.file(role)
-        read_weights(model, path, role)
-        return path
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, FOLDER, name)

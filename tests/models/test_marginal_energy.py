@@ -13,7 +13,7 @@ from ebm_tf.errors import WeightsError
 from ebm_tf.models.catalogue import NETWORKS, build
 from ebm_tf.models.ebm import NegativeLogSumExp, build_energy, marginal_energy
 from ebm_tf.runtime.weight_files import save_weights
-from ebm_tf.store.sources import find
+from tests.store.small_weights import weights_into
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
 DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3}
@@ -43,10 +43,10 @@ def test_weights_go_there_and_back(architecture, tmp_path):
     assert not np.allclose(energies_of(energy), expected, rtol=1e-3)
     there, back = str(tmp_path / "1.weights.h5"), str(tmp_path / "2.weights.h5")
     save_weights(classifier, there)
-    find(there).load(energy, "classifier")
+    weights_into(there, energy, "classifier")
     np.testing.assert_allclose(energies_of(energy), expected, rtol=1e-6)
     save_weights(energy, back)
-    find(back).load(other, "classifier")
+    weights_into(back, other, "classifier")
     for ours, theirs in zip(classifier.weights, other.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -55,7 +55,7 @@ def test_the_weights_of_another_classifier_are_told(tmp_path):
     path = str(tmp_path / "1.weights.h5")
     save_weights(built("resnet", 1), path)
     with pytest.raises(WeightsError, match="small_cnn_3_2_marginal"):
-        find(path).load(marginal_energy(built("small_cnn", 1)), "classifier")
+        weights_into(path, marginal_energy(built("small_cnn", 1)), "classifier")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ import dataclasses
 import json
 
 import keras
+import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from configs.digits_clean import config as clean
 from configs.digits_medconv import config as medconv
@@ -22,6 +24,7 @@ from ebm_tf.store.models import (
     CLASSIFIER,
     ENERGY,
     GENERATOR,
+    load,
     load_initial,
     network_sources,
     open_model,
@@ -190,6 +193,40 @@ def test_an_energy_that_was_learned_as_a_classifier_is_its_runs(tmp_path):
     found = network_sources(config, [ENERGY], shared=source)[ENERGY]
     assert (found.role_there, found.settings) == (ENERGY, small)
     assert found.build(clean.data, "float32").output_shape == (None, 1)
+
+
+def test_a_run_opens_without_a_config_of_ones_own():
+    """What was learned as a classifier is one, and an energy; so is its weight file."""
+    clf = load("release:digits_clean")
+    images = np.linspace(-1, 1, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
+    logits = clf.classifier(images).numpy()
+    np.testing.assert_allclose(
+        clf.energy(images), np.negative(logsumexp(logits, -1)), rtol=1e-5
+    )
+    assert clf.data == clean.data
+    of_file = load(clf.files()[CLASSIFIER])
+    np.testing.assert_array_equal(of_file.classifier(images), logits)
+    with pytest.raises(ConfigError, match="Expected a model with a generator"):
+        clf.generator(images)
+
+
+def test_an_energy_opens_as_fid_samples_it():
+    source = "release:digits_nonconv"
+    opened = load(source)
+    sampled = open_model(shortrun, [ENERGY], shared=source)
+    assert sampled.load() == opened.files()
+    assert same(sampled.networks[ENERGY], opened.networks[ENERGY])
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_holds_no_run_does_not_open(alone, tmp_path):
+    if alone:
+        path = str(tmp_path / "x.weights.h5")
+        save_weights(network(0), path)
+    else:
+        path = run_of(tmp_path, shortrun)
+    with pytest.raises(WeightsError, match="Expected .* of a run that learned"):
+        load(path)
 
 
 def test_learning_an_energy_begins_with_a_classifier(tmp_path):

@@ -9,7 +9,7 @@ from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.runtime.weight_files import save_weights, weights_name
 from ebm_tf.store.sources import find
 from tests.runs import weights
-from tests.store.small_weights import network, same
+from tests.store.small_weights import network, same, weights_into
 
 
 def test_a_file_brings_the_same_weights(tmp_path):
@@ -17,7 +17,7 @@ def test_a_file_brings_the_same_weights(tmp_path):
     save_weights(network(0), str(path))
     model = network(1)
     assert not same(model, network(0))
-    assert find(str(path)).load(model, "energy") == str(path)
+    assert weights_into(str(path), model, "energy") == str(path)
     assert same(model, network(0))
     assert [p.name for p in tmp_path.iterdir()] == ["some.weights.h5"]
 
@@ -31,7 +31,7 @@ def test_a_run_folder_means_what_it_has_selected(run):
     assert find(str(run)).file("energy") == str(selected)
     assert find(str(run)).steps("energy", "raw") == [9, 10_000]
     model = network(0)
-    find(str(run)).load(model, "energy")
+    weights_into(str(run), model, "energy")
     assert same(model, network(seed=5))
     averages = find(str(run)).file("energy", kind="averaged")
     assert averages.endswith("energy_average_00010000.weights.h5")
@@ -41,7 +41,7 @@ def test_a_run_folder_means_what_it_has_selected(run):
 
 def test_a_run_folder_means_its_newest_averages(run):
     model = network(0)
-    path = find(str(run)).load(model, "energy")
+    path = weights_into(str(run), model, "energy")
     assert path == str(run / "weights" / "energy_average_00010000.weights.h5")
     assert same(model, network(10_001))
     assert (
@@ -55,7 +55,7 @@ def test_files_reach_a_bucket_and_come_back():
     path = "ram://bucket/run/weights/energy_average_00000001.weights.h5"
     save_weights(network(3), path)
     model = network(0)
-    find("ram://bucket/run").load(model, "energy")
+    weights_into("ram://bucket/run", model, "energy")
     assert same(model, network(3))
 
 
@@ -63,7 +63,7 @@ def test_files_reach_a_bucket_and_come_back():
 def test_missing_weights_are_told(run, name):
     source = str(run.parent / name)
     with pytest.raises(WeightsError, match=f"No weights at {source}: expected a file"):
-        find(source).load(network(0), "energy")
+        weights_into(source, network(0), "energy")
 
 
 def test_a_run_without_weights_of_the_role_is_told(run):
@@ -142,7 +142,7 @@ def test_a_network_that_did_not_learn_has_one_file(run):
 def test_weights_of_another_network_are_told(run, other):
     model = network(0, **other)
     with pytest.raises(WeightsError) as error:
-        find(str(run)).load(model, "energy")
+        weights_into(str(run), model, "energy")
     told = str(error.value)
     assert f"do not fit the energy {model.name} of {model.count_params():,}" in told
     assert str(run) in told and "\n" not in told
@@ -156,7 +156,7 @@ def test_truncated_files_are_told(run, part):
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
-        find(str(run)).load(network(0), "energy")
+        weights_into(str(run), network(0), "energy")
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
@@ -170,7 +170,7 @@ def test_a_file_with_a_hole_is_told_or_loads(run):
         hole = bytes(len(content[start : start + size]))
         path.write_bytes(content[:start] + hole + content[start + size :])
         try:
-            find(str(run)).load(model, "energy")
+            weights_into(str(run), model, "energy")
         except WeightsError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             told.append(start)
@@ -181,7 +181,7 @@ def test_a_file_of_something_else_is_told(tmp_path):
     path = tmp_path / "text.weights.h5"
     path.write_text("not weights")
     with pytest.raises(WeightsError, match=f"The weight file {path} is damaged."):
-        find(str(path)).load(network(0), "energy")
+        weights_into(str(path), network(0), "energy")
 
 
 def test_the_test_compares_all_datasets(run):
@@ -210,4 +210,4 @@ def test_a_file_that_cannot_be_fetched_is_told(tmp_path):
     path = tmp_path / "folder.weights.h5"
     path.mkdir()
     with pytest.raises(WeightsError, match=f"Cannot read the weight file {path}: "):
-        find(str(path)).load(network(0), "energy")
+        weights_into(str(path), network(0), "energy")

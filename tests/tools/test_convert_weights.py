@@ -5,8 +5,8 @@ import pathlib
 import pytest
 
 from ebm_tf.models import sngan
-from ebm_tf.store.sources import find
 from tests.store.conversion import published
+from tests.store.small_weights import weights_into
 from tests.tools.here import run_here
 
 TOOL = pathlib.Path(__file__).parents[2] / "tools" / "convert_weights.py"
@@ -24,7 +24,7 @@ def test_a_checkpoint_becomes_weights(tmp_path):
         f"Wrote {model.count_params()} parameters: out/weights/energy.weights.h5",
         "To use them: --set energy.weights=out --set energy.width=2",
     ]
-    find(str(tmp_path / "out")).load(model, "energy")
+    weights_into(str(tmp_path / "out"), model, "energy")
 
 
 @pytest.mark.parametrize(

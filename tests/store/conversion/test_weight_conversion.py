@@ -14,8 +14,8 @@ from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.models import sngan
 from ebm_tf.store.conversion.converting import Converted, convert, target
 from ebm_tf.store.conversion.readers import read_arrays, read_object_graph
-from ebm_tf.store.sources import find
 from tests.store.conversion import forward, published
+from tests.store.small_weights import weights_into
 
 TORCH_SNGAN = ("l1", "block{}.b{}", "block{}.c{}", "block{}.c_sc", "b{}", "c{}")
 
@@ -62,7 +62,7 @@ def test_an_energy_within_a_wrapper(tmp_path):
     assert converted.assignments == [f"energy.weights={output}", "energy.width=4"]
     model = sngan.energy(32, 3, width=4)
     assert converted.num_parameters == model.count_params()
-    find(str(output)).load(model, "energy")
+    weights_into(str(output), model, "energy")
     images = normal(2, 32, 32, 3)
     expected = forward.sngan_energy(images, arrays, published.sngan_pools(32))
     np.testing.assert_allclose(model(images), expected, atol=1e-5, rtol=1e-5)
@@ -86,7 +86,7 @@ def test_the_folder_says_which_epsilon_mimicry_needs(tmp_path):
         latent_size=settings["latent_size"],
         batch_norm_epsilon=settings["batch_norm_epsilon"],
     )
-    find(str(output)).load(model, "generator")
+    weights_into(str(output), model, "generator")
     latents = normal(2, 6)
     layers = forward.torch_layers(arrays)
     expected = forward.sngan_generator(latents, layers, TORCH_SNGAN, 3, 1e-5)
@@ -145,7 +145,7 @@ def test_own_names(tmp_path, extension):
     wanted = target("own_energy", 8, 1, ["width=2"])
     convert(wanted, str(source), str(tmp_path / "out"))
     other = sngan.energy(8, 1, width=2)
-    find(str(tmp_path / "out")).load(other, "energy")
+    weights_into(str(tmp_path / "out"), other, "energy")
     for variable in other.variables:
         np.testing.assert_array_equal(variable, arrays[variable.path])
 
@@ -325,7 +325,7 @@ def test_files_in_the_cloud(tmp_path):
     make("life_cycle_sngan_energy", source, output, "width=4")
     make("life_cycle_sngan_energy", prefix, tmp_path / "out", "width=4")
     there, here = (sngan.energy(32, 3, width=4) for _ in range(2))
-    find(output).load(there, "energy")
-    find(str(tmp_path / "out")).load(here, "energy")
+    weights_into(output, there, "energy")
+    weights_into(str(tmp_path / "out"), here, "energy")
     for one, other in zip(there.get_weights(), here.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
