@@ -19,18 +19,8 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
+from ebm_tf.runtime import files
 from ebm_tf.runtime.distribution import Replicas, distributed, local
-from ebm_tf.runtime.files import (
-    PARTIAL,
-    fetched,
-    make_folder,
-    names_in,
-    raises_run_error,
-    reason,
-    replace_file,
-    sha256_of,
-    written_whole,
-)
 
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 
@@ -64,7 +54,7 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """Steps of the checkpoints that were written whole, in rising order."""
-        names = names_in(self.folder)
+        names = files.names_in(self.folder)
         return sorted(int(n[:-5]) for n in names if n.endswith(".json"))
 
     def save(self, step: int, arrays: Iterable[tuple[str, Any]]) -> None:
@@ -75,16 +65,16 @@ class Checkpoints:
             checkpoints are as they were.
         """
         path = self._path(step, "npz")
-        make_folder(self.folder)
+        files.make_folder(self.folder)
         with (
-            written_whole(path, ADVICE) as partial,
+            files.written_whole(path, ADVICE) as partial,
             tf.io.gfile.GFile(partial, "wb") as file,
         ):
             writer = _HashingWriter(file)
             _write_arrays(writer, arrays)
         manifest = {"size": writer.size, "sha256": writer.hash.hexdigest()}
         text = json.dumps(manifest)
-        replace_file(self._path(step, "json"), text, advice=ADVICE)
+        files.replace_file(self._path(step, "json"), text, advice=ADVICE)
         for old in self.steps()[: -self.keep]:
             self.remove(old)
         self._remove_rest()
@@ -96,7 +86,7 @@ class Checkpoints:
           RunError: if it cannot be deleted.
         """
         path = self._path(step, "npz")
-        with raises_run_error(path, ADVICE):
+        with files.raises_run_error(path, ADVICE):
             tf.io.gfile.remove(self._path(step, "json"))
             if tf.io.gfile.exists(path):
                 tf.io.gfile.remove(path)
@@ -104,11 +94,11 @@ class Checkpoints:
     def _remove_rest(self) -> None:
         """Deletes what kills left of other checkpoints."""
         steps = {f"{step:08d}" for step in self.steps()}
-        for name in names_in(self.folder):
-            found = re.fullmatch(rf"(\d+)\.\w+(.*{re.escape(PARTIAL)})?", name)
+        for name in files.names_in(self.folder):
+            found = re.fullmatch(rf"(\d+)\.\w+(.*{re.escape(files.PARTIAL)})?", name)
             if found and (found[2] or found[1] not in steps):
                 path = os.path.join(self.folder, name)
-                with raises_run_error(path, ADVICE):
+                with files.raises_run_error(path, ADVICE):
                     tf.io.gfile.remove(path)
 
     def load(self, step: int) -> dict[str, np.ndarray]:
@@ -121,15 +111,15 @@ class Checkpoints:
         try:
             with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
                 manifest = json.loads(file.read())
-            with fetched(path) as local:
-                facts = (os.path.getsize(local), sha256_of(local))
+            with files.fetched(path) as local:
+                facts = (os.path.getsize(local), files.sha256_of(local))
                 if facts != (manifest["size"], manifest["sha256"]):
                     raise ValueError("size or hash differ")
                 with tf.io.gfile.GFile(local, "rb") as file, np.load(file) as stored:
                     return {name: stored[name] for name in stored.files}
         except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"The checkpoint {path} is damaged: {reason(error)}."
+                f"The checkpoint {path} is damaged: {files.reason(error)}."
             ) from error
 
     def _path(self, step: int, suffix: str) -> str:

@@ -16,16 +16,7 @@ import tensorflow as tf
 from ebm_tf.config.core import Experiment, from_mapping
 from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
 from ebm_tf.errors import ConfigError, RunError
-from ebm_tf.runtime.files import (
-    damaged,
-    exists,
-    fetched,
-    is_cloud,
-    make_folder,
-    read_json,
-    reason,
-    sha256_of,
-)
+from ebm_tf.runtime import files
 from ebm_tf.runtime.workspace import CONFIG, Workspace
 
 # What runs of earlier versions did, by the type of settings that did not say it.
@@ -51,9 +42,9 @@ def claim(output: str, config: Experiment, stamp: int) -> int:
 
 def _is_made(folder: str) -> bool:
     """Makes a folder that was not there; on a local disk no two runs both succeed."""
-    if is_cloud(folder):
+    if files.is_cloud(folder):
         new = not tf.io.gfile.exists(folder)
-        make_folder(folder)
+        files.make_folder(folder)
         return new
     try:
         os.mkdir(folder)
@@ -98,7 +89,7 @@ def _keep_own(config: Experiment, workspace: Workspace) -> dict[str, str]:
     for path in own_files(config):
         name = f"{OWN}/{os.path.basename(path)}"
         workspace.write(name, pathlib.Path(path).read_bytes())
-        digests[name] = sha256_of(path)
+        digests[name] = files.sha256_of(path)
     return digests
 
 
@@ -109,7 +100,7 @@ def _folder(output: str, config: Experiment, stamp: int, attempt: int = 1) -> st
 
 
 def _unwritable(folder: str, error: BaseException) -> RunError:
-    return RunError(f"Cannot write the output folder {folder}: {reason(error)}")
+    return RunError(f"Cannot write the output folder {folder}: {files.reason(error)}")
 
 
 def reopen(folder: str, worker: int = 0) -> Workspace:
@@ -118,7 +109,7 @@ def reopen(folder: str, worker: int = 0) -> Workspace:
     Raises:
       RunError: if the folder is not that of a run, or cannot be looked at.
     """
-    if not exists(os.path.join(folder, CONFIG)):
+    if not files.exists(os.path.join(folder, CONFIG)):
         raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
     return Workspace(folder.rstrip("/"), worker)
 
@@ -131,15 +122,15 @@ def read_config(folder: str) -> Experiment:
         damaged.
     """
     path = os.path.join(reopen(folder).folder, CONFIG)
-    mapping = read_json(path)
+    mapping = files.read_json(path)
     try:
         kind = _kind(mapping["type"], folder)
     except (ConfigError, AttributeError, KeyError, tf.errors.OpError) as error:
-        raise damaged(path, error) from error
+        raise files.damaged(path, error) from error
     try:
         return from_mapping(kind, _as_begun(_with_own(mapping, folder)))
     except (ValueError, KeyError, TypeError) as error:
-        raise damaged(path, error) from error
+        raise files.damaged(path, error) from error
 
 
 def _kind(name: str, folder: str) -> type[Experiment]:
@@ -148,7 +139,7 @@ def _kind(name: str, folder: str) -> type[Experiment]:
         return kind_named(name)
     # Only a file in this folder is run, whatever the path says.
     own = os.path.basename(name.rpartition(":")[0])
-    with fetched(os.path.join(folder, OWN, own)) as file:
+    with files.fetched(os.path.join(folder, OWN, own)) as file:
         return kind_named(name, file)
 
 
@@ -162,7 +153,7 @@ def _with_own(value: Any, folder: str) -> Any:
         return value
     path, _, function = value.rpartition(":")
     kept = os.path.join(folder, OWN, os.path.basename(path))
-    return f"{kept}:{function}" if exists(kept) else value
+    return f"{kept}:{function}" if files.exists(kept) else value
 
 
 def _as_begun(value: Any) -> Any:

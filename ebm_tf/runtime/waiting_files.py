@@ -12,14 +12,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf.runtime.files import (
-    exists,
-    is_cloud,
-    raises_run_error,
-    read_file,
-    replace_file,
-    upload_file,
-)
+from ebm_tf.runtime import files
 
 LONGEST_WAIT = 60.0  # seconds
 
@@ -48,8 +41,8 @@ def append_line(path: str, line: str) -> None:
     Raises:
       RunError: if it cannot be written.
     """
-    if not is_cloud(path):
-        with raises_run_error(path), tf.io.gfile.GFile(path, "a") as file:
+    if not files.is_cloud(path):
+        with files.raises_run_error(path), tf.io.gfile.GFile(path, "a") as file:
             file.write(line)
         return
     waiting = _lines.setdefault(path, _Lines([], time.monotonic()))
@@ -65,8 +58,8 @@ def read_lines(path: str) -> list[str]:
       RunError: if the file cannot be read.
     """
     stored: list[str] = []
-    if exists(path):
-        stored = read_file(path).decode().splitlines(keepends=True)
+    if files.exists(path):
+        stored = files.read_file(path).decode().splitlines(keepends=True)
     return stored + (_lines[path].lines if path in _lines else [])
 
 
@@ -76,7 +69,7 @@ def replace_lines(path: str, lines: list[str]) -> None:
     Raises:
       RunError: if it cannot be written.
     """
-    replace_file(path, "".join(lines))
+    files.replace_file(path, "".join(lines))
     _lines.pop(path, None)
 
 
@@ -85,7 +78,7 @@ def growing_folder(folder: str) -> str:
 
     `write_waiting` copies the files of the local one to the folder of the store.
     """
-    if not is_cloud(folder):
+    if not files.is_cloud(folder):
         return folder
     if folder not in _mirrors:
         _mirrors[folder] = _Mirror(tempfile.TemporaryDirectory(), {})
@@ -104,7 +97,7 @@ def write_waiting() -> None:
         for file in os.scandir(mirror.local.name):
             size = file.stat().st_size
             if mirror.sizes.get(file.name) != size:
-                upload_file(file.path, os.path.join(folder, file.name))
+                files.upload_file(file.path, os.path.join(folder, file.name))
                 mirror.sizes[file.name] = size
 
 

@@ -14,16 +14,7 @@ import tqdm
 from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime.files import (
-    PARTIAL,
-    exists,
-    make_folder,
-    names_in,
-    raises_run_error,
-    read_json,
-    remove_folder,
-    replace_file,
-)
+from ebm_tf.runtime import files
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,
@@ -69,13 +60,13 @@ class Workspace:
     def path(self, *names: str) -> str:
         """The path of a file in this run, whose folder then exists."""
         path = os.path.join(self.folder, *names)
-        make_folder(os.path.dirname(path))
+        files.make_folder(os.path.dirname(path))
         return path
 
     def write(self, name: str, content: str | bytes) -> None:
         """Writes a whole file, or leaves what was there."""
         if self.is_chief:
-            replace_file(self.path(name), content)
+            files.replace_file(self.path(name), content)
 
     def log(self, message: str) -> None:
         """Prints a line and adds it to the log."""
@@ -123,7 +114,7 @@ class Workspace:
           RunError: if they cannot be read, or are damaged.
         """
         path = os.path.join(self.folder, RESULTS)
-        return read_json(path) if exists(path) else None
+        return files.read_json(path) if files.exists(path) else None
 
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Writes the reported metrics, which make the run a finished one."""
@@ -157,7 +148,7 @@ class Workspace:
             number = results.get("num_updates")
             label = stamp if number is None else f"{number:08d}"
             kept = self.path(f"results_{label}.json")
-            with raises_run_error(kept):
+            with files.raises_run_error(kept):
                 tf.io.gfile.rename(self.path(RESULTS), kept, overwrite=True)
         self._remove_partial()
         self.log(f"Going on; changed: {', '.join(changed) or 'nothing'}.")
@@ -171,8 +162,8 @@ class Workspace:
         for folder, _, names in tf.io.gfile.walk(self.folder):
             for name in names:
                 path = os.path.join(folder, name)
-                if name.endswith(PARTIAL):
-                    with raises_run_error(path):
+                if name.endswith(files.PARTIAL):
+                    with files.raises_run_error(path):
                         tf.io.gfile.remove(path)
 
     def discard_unlearned(self) -> None:
@@ -180,15 +171,15 @@ class Workspace:
         if not self.is_chief or self.is_begun:
             return
         forget_waiting(self.folder)
-        remove_folder(self.folder)
+        files.remove_folder(self.folder)
         parent = os.path.dirname(self.folder)
-        if not names_in(parent):
-            remove_folder(parent)
+        if not files.names_in(parent):
+            files.remove_folder(parent)
 
     @property
     def is_begun(self) -> bool:
         """Whether there is a checkpoint to go on from, of the run or of a part."""
-        names = names_in(self.folder)
+        names = files.names_in(self.folder)
         parts = (os.path.join(self.folder, name, CHECKPOINTS) for name in names)
         return CHECKPOINTS in names or any(map(tf.io.gfile.isdir, parts))
 

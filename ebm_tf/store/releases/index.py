@@ -9,15 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.releases.archives import (
-    SUFFIX,
-    BadArchiveError,
-    code_files,
-    digest_of,
-    is_name,
-    verified,
-    verified_folder,
-)
+from ebm_tf.store.releases import archives
 
 PREFIX = "release:"
 INDEX = "index.json"
@@ -74,8 +66,8 @@ def read_index(folder: str) -> dict[str, Entry]:
     path = pathlib.Path(folder, INDEX)
     entries = parse_index(path.read_bytes(), str(path)) if path.exists() else {}
     listed = {entry.file for entry in entries.values()}
-    for archive in sorted(path.parent.glob(f"*{SUFFIX}")):
-        if is_name(name := archive.stem) and name not in entries:
+    for archive in sorted(path.parent.glob(f"*{archives.SUFFIX}")):
+        if archives.is_name(name := archive.stem) and name not in entries:
             if archive.name not in listed:
                 size = archive.stat().st_size
                 entries[name] = Entry(name, archive.name, None, size, "")
@@ -100,7 +92,9 @@ def parse_index(content: bytes | str, path: str) -> dict[str, Entry]:
     """
     try:
         entries = [Entry(**row) for row in json.loads(content)["releases"]]
-        if not all(is_name(e.name) and is_name(e.file) for e in entries):
+        if not all(
+            archives.is_name(e.name) and archives.is_name(e.file) for e in entries
+        ):
             raise ValueError("Names become paths.")
     except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(
@@ -164,7 +158,7 @@ def installed(name: str) -> Installed | None:
     """
     folder = os.path.join(cache_folder(), name)
     path = pathlib.Path(folder, INSTALLED)
-    if not is_name(name) or not path.exists():
+    if not archives.is_name(name) or not path.exists():
         return None
     try:
         return Installed(folder, **json.loads(path.read_text(encoding="utf-8")))
@@ -233,7 +227,7 @@ def located(source: str) -> str:
     if isinstance(found, Entry):
         return _unpack_bundled(found)
     try:
-        verified_folder(found.folder, contents=False)
+        archives.verified_folder(found.folder, contents=False)
     except WeightsError as error:
         name = os.path.basename(found.folder)
         bundled = bundled_releases().get(name)
@@ -279,21 +273,21 @@ def install_archive(
     """
     from ebm_tf.runtime.files import new_stage  # TensorFlow, which takes seconds
 
-    digest = digest_of(path)
+    digest = archives.digest_of(path)
     if sha256 not in (None, digest):
-        raise BadArchiveError(
+        raise archives.BadArchiveError(
             f"Expected SHA-256 {sha256} of {path}, got {digest}: it is left unpacked. "
             "Get it again."
         )
     with writable_cache() as cache, new_stage(cache, _STAGE) as stage:
         whole = os.path.join(stage, "whole")
         os.mkdir(whole)
-        card = verified(path, whole)
+        card = archives.verified(path, whole)
         if name not in (None, card["name"]):
-            raise BadArchiveError(
+            raise archives.BadArchiveError(
                 f"Expected {path} to be the release {name}, not {card['name']}."
             )
-        if (code := code_files(card)) and not allow_code:
+        if (code := archives.code_files(card)) and not allow_code:
             raise WeightsError(
                 f"The release {path} holds code that its use would run "
                 f"({', '.join(code)}): --allow_code installs it if you trust it."

@@ -9,15 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.releases import downloads, index
-from ebm_tf.store.releases.archives import (
-    CARD,
-    SUFFIX,
-    BadArchiveError,
-    folder_files,
-    is_name,
-    packed,
-)
+from ebm_tf.store.releases import archives, downloads, index
 
 
 def install(source: str, **options: Any) -> list[str]:
@@ -79,8 +71,8 @@ def _is_named(source: str) -> bool:
     """Whether something names a release and is no path."""
     if source.startswith(index.PREFIX):
         return True
-    is_path = os.path.exists(source) or source.endswith(SUFFIX)
-    return is_name(source) and not is_path
+    is_path = os.path.exists(source) or source.endswith(archives.SUFFIX)
+    return archives.is_name(source) and not is_path
 
 
 def _origin(path: str) -> str:
@@ -145,10 +137,10 @@ class Installer:
 
     def from_folder(self, folder: str) -> Iterator[str]:
         """An unpacked release, or all archives in a folder."""
-        if os.path.exists(os.path.join(folder, CARD)):
+        if os.path.exists(os.path.join(folder, archives.CARD)):
             with _temporary_archive() as path:
                 with open(path, "wb") as file:
-                    file.write(packed(folder_files(folder)))
+                    file.write(archives.packed(archives.folder_files(folder)))
                 yield self.from_copy(path, folder)
             return
         entries = index.read_index(folder).values()
@@ -156,7 +148,8 @@ class Installer:
         here = {path: entry for path, entry in paths.items() if os.path.exists(path)}
         if not here:
             raise WeightsError(
-                f"{folder} holds no release: expected archives *{SUFFIX} or a {CARD}."
+                f"{folder} holds no release: expected archives *{archives.SUFFIX} or "
+                f"a {archives.CARD}."
             )
         if self.sha256 is not None and len(here) > 1:
             raise WeightsError(f"{folder} holds {len(here)} archives for one --sha256.")
@@ -178,9 +171,9 @@ class Installer:
     def from_address(self, address: str, listed: str | None = None) -> str:
         """From an http(s) address; a download that broke off is resumed."""
         file = downloads.file_name(address)
-        if not (is_name(file) and file.endswith(SUFFIX)):
+        if not (archives.is_name(file) and file.endswith(archives.SUFFIX)):
             raise WeightsError(
-                f"Expected the address {address} to end in NAME{SUFFIX}."
+                f"Expected the address {address} to end in NAME{archives.SUFFIX}."
             )
         sha256 = self.sha256 or listed
         for name, found in index.all_installed().items():
@@ -196,7 +189,7 @@ class Installer:
             downloads.download(address, partial)
             try:
                 folder = self.from_copy(partial, address, sha256)
-            except BadArchiveError:
+            except archives.BadArchiveError:
                 os.remove(partial)  # resuming it would not help
                 raise
             os.remove(partial)
@@ -219,4 +212,4 @@ class Installer:
 @contextlib.contextmanager
 def _temporary_archive() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        yield os.path.join(folder, f"release{SUFFIX}")
+        yield os.path.join(folder, f"release{archives.SUFFIX}")

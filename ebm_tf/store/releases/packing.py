@@ -26,16 +26,7 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
-from ebm_tf.store.releases import cards, index
-from ebm_tf.store.releases.archives import (
-    CARD,
-    SUFFIX,
-    Card,
-    is_name,
-    manifest,
-    packed,
-    read_card,
-)
+from ebm_tf.store.releases import archives, cards, index
 from ebm_tf.store.releases.index import Entry, located
 from ebm_tf.store.sources import newest_weights
 
@@ -82,7 +73,7 @@ def pack(
     """
     run = _read_run(folder)
     name = run.config.name
-    if not is_name(name):
+    if not archives.is_name(name):
         raise RunError(
             f"Expected the name {name!r} of the run to be of letters, digits, _, - and "
             "dots: --set name=NAME when it is trained."
@@ -93,7 +84,7 @@ def pack(
             f"The run {folder} has no metrics to report: measure it and give "
             "--measured RUN, or pack it with --allow_no_figures."
         )
-    file, archive = f"{name}{SUFFIX}", packed(files)
+    file, archive = f"{name}{archives.SUFFIX}", archives.packed(files)
     path, megabytes = os.path.join(output, file), len(archive) / 1e6
     if max_megabytes is not None and megabytes > max_megabytes:
         raise RunError(
@@ -105,7 +96,10 @@ def pack(
             f"{path} exists and holds something else: --replace packs this in its "
             "place, or give another --output."
         )
-    facts, text = manifest({file: archive})[file], cards.summary(card["figures"])
+    facts, text = (
+        archives.manifest({file: archive})[file],
+        cards.summary(card["figures"]),
+    )
     entry = Entry(name, file, facts["sha256"], facts["bytes"], text, address)
     return _write(entry, archive, output)
 
@@ -150,7 +144,7 @@ def _read_run(folder: str) -> _Run:
 
 def _contents(
     run: _Run, measured: list[_Run], licence: str
-) -> tuple[dict[str, bytes], Card]:
+) -> tuple[dict[str, bytes], archives.Card]:
     """The files of a release by name, and its card."""
     weights = {
         f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
@@ -161,7 +155,7 @@ def _contents(
             f"The run {run.folder} of {run.config.executable}.py holds no weights: "
             "pack the run that learned the model."
         )
-    own = {facts["sha256"] for facts in manifest(weights).values()}
+    own = {facts["sha256"] for facts in archives.manifest(weights).values()}
     for other in measured:
         _check_measured(other, own, run.folder)
     rename = renaming(_known_weights(run.config.name, own), _digests)
@@ -180,10 +174,10 @@ def _contents(
     files[RESULTS] = _json(portable(run.results, rename))
     files[ENVIRONMENT] = _json(run.environment)
     # The text lists all files but the two cards, card.json all but itself.
-    text = cards.as_markdown(card | {"files": manifest(files)})
+    text = cards.as_markdown(card | {"files": archives.manifest(files)})
     files[CARD_TEXT] = text.encode()
-    card["files"] = manifest(files)
-    files[CARD] = cards.as_json(card).encode()
+    card["files"] = archives.manifest(files)
+    files[archives.CARD] = cards.as_json(card).encode()
     return files, card
 
 
@@ -212,7 +206,7 @@ def _own_files(folder: str) -> dict[str, bytes]:
     """The user's own Python files that a run keeps and its config needs."""
     folder = os.path.join(folder, OWN)
     names = [name for name in names_in(folder) if name.endswith(".py")]
-    if odd := [name for name in names if not is_name(name)]:
+    if odd := [name for name in names if not archives.is_name(name)]:
         raise RunError(
             f"Expected the name of {folder}/{odd[0]} to be of letters, digits, _, - "
             "and dots."
@@ -249,7 +243,7 @@ def _known_weights(name: str, own: set[str]) -> dict[str, str]:
     known = dict.fromkeys(own, name)
     for other, entry in index.bundled_releases().items():
         if other != name:
-            card = read_card(index.bundled_archive(entry))
+            card = archives.read_card(index.bundled_archive(entry))
             known = {facts["sha256"]: other for facts in card["files"].values()} | known
     return known
 
