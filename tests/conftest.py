@@ -4,6 +4,8 @@ import gc
 import os
 from collections.abc import Iterator
 
+import ebm_tf  # noqa: F401  TensorFlow reads what this sets
+
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 

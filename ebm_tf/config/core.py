@@ -21,7 +21,7 @@ Schedule = float | tuple[tuple[float, int], ...]
 CountSchedule = int | tuple[tuple[int, int], ...]
 
 Device = Literal["auto", "cpu", "gpu", "tpu"]
-Dtype = Literal["float32", "bfloat16"]
+Dtype = Literal["float32", "bfloat16", "auto"]
 
 
 def runtime(default: Any) -> Any:

@@ -4,6 +4,7 @@ Nothing heavy is imported before the config is known to be good.
 """
 
 import contextlib
+import dataclasses
 import importlib
 import json
 import logging
@@ -72,8 +73,13 @@ def _launch(executable: str | None, options: Options) -> int:
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
     with _quiet(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
+        from ebm_tf.runtime import hardware
+    config = hardware.with_dtype(config)
+    for warning in hardware.warnings(config):
+        print(f"warning: {warning}", flush=True)
     if options.dry_run:
         print(to_json(config), end="")
+        print(f"hardware: {json.dumps(hardware.facts())}")
         _describe(module, config)
         return DONE
     workspace = _workspace(config, saved, options)
@@ -169,7 +175,10 @@ def _resumed(saved: Experiment, options: Options) -> Experiment:
         )
     changed = core.differing_fields(saved, config)
     for path in options.paths:
-        changed += core.differing_fields(core.load(path), saved)
+        here = core.load(path)
+        if here.compute_dtype == "auto":  # what it chose then
+            here = dataclasses.replace(here, compute_dtype=saved.compute_dtype)
+        changed += core.differing_fields(here, saved)
     if changed:
         raise ConfigError(
             f"Expected the settings of the run {options.resume}, but "

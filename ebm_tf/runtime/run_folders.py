@@ -16,7 +16,7 @@ import tensorflow as tf
 from ebm_tf.config.core import Experiment, from_mapping
 from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
 from ebm_tf.errors import ConfigError, RunError
-from ebm_tf.runtime import files
+from ebm_tf.runtime import files, hardware
 from ebm_tf.runtime.workspace import CONFIG, Workspace
 
 # What runs of earlier versions did, by the type of settings that did not say it.
@@ -174,7 +174,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in packages},
         "revision": _revision(),
-        "devices": [device.name for device in tf.config.list_logical_devices()],
+        **hardware.facts(),
     }
 
 
