@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import sngan
+from tests.runs import without_values
 
 SEED = tf.constant([13, 14])
 SIZES = [8, 16, 32, 64, 128]
@@ -35,22 +36,26 @@ def count_part(model, part):
     [(32, 4_204_800, 1024.0), (64, 19_542_720, 2048.0), (128, 38_419_136, 3072.0)],
 )
 def test_published_energies(image_size, parameters, constant_energy):
-    model = sngan.energy(image_size, 3)
-    assert model.count_params() == count(model.trainable_weights) == parameters
-    for weight in model.weights:
+    with without_values():
+        model = sngan.energy(image_size, 3)
+        assert model.count_params() == count(model.trainable_weights) == parameters
+    narrow = sngan.energy(image_size, 3, width=16)
+    for weight in narrow.weights:
         is_kernel = weight.name == "kernel" and "energy" not in weight.path
         weight.assign(tf.zeros(weight.shape) if is_kernel else tf.ones(weight.shape))
-    energies = model(normal(2, image_size, image_size, 3))
-    np.testing.assert_array_equal(energies, [[constant_energy]] * 2)
+    # The energy is a sum over the features that the last layer takes.
+    share = count(narrow.layers[-1].weights) / count(model.layers[-1].weights)
+    energies = narrow(normal(2, image_size, image_size, 3))
+    np.testing.assert_array_equal(energies, [[constant_energy * share]] * 2)
 
 
 def test_parts_of_the_published_energies():
-    model = sngan.energy(32, 3)
-    parts = [count_part(model, p) for p in ("stem", "block2", "block3", "block4")]
+    with without_values():
+        small, large = sngan.energy(32, 3), sngan.energy(64, 3)
+    parts = [count_part(small, p) for p in ("stem", "block2", "block3", "block4")]
     assert parts == [598_272, 1_245_952, 1_180_160, 1_180_160]
-    assert count_part(model, "energy") == 256
-    model = sngan.energy(64, 3)
-    parts = [count_part(model, p) for p in ("stem", "block2", "block3", "block4")]
+    assert count_part(small, "energy") == 256
+    parts = [count_part(large, p) for p in ("stem", "block2", "block3", "block4")]
     assert parts == [38_976, 229_760, 918_272, 3_671_552]
 
 
@@ -63,17 +68,18 @@ def test_parts_of_the_published_energies():
     ],
 )
 def test_published_generators(image_size, trainable, total):
-    model = sngan.generator(image_size, 3)
+    with without_values():
+        model = sngan.generator(image_size, 3)
     assert count(model.trainable_weights) == trainable
     assert model.count_params() == total
 
 
 def test_parts_of_the_published_generators():
-    model = sngan.generator(128, 3)
-    parts = [count_part(model, f"block{k}") for k in range(2, 7)]
+    with without_values():
+        large, small = sngan.generator(128, 3), sngan.generator(32, 3)
+    parts = [count_part(large, f"block{k}") for k in range(2, 7)]
     assert parts == [19_934_208, 7_609_856, 1_904_384, 477_056, 119_744]
-    model = sngan.generator(32, 3)
-    assert [count_part(model, f"block{k}") for k in (2, 3, 4)] == [1_248_000] * 3
+    assert [count_part(small, f"block{k}") for k in (2, 3, 4)] == [1_248_000] * 3
 
 
 @pytest.mark.parametrize("channels", [1, 3])
