@@ -2,6 +2,7 @@
 
 python3 benchmarks/attack.py [--image_size 32] [--width 64] [--batch 32]
                              [--pgd_steps 20] [--apgd_steps 50] [--rounds 4] [--json]
+                             [--cpu native]
 
 PyTorch takes part where it is importable; it is not a dependency of this project.
 Images per second are of whole attacks, PGD with its best iterate and APGD-CE, at a

@@ -2,7 +2,7 @@
 
 python3 benchmarks/fid.py [--num_images 1000 10000 20000] [--num_steps 1000 10000]
             [--image_size 16] [--channels 3] [--num_reference 10000] [--chains 20]
-            [--width 8] [--dimensions 2048] [--rounds 3] [--json]
+            [--width 8] [--dimensions 2048] [--rounds 3] [--json] [--cpu native]
 
 Images: random bytes lie in sample files of 100 images, as fid.py leaves them. They are
 read, their pixels extracted, summarized and compared with the summary of random

@@ -1,11 +1,13 @@
 """Times one Langevin step of an SNGAN energy: here, in plain TensorFlow, in PyTorch.
 
 python3 benchmarks/langevin.py [--image_size 32] [--width 128] [--batch 64]
-                               [--steps 5] [--rounds 8] [--json]
+                               [--steps 5] [--rounds 8] [--json] [--cpu native]
 
-PyTorch takes part where it is importable; it is not a dependency of this project.
-Milliseconds are medians per step, beside them the machine's matrix products. All take
-turns, each framework in a process of its own.
+The plain loop is timed as TensorFlow starts it, and with oneDNN switched on, which is
+the same on a CPU where TensorFlow does that by itself. PyTorch takes part where it is
+importable; it is not a dependency of this project. Milliseconds are medians per step,
+beside them the machine's matrix products. All take turns, each in a process of its own
+framework and environment.
 
 "Folded" work counts a 3x3 convolution with its 2x2 mean pool as the one 4x4
 convolution of stride 2 that they equal, 4/9 of the multiplications of the two in turn;
@@ -23,12 +25,20 @@ from typing import Any
 
 sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from benchmarks.workers import Worker, in_turns, medians, positive, report  # noqa: E402
+from benchmarks.workers import (  # noqa: E402
+    Worker,
+    as_tensorflow_starts,
+    in_turns,
+    medians,
+    positive,
+    report,
+)
 
+PLAIN, ONEDNN = "plain_tensorflow_float32", "plain_onednn_float32"
 TENSORFLOW = (
     "project_float32",
     "project_bfloat16",
-    "plain_tensorflow_float32",
+    ONEDNN,
     "matmul_float32",
     "matmul_bfloat16",
 )
@@ -43,7 +53,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         tensorflow = stack.enter_context(
             Worker("benchmarks.langevin_tensorflow", settings)
         )
-        asked: dict[str, Worker] = dict.fromkeys(TENSORFLOW, tensorflow)
+        asked = {
+            name: tensorflow
+            for name in TENSORFLOW
+            if name.endswith(_dtypes(options.cpu))
+        }
+        environment = as_tensorflow_starts(options.cpu)
+        asked[PLAIN] = stack.enter_context(
+            Worker("benchmarks.langevin_tensorflow", settings, environment)
+        )
         if importlib.util.find_spec("torch"):
             asked[PYTORCH] = stack.enter_context(
                 Worker(
@@ -53,17 +71,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             )
         work = {name: tensorflow.ask(name) for name in WORK}
         rounds = in_turns(asked, options.rounds)
-    results = {PYTORCH: None} | medians(rounds) | work
+    results = dict.fromkeys((*TENSORFLOW, PYTORCH)) | medians(rounds) | work
     details = settings | {"cpus": os.cpu_count(), "every_round": rounds}
-    return results | _compared(results) | details
+    results |= details
+    return results | _compared(results)
+
+
+def _dtypes(cpu: str) -> tuple[str, ...]:
+    """What can be timed: TensorFlow crashes where oneDNN may not compute bfloat16."""
+    return ("float32", "bfloat16") if cpu == "native" else ("float32",)
 
 
 def _compared(results: dict[str, Any]) -> dict[str, float | None]:
     """Speeds relative to the rivals and to the ceilings."""
     compared: dict[str, float | None] = {}
-    for dtype in ("float32", "bfloat16"):
+    for dtype in _dtypes(results["cpu"]):
         mine = results[f"project_{dtype}"]
-        for rival in ("plain_tensorflow_float32", PYTORCH):
+        for rival in (PLAIN, ONEDNN, PYTORCH):
             other = results[rival]
             compared[f"{dtype}_over_{rival}"] = other and other / mine
         for work in WORK:
@@ -81,20 +105,21 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
         f"One Langevin step, SNGAN energy of {size}x{size} images, width "
         f"{results['width']}, batch {results['batch']}, {results['cpus']} CPUs:"
     )
-    for name in (*TENSORFLOW[:3], PYTORCH):
+    for name in (*TENSORFLOW[:3], PLAIN, PYTORCH):
         time = results[name]
-        yield f"  {name:26}" + (f"{time:9.1f} ms" if time else "  not installed")
-    for dtype in ("float32", "bfloat16"):
+        yield f"  {name:26}" + (f"{time:9.1f} ms" if time else "    not here")
+    for dtype in _dtypes(results["cpu"]):
         name = f"matmul_{dtype}"
         yield f"  {name:26}{results[name]:9.0f} GFLOP/s"
     folded, executed = (results[name] for name in WORK)
     yield f"Work of a step: {folded:.1f} GFLOP folded, {executed:.1f} executed."
-    for dtype in ("float32", "bfloat16"):
+    for dtype in _dtypes(results["cpu"]):
         yield f"{dtype}: " + "; ".join(_ratios(results, dtype))
 
 
 def _ratios(results: dict[str, Any], dtype: str) -> Iterator[str]:
-    yield f"{results[f'{dtype}_over_plain_tensorflow_float32']:.2f}x the plain loop"
+    yield f"{results[f'{dtype}_over_{PLAIN}']:.2f}x the plain loop"
+    yield f"{results[f'{dtype}_over_{ONEDNN}']:.2f}x that with oneDNN"
     if pytorch := results[f"{dtype}_over_{PYTORCH}"]:
         yield f"{pytorch:.2f}x PyTorch"
     for work in WORK:

@@ -22,6 +22,8 @@ from ebm_tf.sampling.langevin import langevin, sampler
 
 TEMPERATURE, NOISE, CHANNELS = 1e-4, 1e-2, 3
 NUM_PRODUCTS = 5
+# Its names, by how TensorFlow was started.
+PLAIN = ("plain_tensorflow_float32", "plain_onednn_float32")
 
 Loop = Callable[[tf.Tensor], tf.Tensor]
 
@@ -48,7 +50,7 @@ def measurements(settings: dict[str, Any]) -> Measurements:
     layout = ENERGY_LAYOUTS[size]
     answers: dict[str, Callable[[], Any]] = {
         "layout": lambda: (layout.multiples, layout.num_pools),
-        "plain_tensorflow_float32": timed(plain_loop(rival, steps)),
+        **dict.fromkeys(PLAIN, timed(plain_loop(rival, steps))),
         "folded_gflop_per_step": lambda: gflop * folded,
         "executed_gflop_per_step": lambda: gflop * executed,
     }

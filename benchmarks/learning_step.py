@@ -1,7 +1,7 @@
 """Times one whole learning step, and how much of it is not Langevin steps.
 
 python3 benchmarks/learning_step.py [CONFIG] [--width 64] [--bank_size 25000]
-            [--num_steps 100] [--batch 128] [--rounds 4] [--json]
+            [--num_steps 100] [--batch 128] [--rounds 4] [--json] [--cpu native]
 
 CONFIG is configs/cifar10_medconv.py if none is given. Its networks have random weights
 and a reduced width, its images are noise: no data is read. The step is the whole

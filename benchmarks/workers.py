@@ -17,12 +17,22 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ebm_tf.errors import UserError
+from ebm_tf.runtime.cpu import INSTRUCTIONS, instructions
 from ebm_tf.runtime.launch import hidden_stderr
 
 MISTAKE = 2
 
 # What a worker can measure, by name.
 Measurements = Mapping[str, Callable[[], Any]]
+# The kinds of CPU that a benchmark can be run as: oneDNN keeps to their instructions.
+# Eigen, which TensorFlow uses for all else, does not.
+CPUS = {"native": {}, "avx2": {"ONEDNN_MAX_CPU_ISA": "AVX2"}}
+
+
+def as_tensorflow_starts(cpu: str) -> dict[str, str]:
+    """The environment of a program on such a CPU that knows nothing of oneDNN."""
+    by_itself = instructions() in INSTRUCTIONS[:3] and cpu == "native"
+    return {"TF_ENABLE_ONEDNN_OPTS": str(int(by_itself))}
 
 
 class Worker:
@@ -149,7 +159,9 @@ def report(
     add = parser.add_argument
     add("--rounds", type=positive, default=rounds, help="of which medians are taken")
     add("--json", action="store_true", help="print one JSON object")
+    add("--cpu", choices=CPUS, default="native", help="measure as on such a CPU")
     options = parser.parse_args()
+    os.environ |= CPUS[options.cpu]  # of all workers
     try:
         results = measure(options)
     except UserError as error:

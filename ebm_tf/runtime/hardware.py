@@ -1,23 +1,15 @@
 """What the devices of a machine compute fast."""
 
 import dataclasses
-import functools
-import os
-import pathlib
-import platform
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment
+from ebm_tf.runtime import cpu
 from ebm_tf.runtime.distribution import make_replicas
 
-# What a CPU multiplies by, the best first, as Linux names it.
-INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2")
-# The limits of ONEDNN_MAX_CPU_ISA that leave no instruction for bfloat16.
-_LIMITS = r"SSE41|AVX|AVX2.*|AVX512_CORE|AVX512_CORE_VNNI"
 _AMPERE = (8, 0)  # the compute capability from which GPUs multiply bfloat16
 
 
@@ -45,36 +37,16 @@ def multiplies_bfloat16(device: str) -> bool:
         case "TPU":
             return True
         case "GPU":
-            gpus = tf.config.list_physical_devices("GPU")
-            found = map(tf.config.experimental.get_device_details, gpus)
+            details = tf.config.experimental.get_device_details
+            found = map(details, tf.config.list_physical_devices("GPU"))
             return all(
-                each.get("compute_capability", (0, 0)) >= _AMPERE for each in found
+                gpu.get("compute_capability", (0, 0)) >= _AMPERE for gpu in found
             )
         case _:
-            limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
-            limited = re.fullmatch(_LIMITS, limit, re.IGNORECASE)
-            return cpu_instructions() in INSTRUCTIONS[:2] and not limited
-
-
-@functools.cache
-def cpu_instructions() -> str | None:
-    """The best of INSTRUCTIONS that the CPU has; None where they are not known."""
-    facts = pathlib.Path("/proc/cpuinfo")
-    if not facts.exists():
-        return None
-    flags = re.search(r"^flags\s*:(.*)$", facts.read_text(), re.MULTILINE)
-    there = flags[1].split() if flags else []
-    return next((name for name in INSTRUCTIONS if name in there), None)
+            return cpu.multiplies_bfloat16()
 
 
 def facts() -> dict[str, Any]:
     """What computes, for the record of a run."""
-    return {
-        "devices": [device.name for device in tf.config.list_logical_devices()],
-        "cpu": cpu_instructions() or platform.machine(),
-        "onednn": {
-            name: value
-            for name, value in sorted(os.environ.items())
-            if "ONEDNN" in name
-        },
-    }
+    devices = [device.name for device in tf.config.list_logical_devices()]
+    return {"devices": devices, **cpu.facts()}

@@ -27,6 +27,7 @@ NUMBERS = {
         "project_float32",
         "project_bfloat16",
         "plain_tensorflow_float32",
+        "plain_onednn_float32",
         "matmul_float32",
         "matmul_bfloat16",
         "folded_gflop_per_step",

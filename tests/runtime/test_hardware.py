@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from configs.digits_nonconv import config
 from ebm_tf.config.kinds import to_json
-from ebm_tf.runtime import hardware, launch
+from ebm_tf.runtime import cpu, hardware, launch
 from ebm_tf.runtime.command_line import parse
 from tests.runs import DIGITS, ROOT, run_here
 
@@ -21,14 +21,14 @@ HALF = dataclasses.replace(config, compute_dtype="bfloat16")
 
 
 @pytest.fixture(params=["avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", None])
-def cpu(request, monkeypatch) -> str | None:
-    monkeypatch.setattr(hardware, "cpu_instructions", lambda: request.param)
+def best(request, monkeypatch) -> str | None:
+    monkeypatch.setattr(cpu, "instructions", lambda: request.param)
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     return request.param
 
 
-def test_cpus_without_instructions_for_bfloat16(cpu):
-    native = cpu is not None and cpu.endswith("bf16")
+def test_cpus_without_instructions_for_bfloat16(best):
+    native = best is not None and best.endswith("bf16")
     dtype = "bfloat16" if native else "float32"
     assert hardware.with_dtype(AUTO) == dataclasses.replace(AUTO, compute_dtype=dtype)
     assert hardware.with_dtype(config) is config and hardware.with_dtype(HALF) is HALF
@@ -38,7 +38,7 @@ def test_cpus_without_instructions_for_bfloat16(cpu):
 
 @pytest.mark.parametrize("limit", ["AVX2", "avx512_core", "AVX2_VNNI", "ALL", ""])
 def test_limits_of_onednn_count(limit, monkeypatch):
-    monkeypatch.setattr(hardware, "cpu_instructions", lambda: "avx512_bf16")
+    monkeypatch.setattr(cpu, "instructions", lambda: "avx512_bf16")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     assert hardware.multiplies_bfloat16("cpu") == (limit in ("ALL", ""))
 
