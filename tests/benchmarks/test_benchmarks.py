@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks import all as all_benchmarks
 from benchmarks.langevin_tensorflow import multiplications, plain_energy
 from benchmarks.workers import Worker, in_turns, medians
 from ebm_tf.config.parts import Network
@@ -56,6 +57,48 @@ def test_prints_one_json_object(name):
     else:
         assert math.isfinite(results["outside_share"])
         assert math.isfinite(results["banks_held"])
+
+
+def test_all_benchmarks_go_to_one_file_and_are_compared(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        all_benchmarks, "SIZES", {"langevin": f"{TINY['langevin']} --rounds 1"}
+    )
+    path = str(tmp_path / "now.json")
+    words = ["all.py", "--only", "langevin", "--cpu", "avx2", "--json", path]
+    monkeypatch.setattr(sys, "argv", words)
+    assert all_benchmarks.main() == 0
+    stored = json.loads(Path(path).read_text())
+    assert stored["machine"]["measured_as"] == "avx2"
+    found = stored["benchmarks"]["langevin"]
+    assert found["project_bfloat16"] is None and found["project_float32"] > 0
+    ratio, time = "langevin.float32_over_plain_onednn_float32", "langevin.batch"
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    names = [row[0] for row in rows]
+    assert names.index(ratio) < names.index(time), "ratios come first"
+
+    stored["benchmarks"]["langevin"]["batch"] = 4
+    rows = {
+        row[0]: row[1:]
+        for row in map(str.split, all_benchmarks.lines(found_as(2), stored))
+    }
+    assert rows["langevin.batch"] == ["2", "4", "-50.0%"]
+    assert rows["before"][0] == "on", "the machines differ"
+
+
+def found_as(batch: int) -> dict:
+    return {"machine": {}, "benchmarks": {"langevin": {"batch": batch, "cpu": "avx2"}}}
+
+
+@pytest.mark.parametrize("content", [None, "no json"])
+def test_an_earlier_file_that_cannot_be_read_is_told_at_once(
+    content, tmp_path, monkeypatch, capsys
+):
+    path = tmp_path / "before.json"
+    if content:
+        path.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["all.py", "--against", str(path)])
+    assert all_benchmarks.main() == 2
+    assert str(path) in capsys.readouterr().err
 
 
 def test_watches_the_memory_of_measuring():
