@@ -71,6 +71,8 @@ def _launch(executable: str | None, options: Options) -> int:
             f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
+    if options.dry_run:
+        print(to_json(config), end="", flush=True)
     with _quiet(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
         from ebm_tf.runtime import hardware
@@ -78,8 +80,8 @@ def _launch(executable: str | None, options: Options) -> int:
     for warning in hardware.warnings(config):
         print(f"warning: {warning}", flush=True)
     if options.dry_run:
-        print(to_json(config), end="")
-        print(f"hardware: {json.dumps(hardware.facts())}")
+        facts = hardware.facts() | {"compute_dtype": config.compute_dtype}
+        print(f"hardware: {json.dumps(facts)}")
         _describe(module, config)
         return DONE
     workspace = _workspace(config, saved, options)

@@ -56,16 +56,16 @@ def test_gpus_since_ampere(capability, native, monkeypatch):
     assert hardware.multiplies_bfloat16("gpu") == native
 
 
-def test_a_dry_run_warns_and_says_what_is_on(monkeypatch):
+@pytest.mark.parametrize(("given", "chosen"), [("auto", "float32"), ("bfloat16", None)])
+def test_a_dry_run_warns_and_says_what_is_on(given, chosen, monkeypatch):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    done = run_here(DIGITS, "--dry_run", "--set", "compute_dtype=bfloat16")
-    lines = done.out.splitlines()
-    assert lines[1].startswith("warning: this device has no instructions for bfloat16")
-    (facts,) = (line for line in lines if line.startswith("hardware: "))
-    onednn = json.loads(facts.removeprefix("hardware: "))["onednn"]
-    assert onednn["ONEDNN_MAX_CPU_ISA"] == "AVX2"
-    chosen = run_here(DIGITS, "--dry_run", "--set", "compute_dtype=auto")
-    assert '"compute_dtype": "float32"' in chosen.out and "warning" not in chosen.out
+    done = run_here(DIGITS, "--dry_run", "--set", f"compute_dtype={given}")
+    found = dict(line.split(": ", 1) for line in done.out.splitlines() if ": " in line)
+    facts = json.loads(found["hardware"])
+    assert facts["onednn"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert facts["compute_dtype"] == (chosen or given)
+    told = found.get("warning", "").startswith("this device has no instructions for")
+    assert told == (chosen is None)
 
 
 def test_a_run_goes_on_with_what_was_chosen(tmp_path):
