@@ -156,7 +156,7 @@ def test_damaged_checkpoints_are_named_and_the_one_before_is_used(tmp_path, whol
 
 @pytest.mark.slow
 def test_sigterm_while_samples_are_drawn_says_how_to_resume(tmp_path):
-    settings = runs.assignments(num_updates=3, samples__num_steps=100_000)
+    settings = runs.assignments(num_updates=3, samples__num_steps=30_000)
     process = runs.start(runs.DIGITS, "--output", tmp_path, *settings)
     runs.wait_until(process, lambda: runs.run_folder(tmp_path) is not None)
     folder = runs.run_folder(tmp_path)
