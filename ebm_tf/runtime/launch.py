@@ -238,4 +238,5 @@ def _prepare_environment(verbose: bool) -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         os.environ["GRPC_VERBOSITY"] = "ERROR"
         absl.logging.set_verbosity(absl.logging.ERROR)
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        for library in ("tensorflow", "matplotlib"):
+            logging.getLogger(library).setLevel(logging.ERROR)
