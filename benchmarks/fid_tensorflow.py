@@ -74,7 +74,7 @@ def _noise(config: SampleMeasurement, count: int, *, seed: int) -> Iterator[np.n
 
 def _summarizer(config: SampleMeasurement) -> Callable[..., Summary]:
     """Images, their count -> what is kept of their pixels."""
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     extractor = features.pixels(config.data.image_size, config.data.channels)
 
     def summarized(images: Iterator[np.ndarray], count: int, **parts: Any) -> Summary:
@@ -85,7 +85,7 @@ def _summarizer(config: SampleMeasurement) -> Callable[..., Summary]:
 
 def _chains(config: SampleMeasurement) -> EbmSampling:
     """As fid.py makes them, with random weights."""
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     networks = (config.energy, config.generator, config.prior)
     with replicas.strategy.scope():

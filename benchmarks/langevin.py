@@ -50,18 +50,22 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything that --json prints."""
     settings = vars(options)
     with contextlib.ExitStack() as stack:
-        tensorflow = stack.enter_context(
-            Worker("benchmarks.langevin_tensorflow", settings)
-        )
+
+        def started(environment: dict[str, str], **choices: bool) -> Worker:
+            worker = Worker(
+                "benchmarks.langevin_tensorflow", settings | choices, environment
+            )
+            return stack.enter_context(worker)
+
+        project = started({}, project=True)
+        tensorflow = started({})
         asked = {
-            name: tensorflow
+            name: project if name.startswith("project") else tensorflow
             for name in TENSORFLOW
             if name.endswith(_dtypes(options.cpu))
         }
         environment = as_tensorflow_starts(options.cpu)
-        asked[PLAIN] = stack.enter_context(
-            Worker("benchmarks.langevin_tensorflow", settings, environment)
-        )
+        asked[PLAIN] = started(environment)
         if importlib.util.find_spec("torch"):
             asked[PYTORCH] = stack.enter_context(
                 Worker(

@@ -15,8 +15,9 @@ from benchmarks.workers import Measurements, milliseconds
 from ebm_tf import energies
 from ebm_tf.config.parts import Network
 from ebm_tf.models.blocks import ConvMeanPool
-from ebm_tf.models.catalogue import build
+from ebm_tf.models.catalogue import build, in_lanes
 from ebm_tf.models.sngan import ENERGY_LAYOUTS
+from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import langevin, sampler
 
@@ -31,6 +32,7 @@ Loop = Callable[[tf.Tensor], tf.Tensor]
 def measurements(settings: dict[str, Any]) -> Measurements:
     """Milliseconds a step, GFLOP/s of matrix products and GFLOP of a step."""
     size, width, steps = (settings[key] for key in ("image_size", "width", "steps"))
+    replicas = make_replicas("auto", settings.get("project", False))
     shape = (settings["batch"], size, size, CHANNELS)
     images = tf.random.stateless_uniform(shape, tf.constant([0, 1]), -1.0)
     models = {
@@ -55,17 +57,17 @@ def measurements(settings: dict[str, Any]) -> Measurements:
         "executed_gflop_per_step": lambda: gflop * executed,
     }
     for dtype, model in models.items():
-        answers[f"project_{dtype}"] = timed(project_loop(model, steps))
+        answers[f"project_{dtype}"] = timed(project_loop(model, steps, replicas))
         answers[f"matmul_{dtype}"] = product(settings["matmul_size"], dtype)
     return answers
 
 
-def project_loop(model: keras.Model, steps: int) -> Loop:
+def project_loop(model: keras.Model, steps: int, replicas: Replicas) -> Loop:
     """The steps as the learning step of this project makes them."""
-    energy = energies.tempered(energies.network(model), TEMPERATURE)
+    network = energies.network(in_lanes(model, replicas.lanes))
+    energy = energies.tempered(network, TEMPERATURE)
     kernel = langevin(energy, drift=NOISE**2 / 2, noise=NOISE)
-    jit = bool(tf.config.list_physical_devices("GPU"))
-    sample = sampler(lambda _: kernel, jit=jit)
+    sample = sampler(lambda _: kernel, jit=replicas.jit)
     seed = tf.constant([1, 2])
     return lambda images: sample(started(images), steps, seed)[0].images
 

@@ -14,7 +14,7 @@ from ebm_tf.data.arrays import array_source
 from ebm_tf.data.sources import Source
 from ebm_tf.models.ebm import EbmModels, image_shape
 from ebm_tf.protocols import Chains
-from ebm_tf.runtime.distribution import local, on_each
+from ebm_tf.runtime.distribution import local, make_replicas, on_each
 from ebm_tf.runtime.learner import Learner
 from ebm_tf.sampling.chain_runner import EbmSampling
 
@@ -26,6 +26,7 @@ def measurements(config: EbmTraining) -> Measurements:
 
     Both times are taken also with chains of one Langevin step ("short").
     """
+    make_replicas(config.device, config.in_lanes)  # before TensorFlow computes anything
     source = _noise(config)
     chains = dataclasses.replace(config.chains, num_steps=1)
     whole = train.build(config, source)

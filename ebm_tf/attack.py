@@ -113,7 +113,7 @@ def open_system(config: Config) -> System:
     Raises:
       UserError: if a device, a dataset or a weight file is missing or does not fit.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     purifies = isinstance(config, DefenseMeasurement)
     replicas.batch_of_each(config.chunk if purifies else config.batch)
     source = open_source(config.data)

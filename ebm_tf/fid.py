@@ -107,7 +107,7 @@ def build(config: SampleMeasurement) -> Parts:
     Raises:
       UserError: if a device, a dataset or a weight file is missing.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)
     source = _source(config)
     extractor = open_extractor(config, replicas)

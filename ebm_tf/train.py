@@ -58,7 +58,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
     Raises:
       UserError: if a device or a dataset is missing.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
     if source is None and config.data.name != "generator":
         source = open_for_learning(config.data, config.batch)

@@ -72,7 +72,7 @@ def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Le
     Raises:
       UserError: if a device or a dataset is missing, or labels are no classes.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     for batch in (config.batch, config.evaluation_batch):
         replicas.batch_of_each(batch)
     sources = _sources(config)

@@ -23,6 +23,7 @@ from ebm_tf.data.pipelines import (
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.learning.score_matching import make_step
+from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.models.ebm import EbmModels, build_energy
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import make_replicas, replicated
@@ -40,7 +41,7 @@ def build(config: ScoreMatching) -> Learner:
     Raises:
       UserError: if a device or a dataset is missing.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
     source = open_for_learning(config.data, config.batch)
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
@@ -51,7 +52,7 @@ def build(config: ScoreMatching) -> Learner:
         )
     step = make_step(
         network,
-        potential(config, network.model, None),
+        potential(config, in_lanes(network.model, replicas.lanes), None),
         levels=config.noise_levels,
         score_stddev=config.score_stddev,
     )

@@ -67,7 +67,7 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
     Raises:
       UserError: if a device or a dataset is missing, or labels are no classes.
     """
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
     source = open_for_learning(config.data, config.batch)
     classes = config.generator.num_classes

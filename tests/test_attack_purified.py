@@ -178,7 +178,7 @@ def test_one_replica_makes_the_verdicts_of_two(
     assert make_replicas("auto").count == 2
     _, expected = run(config, tmp_path / "two")
     monkeypatch.setattr(
-        attack, "make_replicas", lambda device: Replicas(one_replica, False)
+        attack, "make_replicas", lambda *_: Replicas(one_replica, False)
     )
     monkeypatch.setattr(attack, "open_system", opened.__wrapped__)
     _, record = run(config, tmp_path / "one")

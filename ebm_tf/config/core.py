@@ -121,6 +121,7 @@ class Experiment(Settings):
     """What every experiment has; the class of a config names its executable."""
 
     executable: ClassVar[str]
+    in_lanes: ClassVar[bool] = False  # whether networks take each image by itself
 
     name: str
     seed: int = 0

@@ -35,6 +35,8 @@ class EbmExperiment(Experiment):
         E(x, y) = -logit of y; the energy must be a classifier.
     """
 
+    in_lanes: ClassVar[bool] = True
+
     data: Data
     langevin: Langevin | MomentumLangevin
     temperature: float

@@ -21,6 +21,7 @@ from ebm_tf.evaluation.inception import (
     load_inception_keras,
     read_inception_2015,
 )
+from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
@@ -201,7 +202,8 @@ def extracted(
 @functools.lru_cache(maxsize=1)  # a run has one, for its reference and all samples
 def _over_rows(replicas: Replicas, extractor: Extractor) -> Callable:
     batch = CHUNK * replicas.count
-    return over_rows(extractor.extract, replicas, batch, together=False, jit=False)
+    extract = in_lanes(extractor.extract, replicas.lanes)
+    return over_rows(extract, replicas, batch, together=False, jit=False)
 
 
 def rechunked(arrays: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:

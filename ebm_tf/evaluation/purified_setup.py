@@ -18,6 +18,7 @@ from ebm_tf.evaluation.purified_attacks import (
     PurifiedAttack,
 )
 from ebm_tf.kernels import Kernel
+from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.models.ebm import EbmModels
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
@@ -50,7 +51,8 @@ def purified_attack(
     """
 
     def kernel(draw: DrawFn) -> Kernel:
-        energy = potential(config, models.energy, models.prior)
+        prior = models.prior and in_lanes(models.prior, replicas.lanes)
+        energy = potential(config, in_lanes(models.energy, replicas.lanes), prior)
         return langevin_kernel(config, energy, draw=draw)
 
     def over_chains(function: Callable) -> Callable:

@@ -86,6 +86,22 @@ def in_inference(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda inputs: tf.cast(model(inputs, training=False), tf.float32)
 
 
+def in_lanes(function: Callable[..., Any], lanes: int) -> Callable[..., Any]:
+    """A function of images [n, ...] that computes equal parts of them side by side.
+
+    It gives the same only where it takes each image by itself; images that do not
+    divide, and those of unknown number, are computed as a whole.
+    """
+
+    def parted(images: tf.Tensor, **how: Any) -> Any:
+        if lanes == 1 or images.shape[0] is None or images.shape[0] % lanes:
+            return function(images, **how)
+        parts = [function(part, **how) for part in tf.split(images, lanes)]
+        return tf.nest.map_structure(lambda *leaves: tf.concat(leaves, 0), *parts)
+
+    return parted
+
+
 def _entry(table: Mapping[str, Callable[..., Any]], settings: Any) -> Callable:
     if settings.architecture not in table:
         raise ConfigError(

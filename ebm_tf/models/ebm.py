@@ -11,7 +11,7 @@ from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.catalogue import build, latent_prior
+from ebm_tf.models.catalogue import build, in_lanes, latent_prior
 from ebm_tf.models.latents import LatentsFn
 from ebm_tf.protocols import Generator
 
@@ -80,7 +80,7 @@ def num_classes(energy: keras.Model) -> int:
 
 
 def class_energy(
-    energy: keras.Model,
+    energy: keras.Model, lanes: int = 1
 ) -> Callable[[tf.Tensor], Callable[..., tf.Tensor]]:
     """The classes' energies of a classifier, given the marginal energy made of it.
 
@@ -88,7 +88,7 @@ def class_energy(
       labels int32 [n] -> a function like a network, images [n, H, W, C] -> their
       E(x, y), float32 [n, 1].
     """
-    logits = keras.Model(energy.input, energy.layers[-1].input)
+    logits = in_lanes(keras.Model(energy.input, energy.layers[-1].input), lanes)
 
     def of_labels(labels: tf.Tensor) -> Callable[..., tf.Tensor]:
         def network(images: tf.Tensor, training: bool = False) -> tf.Tensor:

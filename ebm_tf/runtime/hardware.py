@@ -17,22 +17,23 @@ def with_dtype(config: Experiment) -> Experiment:
     """The config, with the dtype that is fast here where it says "auto"."""
     if config.compute_dtype != "auto":
         return config
-    dtype = "bfloat16" if multiplies_bfloat16(config.device) else "float32"
+    dtype = "bfloat16" if multiplies_bfloat16(config) else "float32"
     return dataclasses.replace(config, compute_dtype=dtype)
 
 
 def warnings(config: Experiment) -> Iterator[str]:
     """Why a config will be slow on this machine."""
-    if config.compute_dtype == "bfloat16" and not multiplies_bfloat16(config.device):
+    if config.compute_dtype == "bfloat16" and not multiplies_bfloat16(config):
         yield (
             "this device has no instructions for bfloat16 and emulates it, many times "
             "slower: --set compute_dtype=float32 (or auto)."
         )
 
 
-def multiplies_bfloat16(device: str) -> bool:
-    """Whether what a config's `device` means has instructions for bfloat16."""
-    place = make_replicas(device).strategy.extended.worker_devices[0]
+def multiplies_bfloat16(config: Experiment) -> bool:
+    """Whether the devices of a config have instructions for bfloat16."""
+    replicas = make_replicas(config.device, config.in_lanes)
+    place = replicas.strategy.extended.worker_devices[0]
     match tf.DeviceSpec.from_string(place).device_type:
         case "TPU":
             return True

@@ -106,7 +106,7 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = {"name": config.name, **module.run(config, workspace)}
-        replicas = distribution.make_replicas(config.device)
+        replicas = distribution.make_replicas(config.device, config.in_lanes)
         distribution.gather(replicas, 0)  # workers leave together
     except distribution.OutOfMemoryError as error:
         workspace.discard_unlearned()
@@ -195,7 +195,7 @@ def _workspace(
     from ebm_tf.runtime import run_folders
     from ebm_tf.runtime.distribution import gather, make_replicas
 
-    replicas = make_replicas(config.device)
+    replicas = make_replicas(config.device, config.in_lanes)
     worker = replicas.worker
     if saved is not None:
         opened = run_folders.reopen(str(options.resume), worker)

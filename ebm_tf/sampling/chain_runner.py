@@ -13,6 +13,7 @@ from ebm_tf.config.parts import Samples
 from ebm_tf.data.pipelines import learning_stream
 from ebm_tf.data.sources import Source
 from ebm_tf.kernels import Kernel, iterate, trace
+from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.models.ebm import (
     EbmModels,
     class_energy,
@@ -155,17 +156,18 @@ class EbmSampling:
 
     @functools.cached_property
     def _class_energy(self) -> Callable[[tf.Tensor], Callable[..., tf.Tensor]]:
-        return class_energy(self.models.energy)
+        return class_energy(self.models.energy, self.replicas.lanes)
 
     def kernel(self, labels: Any = (), *, denoising: bool = False) -> Kernel:
         """The step of chains that have these classes int32 [n], or () for none."""
-        network = self.models.energy
+        lanes, prior = self.replicas.lanes, self.models.prior
+        network = in_lanes(self.models.energy, lanes)
         if self.config.conditional:
             network = self._class_energy(labels)
         energy = potential(
             self.config,
             network,
-            self.models.prior,
+            prior and in_lanes(prior, lanes),
             joint_temperature=getattr(self.config, "joint_temperature", 1.0),
         )
         return langevin_kernel(self.config, energy, denoising=denoising)

@@ -186,3 +186,45 @@ def test_unknown_architectures_are_refused():
         ConfigError, match="of a GeneratorNetwork to be .*biggan_conditional"
     ):
         catalogue.latent_prior(GeneratorNetwork(architecture="stylegan"))
+
+
+@pytest.mark.parametrize(
+    ("n", "lanes", "sizes"), [(6, 2, [3, 3]), (5, 2, [5]), (6, 1, [6])]
+)
+def test_lanes_compute_the_function_of_the_whole_batch(n, lanes, sizes):
+    """With its gradients in images and in weights; in parts where they divide."""
+    model, seen = catalogue.build(Network(width=2), 8, 1, "float32"), []
+    images = tf.random.stateless_normal([n, 8, 8, 1], SEED)
+
+    def function(part, training):
+        seen.append(len(part))
+        energies = model(part, training=training)
+        return {"energies": energies, "squares": energies**2}
+
+    def gradients(function):
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            found = function(images, training=False)
+            total = tf.reduce_sum(found["energies"] + found["squares"])
+        return found, tape.gradient(total, [images, *model.trainable_variables])
+
+    parted = gradients(catalogue.in_lanes(function, lanes))
+    assert seen == sizes
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4),
+        parted,
+        gradients(function),
+    )
+
+
+def test_images_of_unknown_number_are_computed_as_a_whole():
+    spec = tf.TensorSpec([None, 2])
+    doubled = tf.function(
+        catalogue.in_lanes(lambda x: 2 * x, 2), input_signature=[spec]
+    )
+    assert not [
+        x
+        for x in doubled.get_concrete_function().graph.get_operations()
+        if "split" in x.name
+    ]
+    np.testing.assert_array_equal(doubled(tf.ones([4, 2])), tf.fill([4, 2], 2.0))

@@ -1,5 +1,7 @@
 """Replicas on two logical devices."""
 
+import os
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +18,7 @@ from ebm_tf.runtime.distribution import (
     on_each,
     replicated,
 )
+from tests.runs import ROOT, run_program
 
 SEED = tf.constant([3, 4])
 
@@ -53,6 +56,22 @@ def test_all_logical_devices_are_replicas():
     replicas = make_replicas("cpu")
     assert replicas.count == 2 and not replicas.jit
     assert make_replicas("cpu") is replicas
+
+
+def test_lanes_are_for_a_cpu_that_is_one_replica(monkeypatch, two_replicas):
+    """Two replicas of a CPU are two lanes as it is."""
+    assert make_replicas("cpu", True).lanes == 1
+    assert make_replicas("cpu", True).strategy is two_replicas
+    program = (
+        "import tensorflow as tf;"
+        "from ebm_tf.runtime.distribution import make_replicas;"
+        "lanes = [make_replicas('cpu', given).lanes for given in (True, False)];"
+        "print(lanes, tf.config.threading.get_intra_op_parallelism_threads())"
+    )
+    for given, threads in (("", max(1, (os.cpu_count() or 2) // 2)), ("3", 0)):
+        env = {"TF_NUM_INTRAOP_THREADS": given} if given else {}
+        done = run_program(program=["-c", program], env=env, cwd=ROOT)
+        assert done.out.split("]") == ["[2, 1", f" {threads}\n"], done.err
 
 
 def test_a_gpu_that_is_not_there_is_told():

@@ -40,20 +40,20 @@ def test_cpus_without_instructions_for_bfloat16(best):
 def test_limits_of_onednn_count(limit, monkeypatch):
     monkeypatch.setattr(cpu, "instructions", lambda: "avx512_bf16")
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
-    assert hardware.multiplies_bfloat16("cpu") == (limit in ("ALL", ""))
+    assert hardware.multiplies_bfloat16(config) == (limit in ("ALL", ""))
 
 
 @pytest.mark.parametrize(("capability", "native"), [((7, 5), False), ((8, 0), True)])
 def test_gpus_since_ampere(capability, native, monkeypatch):
     replicas = mock.Mock()
     replicas.strategy.extended.worker_devices = ("/device:GPU:0",)
-    monkeypatch.setattr(hardware, "make_replicas", lambda device: replicas)
+    monkeypatch.setattr(hardware, "make_replicas", lambda *_: replicas)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a"])
     details = {"compute_capability": capability}
     monkeypatch.setattr(
         tf.config.experimental, "get_device_details", lambda gpu: details
     )
-    assert hardware.multiplies_bfloat16("gpu") == native
+    assert hardware.multiplies_bfloat16(config) == native
 
 
 @pytest.mark.parametrize(("given", "chosen"), [("auto", "float32"), ("bfloat16", None)])

@@ -2,6 +2,7 @@
 
 from statistics import NormalDist
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -109,8 +110,8 @@ def experiment(**changed):
     return measuring(tiny(), "none", start="noise", **given | changed)
 
 
-def sampling(strategy, **changed) -> EbmSampling:
-    config, replicas = experiment(**changed), Replicas(strategy, jit=False)
+def sampling(strategy, lanes=1, **changed) -> EbmSampling:
+    config, replicas = experiment(**changed), Replicas(strategy, False, lanes)
     with replicas.strategy.scope():
         models = models_of(config)
     return EbmSampling(config, replicas, models, None)
@@ -131,6 +132,19 @@ def test_classes_are_balanced_however_the_work_is_divided(two_replicas, one_repl
         rows = [part.reshape(2, -1) for part in parts]
         labels = np.concatenate(rows, 1).ravel()
         np.testing.assert_array_equal(labels, np.arange(2 * batch) % 7)
+
+
+@pytest.mark.parametrize("conditional", [True, False])
+def test_chains_in_lanes_are_the_same(conditional, one_replica):
+    found = []
+    for lanes in (1, 2):
+        keras.utils.set_random_seed(3)
+        chains = sampling(one_replica, lanes, conditional=conditional)
+        (bank,) = bank_of(chains, 1)
+        found.append(chains.sample(bank, 3, SEED))
+    tf.nest.map_structure(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *found
+    )
 
 
 def test_new_chains_of_learning_have_all_classes(one_replica):
