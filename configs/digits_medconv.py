@@ -12,11 +12,12 @@ import dataclasses
 from configs.digits_nonconv import config as short_run
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.config.parts import GeneratorNetwork, Samples
+from ebm_tf.config.parts import GeneratorNetwork, Network, Samples
 
 config = dataclasses.replace(
     short_run,
     name="digits_medconv",
+    energy=Network(activation="silu"),
     data=dataclasses.replace(short_run.data, split="train[:1437]"),
     generator=GeneratorNetwork(
         width=32, latent_size=64, weights="release:digits_sngan"

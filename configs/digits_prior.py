@@ -12,11 +12,12 @@ import dataclasses
 from configs.digits_nonconv import config as short_run
 from ebm_tf.config.chains import Persistent
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.config.parts import GeneratorNetwork, Langevin
+from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network
 
 config = dataclasses.replace(
     short_run,
     name="digits_prior",
+    energy=Network(activation="silu"),
     data_epsilon=0.08,
     langevin=Langevin(noise=0.1),
     gaussian_stddev=0.5,
