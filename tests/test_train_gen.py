@@ -189,6 +189,7 @@ def test_classes_are_learned(tmp_path):
         list(train_gen.describe(tiny("generator.num_classes=5")))
 
 
+@pytest.mark.slow
 def test_a_rate_that_is_too_high_goes_back_and_stops(tmp_path):
     config = tiny(
         "generator_optimizer.learning_rate=1e30",

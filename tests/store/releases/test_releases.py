@@ -12,6 +12,7 @@ from ebm_tf.config import core
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import WeightsError
+from ebm_tf.store.releases import archives
 from ebm_tf.store.releases import index as releases
 from ebm_tf.store.releases.archives import digest_of
 from ebm_tf.store.releases.index import (
@@ -383,7 +384,7 @@ def test_a_download_that_could_not_be_unpacked_is_kept(shop, cache, monkeypatch,
 
     address = shop.address("digits_small.zip")
     with monkeypatch.context() as patch:
-        patch.setattr(releases, "verified", fail)
+        patch.setattr(archives, "verified", fail)
         with pytest.raises((WeightsError, KeyboardInterrupt)):
             install(address, report=quiet)
     assert names(cache) == ["digits_small.zip.partial"]
