@@ -161,7 +161,8 @@ def report(
     add("--json", action="store_true", help="print one JSON object")
     add("--cpu", choices=CPUS, default="native", help="measure as on such a CPU")
     options = parser.parse_args()
-    os.environ |= CPUS[options.cpu]  # of all workers
+    # Of all workers too.
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", **CPUS[options.cpu]}
     try:
         results = measure(options)
     except UserError as error:
