@@ -4,8 +4,8 @@ python3 benchmarks/all.py [--json FILE] [--against FILE] [--only NAME ...]
                           [--cpu native]
 
 About three minutes on two AVX512 cores. The file holds what each benchmark prints with
---json, and the machine. Of a comparison, ratios come first: each was measured in one run,
-so they are much the same on a busy machine, while milliseconds are not.
+--json, and the machine. Of a comparison, ratios come first: each was measured in one
+run, so they are much the same on a busy machine, while milliseconds are not.
 """
 
 import argparse
