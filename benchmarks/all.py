@@ -93,8 +93,13 @@ def main() -> int:
         before = options.against and json.loads(
             pathlib.Path(options.against).read_text()
         )
+        if options.json:
+            pathlib.Path(options.json).touch()  # told before minutes are spent
         now = measure(options.only, options.cpu)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+    except ValueError as error:
         print(f"error: {options.against}: {error}", file=sys.stderr)
         return MISTAKE
     except subprocess.CalledProcessError as error:

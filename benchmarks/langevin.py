@@ -64,8 +64,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for name in TENSORFLOW
             if name.endswith(_dtypes(options.cpu))
         }
-        environment = as_tensorflow_starts(options.cpu)
-        asked[PLAIN] = started(environment)
+        asked[PLAIN] = started(as_tensorflow_starts(options.cpu))
         if importlib.util.find_spec("torch"):
             asked[PYTORCH] = stack.enter_context(
                 Worker(
@@ -76,8 +75,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         work = {name: tensorflow.ask(name) for name in WORK}
         rounds = in_turns(asked, options.rounds)
     results = dict.fromkeys((*TENSORFLOW, PYTORCH)) | medians(rounds) | work
-    details = settings | {"cpus": os.cpu_count(), "every_round": rounds}
-    results |= details
+    results |= settings | {"cpus": os.cpu_count(), "every_round": rounds}
     return results | _compared(results)
 
 

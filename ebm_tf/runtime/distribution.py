@@ -99,8 +99,8 @@ def make_replicas(device: str, in_lanes: bool = False) -> Replicas:
     if kind == "GPU" or not in_lanes:
         return Replicas(_local_strategy(kind), jit=kind == "GPU")
     _divide_cores()
-    strategy = _local_strategy(kind)
-    return Replicas(strategy, False, LANES if strategy.num_replicas_in_sync == 1 else 1)
+    replicas = Replicas(_local_strategy(kind), jit=False)
+    return replicas._replace(lanes=LANES if replicas.num_local == 1 else 1)
 
 
 def _divide_cores() -> None:
@@ -108,7 +108,8 @@ def _divide_cores() -> None:
     if "TF_NUM_INTRAOP_THREADS" in os.environ:
         return
     with contextlib.suppress(RuntimeError):  # TensorFlow runs already, as in tests
-        cores = os.cpu_count() or LANES
+        here = getattr(os, "sched_getaffinity", None)  # not on every system
+        cores = len(here(0)) if here else os.cpu_count() or LANES
         tf.config.threading.set_intra_op_parallelism_threads(max(1, cores // LANES))
 
 

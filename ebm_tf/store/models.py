@@ -248,6 +248,8 @@ class LoadedModel:
     def energy(self) -> Energy:
         """Images -> energies: of its energy, else the marginal ones of its classifier.
 
+        A prior is not part of it; `ebm` has both.
+
         Raises:
           ConfigError: if there is neither.
         """

@@ -96,11 +96,8 @@ def pack(
             f"{path} exists and holds something else: --replace packs this in its "
             "place, or give another --output."
         )
-    facts, text = (
-        archives.manifest({file: archive})[file],
-        cards.summary(card["figures"]),
-    )
-    entry = Entry(name, file, facts["sha256"], facts["bytes"], text, address)
+    facts, text = archives.manifest({file: archive}), cards.summary(card["figures"])
+    entry = Entry(name, file, figures=text, address=address, **facts[file])
     return _write(entry, archive, output)
 
 
