@@ -10,7 +10,7 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("train_clf"))
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -34,7 +34,6 @@ from ebm_tf.evaluation.classifier_validation import (
     selection,
     validate,
 )
-from ebm_tf.evaluation.energy_statistics import Evaluation
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
@@ -61,6 +60,17 @@ class Sources(NamedTuple):
     test: Source
 
 
+class Networks(NamedTuple):
+    """The network that learns, and one on the host for the best weights so far."""
+
+    learned: Learned
+    selected: keras.Model
+
+    def average(self) -> keras.Model:
+        """The network of averages, with those of now."""
+        return averaged(self.learned)
+
+
 def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Learner:
     """Composes data, network, attack, learning step and selection.
 
@@ -75,53 +85,29 @@ def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Le
     replicas = make_replicas(config.device, config.in_lanes)
     for batch in (config.batch, config.evaluation_batch):
         replicas.batch_of_each(batch)
-    sources = _sources(config)
-    images = _measured_images(config, sources, num_checked)
-    network, selected = _networks(config, replicas)
+    sources = open_sources(config)
+    images = measured_images(config, sources, num_checked)
+    networks = make_networks(config, replicas)
+    model = networks.learned.model
     epoch = num_batches(sources.data, config.batch)
-    validate_every = config.validate_every or epoch
-    evaluator = Evaluator(config, replicas, network.average)
-    average = functools.partial(averaged, network)
-
-    def validating(workspace: Workspace) -> list[Action]:
-        action = validate(
-            evaluator,
-            images,
-            workspace,
-            average=average,
-            selected=selected,
-            epoch=epoch,
-        )
-        return [every(validate_every, action, config.num_updates)]
-
-    def saving(workspace: Workspace) -> list[Action]:
-        models = {CLASSIFIER: lambda: network.model, f"{CLASSIFIER}_average": average}
-        at_end = [actions.save_network(workspace, *item) for item in models.items()]
-        best = save_selected(config, selected, SELECTED, workspace)
-        return [best, *(every(config.num_updates, action) for action in at_end)]
-
-    def notes() -> Iterable[str]:
-        yield (
-            f"epoch: {epoch} updates, of {config.num_updates}; measured every "
-            f"{validate_every}, saved every {config.save_every or validate_every}"
-        )
-        yield from _describe(config, sources)
-
+    evaluator = Evaluator(config, replicas, networks.learned.average)
     return Learner(
         config=config,
         replicas=replicas,
-        task=_task(config, replicas, network, selected, sources.data),
-        networks={CLASSIFIER: network.model},
-        initial_weights=lambda: load_initial(config, {CLASSIFIER: network.model}),
-        save_every=config.save_every or validate_every,
-        actions=validating,
-        before_save=saving,
-        measure=functools.partial(_measure, evaluator, selected, sources.test),
-        notes=notes,
+        task=_task(config, replicas, networks, sources.data),
+        networks={CLASSIFIER: model},
+        initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
+        save_every=config.save_every or config.validate_every or epoch,
+        actions=lambda workspace: [
+            validating(evaluator, networks, images, epoch, workspace)
+        ],
+        before_save=lambda workspace: _saving(config, networks, workspace),
+        measure=functools.partial(measure, evaluator, networks, sources.test),
+        notes=lambda: describe_sources(config, sources, epoch),
     )
 
 
-def _sources(config: ClassifierTraining) -> Sources:
+def open_sources(config: Any) -> Sources:
     """Opens the three parts of the data, of which only the first is augmented."""
     return Sources(
         open_for_learning(config.data, config.batch),
@@ -132,8 +118,8 @@ def _sources(config: ClassifierTraining) -> Sources:
     )
 
 
-def _measured_images(
-    config: ClassifierTraining, sources: Sources, num_checked: int | None
+def measured_images(
+    config: Any, sources: Sources, num_checked: int | None
 ) -> ImagesByPart:
     """What is measured while learning: images of learning and of validation.
 
@@ -147,7 +133,7 @@ def _measured_images(
 
 
 def _load(
-    config: ClassifierTraining, source: Source, limit: int | None
+    config: Any, source: Source, limit: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
     images, labels = load_images(source, unaugmented(config.data), limit=limit)
@@ -156,10 +142,8 @@ def _load(
     return images, labels
 
 
-def _networks(
-    config: ClassifierTraining, replicas: Replicas
-) -> tuple[Learned, keras.Model]:
-    """The network that learns, and one on the host with the best weights so far."""
+def make_networks(config: Any, replicas: Replicas) -> Networks:
+    """Builds the networks, with fresh weights."""
     data = config.data
 
     def make() -> keras.Model:
@@ -171,17 +155,14 @@ def _networks(
     with replicas.strategy.scope():
         network = learned(config.optimizer, make)
     with tf.device("CPU"):
-        return network, make()
+        return Networks(network, make())
 
 
 def _task(
-    config: ClassifierTraining,
-    replicas: Replicas,
-    network: Learned,
-    selected: keras.Model,
-    source: Source,
+    config: ClassifierTraining, replicas: Replicas, networks: Networks, source: Source
 ) -> Task:
     """The learning step as the loop sees it."""
+    network = networks.learned
     model = network.model
     attack = config.attack and adversary(
         in_inference(model), config.attack, config.ball, jit=replicas.jit
@@ -204,55 +185,96 @@ def _task(
         modules={
             CLASSIFIER: model,
             f"{CLASSIFIER}_optimizer": network.optimizer,
-            f"{CLASSIFIER}_selected": selected,
+            f"{CLASSIFIER}_selected": networks.selected,
         },
         rates=[network.rate],
         rate_setting="optimizer.learning_rate",
     )
 
 
-def _measure(
-    evaluator: Evaluator, selected: keras.Model, source: Source, workspace: Workspace
+def validating(
+    evaluator: Evaluator,
+    networks: Networks,
+    images: ImagesByPart,
+    epoch: int,
+    workspace: Workspace,
+) -> Action:
+    """Measures the averaged weights now and then, and keeps the best."""
+    config = evaluator.config
+    action = validate(
+        evaluator,
+        images,
+        workspace,
+        average=networks.average,
+        selected=networks.selected,
+        epoch=epoch,
+    )
+    return every(config.validate_every or epoch, action, config.num_updates)
+
+
+def _saving(
+    config: ClassifierTraining, networks: Networks, workspace: Workspace
+) -> list[Action]:
+    """Writes the selected weights, and at the end the raw and the averaged ones."""
+    model, average = networks.learned.model, networks.average
+    models = {CLASSIFIER: lambda: model, f"{CLASSIFIER}_average": average}
+    at_end = [actions.save_network(workspace, *item) for item in models.items()]
+    best = save_selected(config, networks.selected, SELECTED, workspace)
+    return [best, *(every(config.num_updates, action) for action in at_end)]
+
+
+def measure(
+    evaluator: Evaluator, networks: Networks, source: Source, workspace: Workspace
 ) -> dict[str, Any]:
-    """Measures the selected weights on the test split, and shows attacked images."""
+    """Measures the selected weights on the test split, and shows its images.
+
+    Returns:
+      Accuracies with their 95 % intervals, on the first worker.
+    """
     config = evaluator.config
     if not workspace.is_chief:
         return {}
     best = selection(config, workspace.read_metrics(name=VALIDATION))
     if best is None:
         raise ValueError("The last update is measured, and may be selected.")
-    evaluator.model.set_weights(selected.get_weights())
+    evaluator.model.set_weights(networks.selected.get_weights())
     images, labels = _load(config, source, config.num_test)
     workspace.log(
         f"Measuring the weights of update {best['step']} on {len(labels)} test images."
     )
     evaluation, attacked = evaluator.evaluate(images, labels, Purpose.TEST)
-    for name, shown in (("natural", images), ("attacked", attacked)):
-        path = workspace.path("images", f"test_{name}.png")
-        plots.save_grid(path, shown[:NUM_PICTURED])
-    pgd = f"pgd{config.evaluation_attack.num_steps}_accuracy"
-    return _accuracies(evaluation, pgd) | {
-        "evaluation_attack": to_mapping(config.evaluation_attack),
-        "ball": to_mapping(config.ball),
+    _save_images(workspace, "natural", images)
+    results = accuracy("test_accuracy", ~evaluation.natural_errors) | {
+        "num_images": len(labels),
         "selected_update": best["step"],
         "weights": SELECTED,
         "validation_accuracy": 1.0 - best["validation_natural_error"],
+    }
+    if config.evaluation_attack is None:
+        return results
+    _save_images(workspace, "attacked", attacked)
+    pgd = f"pgd{config.evaluation_attack.num_steps}_accuracy"
+    return results | {
+        **accuracy(pgd, ~evaluation.robust_errors),
         f"validation_{pgd}": 1.0 - best["validation_robust_error"],
+        "evaluation_attack": to_mapping(config.evaluation_attack),
+        "ball": to_mapping(config.ball),
         "units": UNITS,
     }
 
 
-def _accuracies(evaluation: Evaluation, pgd: str) -> dict[str, Any]:
-    """Accuracies on natural images and under PGD, with their 95 % intervals."""
-    return {
-        **accuracy("test_accuracy", ~evaluation.natural_errors),
-        **accuracy(pgd, ~evaluation.robust_errors),
-        "num_images": len(evaluation.labels),
-    }
+def _save_images(workspace: Workspace, kind: str, images: np.ndarray) -> None:
+    path = workspace.path("images", f"test_{kind}.png")
+    plots.save_grid(path, images[:NUM_PICTURED])
 
 
-def _describe(config: ClassifierTraining, sources: Sources) -> Iterator[str]:
-    """The three parts of the data, a line each."""
+def describe_sources(config: Any, sources: Sources, epoch: int) -> Iterator[str]:
+    """How often what is measured, and the three parts of the data, a line each."""
+    validate_every = config.validate_every or epoch
+    yield (
+        f"epoch: {epoch} updates, of {config.num_updates}; measured every "
+        f"{validate_every}, saved every {config.save_every or validate_every}"
+    )
     limits = (None, config.num_validation, config.num_test)
     for role, source, limit in zip(Sources._fields, sources, limits, strict=True):
         number = min(source.num_examples, limit or source.num_examples)

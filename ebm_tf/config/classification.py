@@ -1,7 +1,6 @@
 """Experiments that learn a classifier."""
 
 import dataclasses
-import itertools
 from typing import ClassVar
 
 from ebm_tf.config.attacks import Ball, Pgd
@@ -10,7 +9,7 @@ from ebm_tf.config.core import Experiment, Settings, adjustable, require, runtim
 from ebm_tf.config.objectives import Clean, Objective
 from ebm_tf.config.optimizers import Optimizer, Sgd
 from ebm_tf.config.parts import Data, Guard
-from ebm_tf.config.splits import overlap
+from ebm_tf.config.splits import require_disjoint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,15 +110,4 @@ class ClassifierTraining(Experiment):
             f"Expected select_from={self.select_from} in [0, num_updates], which is "
             f"[0, {self.num_updates}].",
         )
-        splits = (self.data.split, self.validation_split, self.test_split)
-        for first, second in itertools.combinations(splits, 2):
-            shared = overlap(first, second)
-            require(
-                shared is False,
-                f"Expected splits that share no images, but {first} and {second} "
-                + (
-                    "do."
-                    if shared
-                    else "may: give both in percent or as counts from the same end."
-                ),
-            )
+        require_disjoint(self.data.split, self.validation_split, self.test_split)

@@ -19,18 +19,14 @@ from ebm_tf.config.parts import (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EbmExperiment(Experiment):
-    """Has an energy that is sampled: U / T + P / T_p + |x|^2 / (2 tau^2).
+class SampledExperiment(Experiment):
+    """Has an energy U that is sampled by Langevin chains.
 
     Attributes:
       data: images, and their size.
-      energy: the network U; of a classifier, E(x) = -logsumexp of its logits.
-      temperature: T.
-      prior: a network P that was learned before and stays as it is; none if None.
-      prior_temperature: T_p; the temperature if None.
-      gaussian_stddev: tau; no Gaussian if None.
+      temperature: T, by which U is divided.
+      gaussian_stddev: tau of a term |x|^2 / (2 tau^2); no Gaussian if None.
       langevin: the step that samples; its type chooses the kernel.
-      generator: of the starts of chains, or of the data; none if None.
       conditional: whether each chain has a class y and samples, in place of E(x),
         E(x, y) = -logit of y; the energy must be a classifier.
     """
@@ -40,17 +36,35 @@ class EbmExperiment(Experiment):
     data: Data
     langevin: Langevin | MomentumLangevin
     temperature: float
-    energy: Network | ClassifierNetwork = Network()
-    prior: Network | None = None
-    prior_temperature: float | None = None
     gaussian_stddev: float | None = None
-    generator: GeneratorNetwork | None = None
     conditional: bool = False
 
     def validate(self) -> None:
         """Checks that what divides is positive."""
         super().validate()
-        self.require_positive("temperature", "prior_temperature", "gaussian_stddev")
+        self.require_positive("temperature", "gaussian_stddev")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EbmExperiment(SampledExperiment):
+    """Has networks whose energy is sampled: U / T + P / T_p + |x|^2 / (2 tau^2).
+
+    Attributes:
+      energy: the network U; of a classifier, E(x) = -logsumexp of its logits.
+      prior: a network P that was learned before and stays as it is; none if None.
+      prior_temperature: T_p; the temperature if None.
+      generator: of the starts of chains, or of the data; none if None.
+    """
+
+    energy: Network | ClassifierNetwork = Network()
+    prior: Network | None = None
+    prior_temperature: float | None = None
+    generator: GeneratorNetwork | None = None
+
+    def validate(self) -> None:
+        """Checks that what divides is positive."""
+        super().validate()
+        self.require_positive("prior_temperature")
         require(
             self.prior is not None or self.prior_temperature is None,
             "Expected a prior where there is a prior_temperature.",

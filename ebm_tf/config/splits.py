@@ -4,6 +4,8 @@ import itertools
 import re
 from typing import NamedTuple
 
+from ebm_tf.config.core import require
+
 _NAMED = re.compile(r"([\w-]+)(?:\[(.*)\])?")
 _NUMBER = r"(-?\d+(?:_\d+)*(?:\.\d+)?)?%?"
 _BOUNDS = re.compile(f"{_NUMBER}:{_NUMBER}")
@@ -18,6 +20,25 @@ class _Bound(NamedTuple):
 
 _Range = tuple[_Bound, _Bound]
 _FRONT, _END = _Bound(0.0, 0.0), _Bound(0.0, 100.0)
+
+
+def require_disjoint(*splits: str) -> None:
+    """Checks that no two splits of a dataset share images.
+
+    Raises:
+      ConfigError: if two do, or may.
+    """
+    for first, second in itertools.combinations(splits, 2):
+        shared = overlap(first, second)
+        require(
+            shared is False,
+            f"Expected splits that share no images, but {first} and {second} "
+            + (
+                "do."
+                if shared
+                else "may: give both in percent or as counts from the same end."
+            ),
+        )
 
 
 def overlap(first: str, second: str) -> bool | None:

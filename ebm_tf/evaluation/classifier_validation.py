@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.classification import ClassifierTraining
+from ebm_tf.config.joint import JointTraining
 from ebm_tf.config.objectives import Clean
 from ebm_tf.evaluation.energy_statistics import Evaluation, training_curves
 from ebm_tf.evaluation.plots import save_training_curves
@@ -24,18 +25,21 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import save_weights
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
 
+Learning = ClassifierTraining | JointTraining
+
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
     """Evaluates the network of averages, with the weights that it has at the time.
 
     Attributes:
-      config: has the attack, the ball and the number of images at once.
+      config: has the attack, the ball and the number of images at once. Without an
+        attack the attacked images are the natural ones.
       replicas: the devices.
       model: the network of averages.
     """
 
-    config: ClassifierTraining
+    config: Learning
     replicas: Replicas
     model: keras.Model
 
@@ -43,14 +47,19 @@ class Evaluator:
     def _evaluate(self) -> Callable:
         """Compiled once: all batches have one shape."""
         config, classifier = self.config, in_inference(self.model)
-        attack = pgd_attack(classifier, config.evaluation_attack, config.ball)
+        settings = config.evaluation_attack
+        attack = settings and pgd_attack(classifier, settings, config.ball)
 
         def evaluate(
             images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor
         ) -> tuple[Evaluation, tf.Tensor]:
+            natural = classifier(images)
+            if attack is None:
+                nowhere = tf.zeros(labels.shape, tf.bool)
+                return Evaluation(natural, natural, labels, nowhere), images
             epsilon = tf.fill(labels.shape, from_255ths(config.ball.epsilon))
             found = attack(images, labels, epsilon, key)
-            natural, attacked = classifier(images), classifier(found.images)
+            attacked = classifier(found.images)
             return Evaluation(natural, attacked, labels, found.broken), found.images
 
         return over_rows(
@@ -78,7 +87,7 @@ Line = dict[str, float]
 ImagesByPart = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def selection(config: ClassifierTraining, lines: Sequence[Line]) -> Line | None:
+def selection(config: Learning, lines: Sequence[Line]) -> Line | None:
     """The line of the weights that are selected, the first of the best; or None.
 
     Weights are selected by their error on the validation split: that under attack, or
@@ -136,18 +145,17 @@ def validate(
             selected.set_weights(weights)
         path = workspace.path("plots", "training_curves.png")
         save_training_curves(path, lines, best)
-        workspace.log(
-            f"epoch {values['epoch']:.4g}: error on validation images "
-            f"{values['validation_natural_error']:.4f}, under attack "
-            f"{values['validation_robust_error']:.4f}"
-            + (", the best so far" if is_best else "")
-        )
+        errors = f"error on validation images {values['validation_natural_error']:.4f}"
+        if evaluator.config.evaluation_attack is not None:
+            errors += f", under attack {values['validation_robust_error']:.4f}"
+        best_so_far = ", the best so far" if is_best else ""
+        workspace.log(f"epoch {values['epoch']:.4g}: {errors}{best_so_far}")
 
     return act
 
 
 def save_selected(
-    config: ClassifierTraining, selected: keras.Model, path: str, workspace: Workspace
+    config: Learning, selected: keras.Model, path: str, workspace: Workspace
 ) -> Action:
     """Writes the selected weights, where there are other ones than were written."""
     written: list[Line] = []

@@ -1,7 +1,7 @@
 """The learning step of a classifier, for one replica."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import tensorflow as tf
@@ -21,10 +21,22 @@ from ebm_tf.learning.optimization import (
 )
 from ebm_tf.robust_objectives import Predictions
 
-# Images -> logits of the network in training mode.
-PredictFn = Callable[[tf.Tensor], tf.Tensor]
-# What predicts -> the loss, and the predictions that it was computed from.
-ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Predictions]]
+
+class PredictFn(Protocol):
+    """Images -> what the network makes of them, in float32."""
+
+    def __call__(
+        self, images: tf.Tensor, *, training: bool = True, moves: bool = True
+    ) -> Any:
+        """Predicts in training mode or in inference mode.
+
+        `moves` says whether a pass in training mode moves the network's statistics.
+        """
+        ...
+
+
+# What predicts -> the loss, and a nest of tensors that it was computed from.
+ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Any]]
 
 
 class ClassifierState(NamedTuple):
@@ -42,13 +54,13 @@ class Differentiated(NamedTuple):
 
     Attributes:
       loss: scalar, of the replica's batch.
-      predictions: that it was computed from.
+      predictions: what the objective returned beside it.
       gradients: of the loss in the weights.
       statistics: the network's other variables after it, in their order.
     """
 
     loss: tf.Tensor
-    predictions: Predictions
+    predictions: Any
     gradients: list[tf.Tensor]
     statistics: list[tf.Tensor]
 
@@ -58,23 +70,33 @@ def differentiate(
 ) -> Differentiated:
     """The gradients of an objective at given weights; the network stays as it is.
 
-    Every prediction is a forward pass of its own in training mode: it is normalised
+    Every prediction is a forward pass of its own. In training mode it is normalised
     by its own batch, and moves the statistics that the pass before has left.
     """
     weights = list(weights)
     statistics = [tf.identity(v.value) for v in model.non_trainable_variables]
 
-    def predict(images: tf.Tensor) -> tf.Tensor:
+    def predict(images: tf.Tensor, *, training: bool = True, moves: bool = True) -> Any:
         nonlocal statistics
-        found: Any = model.stateless_call(weights, statistics, images, training=True)
-        logits, statistics = found
-        return tf.cast(logits, tf.float32)
+        found: Any = model.stateless_call(
+            weights, statistics, images, training=training
+        )
+        outputs, after = found
+        statistics = after if moves else statistics
+        return tf.nest.map_structure(lambda part: tf.cast(part, tf.float32), outputs)
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(weights)
         loss, predictions = objective(predict)
     gradients = tape.gradient(loss, weights)
     return Differentiated(loss, predictions, gradients, statistics)
+
+
+def keep_statistics(model: keras.Model, statistics: Sequence[tf.Tensor]) -> None:
+    """Assigns what forward passes have made of a network's statistics."""
+    pairs = zip(model.non_trainable_variables, statistics, strict=True)
+    for variable, value in pairs:
+        variable.assign(value)
 
 
 def make_step(
@@ -116,10 +138,7 @@ def make_step(
                 update=state.update,
             )
         found = differentiate(model, weights, objective)
-        for variable, value in zip(
-            model.non_trainable_variables, found.statistics, strict=True
-        ):
-            variable.assign(value)
+        keep_statistics(model, found.statistics)
         metrics = {"loss": found.loss, **measure(found.predictions, labels)}
         metrics["grad_norm"] = descend(classifier, found.gradients)
         outputs = images if attacked is None else attacked
@@ -161,7 +180,7 @@ def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:
       both kinds delta_marginal, E(x) - E(x*), and delta_joint, E(x, y) - E(x*, y).
     """
     metrics = {
-        f"{name}_accuracy": _accuracy(logits, labels)
+        f"{name}_accuracy": accuracy(logits, labels)
         for name, logits in predictions._asdict().items()
         if logits is not None
     }
@@ -181,6 +200,7 @@ def measure(predictions: Predictions, labels: tf.Tensor) -> Metrics:
     return metrics
 
 
-def _accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def accuracy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The share of logits [n, k] whose largest is that of the label, a scalar."""
     right = tf.argmax(logits, -1, labels.dtype) == labels
     return tf.reduce_mean(tf.cast(right, tf.float32))

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ebm_tf import objectives
 from ebm_tf.learning.optimization import Learned, Metrics, StepFn, descend
-from ebm_tf.protocols import Chains, ChainSource, InitializeFn, SampleFn
+from ebm_tf.protocols import Advance, Chains, ChainSource, InitializeFn, SampleFn
 
 
 class EbmBatch(NamedTuple):
@@ -67,6 +67,20 @@ def cooperative_update(
     return {"generator_loss": loss, "generator_grad_norm": norm}
 
 
+def measure_chains(advance: Advance) -> Metrics:
+    """What sampled chains did.
+
+    Returns:
+      Means of drift_norm (the way of an image in the last Langevin step), rejuvenated
+      (the share of chains reinitialised) and age (visits).
+    """
+    return {
+        "drift_norm": tf.reduce_mean(advance.info.step.drift_norm),
+        "rejuvenated": tf.reduce_mean(advance.info.reinitialised),
+        "age": tf.reduce_mean(tf.cast(advance.chains.ages, tf.float32)),
+    }
+
+
 def make_step(
     energy: Learned,
     source: ChainSource,
@@ -94,9 +108,7 @@ def make_step(
       update_generator: learns from the sampled chains.
 
     Returns:
-      The step. Its metrics: those of both updates, and means of drift_norm (the way of
-      an image in the last Langevin step), rejuvenated (the share of chains
-      reinitialised) and age (visits).
+      The step. Its metrics: those of both updates and of `measure_chains`.
     """
 
     def step(state, batch: EbmBatch, seed: tf.Tensor):
@@ -112,11 +124,6 @@ def make_step(
         )
         if update_generator is not None:
             metrics |= update_generator(chains)
-        metrics |= {
-            "drift_norm": tf.reduce_mean(advance.info.step.drift_norm),
-            "rejuvenated": tf.reduce_mean(advance.info.reinitialised),
-            "age": tf.reduce_mean(tf.cast(chains.ages, tf.float32)),
-        }
-        return advance.state, metrics, chains
+        return advance.state, metrics | measure_chains(advance), chains
 
     return step

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import build, in_lanes, latent_prior
 from ebm_tf.models.latents import LatentsFn
@@ -64,6 +64,19 @@ def marginal_energy(classifier: keras.Model) -> keras.Model:
     )
 
 
+def with_energy(classifier: keras.Model) -> keras.Model:
+    """A classifier that also gives E(x): images -> (logits [B,k], energies [B,1]).
+
+    It shares its variables, in their order.
+    """
+    energies_of = marginal_energy(classifier).output
+    return keras.Model(
+        classifier.input,
+        (classifier.output, energies_of),
+        name=f"{classifier.name}_with_energy",
+    )
+
+
 def num_classes(energy: keras.Model) -> int:
     """The classes of a classifier, given the marginal energy made of it.
 
@@ -100,7 +113,7 @@ def class_energy(
     return of_labels
 
 
-def image_shape(config: EbmExperiment) -> tuple[int, int, int]:
+def image_shape(config: SampledExperiment) -> tuple[int, int, int]:
     """Height, width and channels."""
     return config.data.image_size, config.data.image_size, config.data.channels
 

@@ -22,6 +22,7 @@ class Purpose(enum.IntEnum):
     STATISTICS = 10
     PICTURES = 11
     SUBSET = 12
+    POSITIVES = 13
 
 
 def key(seed: int, purpose: Purpose) -> tf.Tensor:

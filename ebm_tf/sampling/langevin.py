@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from ebm_tf import energies
-from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.ebm import SampledExperiment
 from ebm_tf.config.parts import Langevin, MomentumLangevin
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Chains, Energy, SampleFn, SamplingState
@@ -192,7 +192,7 @@ KERNELS: Mapping[type[Langevin], Callable[..., Kernel]] = {
 
 
 def potential(
-    settings: EbmExperiment,
+    settings: SampledExperiment,
     energy: Network,
     prior: Network | None,
     *,
@@ -208,7 +208,8 @@ def potential(
     """
     learned = energies.tempered(energies.network(energy), settings.temperature)
     if prior is not None:
-        prior_temperature = settings.prior_temperature or settings.temperature
+        own = getattr(settings, "prior_temperature", None)
+        prior_temperature = own or settings.temperature
         learned = energies.total(
             learned, energies.tempered(energies.network(prior), prior_temperature)
         )
@@ -220,7 +221,7 @@ def potential(
 
 
 def langevin_kernel(
-    settings: EbmExperiment,
+    settings: SampledExperiment,
     energy: Energy,
     *,
     denoising: bool = False,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ebm_tf.config.core import differing_fields
-from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.ebm import SampledExperiment
 from ebm_tf.config.parts import Data
 from ebm_tf.config.splits import overlap
 from ebm_tf.runtime.workspace import Workspace
@@ -62,13 +62,14 @@ def provenance(config: Any, sources: Mapping[str, NetworkSource]) -> Provenance:
 def _differences(config: Any, energy: NetworkSource) -> Iterator[str]:
     """Settings of the sampled energy that differ from those of its run."""
     learned = energy.source and energy.source.config
-    if not isinstance(learned, EbmExperiment):
+    if not isinstance(learned, SampledExperiment):
         return
     changed = []
-    if (config.prior is None) != (learned.prior is None):
-        changed.append(f"prior={config.prior} (learned with {learned.prior})")
+    prior = getattr(learned, "prior", None)
+    if (config.prior is None) != (prior is None):
+        changed.append(f"prior={config.prior} (learned with {prior})")
     for name in _SAMPLED_FIELDS:
-        here, there = getattr(config, name), getattr(learned, name)
+        here, there = getattr(config, name), getattr(learned, name, None)
         if dataclasses.is_dataclass(here):
             changed += differing_fields(here, there, f"{name}.")
         elif here != there:

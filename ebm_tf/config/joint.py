@@ -1,0 +1,178 @@
+"""Experiments that learn a joint energy-based model: a classifier that generates."""
+
+import dataclasses
+from typing import ClassVar
+
+from ebm_tf.config.attacks import Ball, Pgd
+from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import Settings, adjustable, require, runtime
+from ebm_tf.config.ebm import SampledExperiment
+from ebm_tf.config.objectives import Clean, Objective
+from ebm_tf.config.optimizers import Optimizer, Sgd
+from ebm_tf.config.parts import Guard, Samples
+from ebm_tf.config.splits import require_disjoint
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JointTerms(Settings):
+    """Weights of the terms of the loss; a term of weight 0 is not computed.
+
+    Attributes:
+      posterior: of -log p(y|x), the cross-entropy.
+      marginal: of -log p(x), by chains.
+      joint: of -log p(x, y), by chains that have classes.
+      energy_l2: of the mean square of E(x) over data and over chains (Du and
+        Mordatch, 2019), which keeps energies near 0.
+    """
+
+    posterior: float = 1.0
+    marginal: float = 1.0
+    joint: float = 0.0
+    energy_l2: float = 0.0
+
+    def validate(self) -> None:
+        """Checks that there is something to learn."""
+        self.require_least(0, "posterior", "marginal", "joint", "energy_l2")
+        require(
+            self.posterior + self.marginal + self.joint > 0,
+            "Expected a positive weight of posterior, marginal or joint.",
+        )
+        require(
+            self.energy_l2 == 0 or self.need_chains,
+            "Expected energy_l2=0 where neither marginal nor joint counts.",
+        )
+
+    @property
+    def need_chains(self) -> bool:
+        """Whether a term compares data with chains."""
+        return self.marginal > 0 or self.joint > 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelledImages(Settings):
+    """The images of p(y|x), where they are drawn apart from those of p(x).
+
+    Attributes:
+      batch: of them per update, over all replicas.
+      data_epsilon: standard deviation of the noise that is added to them.
+      per_class: so many of each class have labels, chosen by the seed; all if None.
+      positives_augmented: whether the images of p(x) are augmented as these are.
+    """
+
+    batch: int = 128
+    data_epsilon: float = 0.0
+    per_class: int | None = None
+    positives_augmented: bool = True
+
+    def validate(self) -> None:
+        """Checks counts and noise."""
+        self.require_positive("batch", "per_class")
+        self.require_least(0, "data_epsilon")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JointTraining(SampledExperiment):
+    """Learns p(y|x) and p(x) by one classifier (Grathwohl et al., 2020).
+
+    Its logits f define E(x, y) = -f(x)[y] and E(x) = -logsumexp f(x).
+
+    Attributes:
+      validation_split: the part of the dataset by which weights are selected.
+      test_split: the part that is measured once, at the end.
+      num_validation: the first so many of the validation split; all if None.
+      num_test: the first so many of the test split; all if None.
+      classifier: the network.
+      terms: weights of what is minimised.
+      chains: where they live; None where no term needs any.
+      data_epsilon: standard deviation of the noise that is added to images of
+        learning, in [-1, 1].
+      labelled: the images of p(y|x); those of p(x), their noise included, if None.
+      optimizer: of the weights.
+      num_updates: updates of the weights.
+      batch: images of p(x) and chains per update, over all replicas.
+      evaluation_batch: images at once where it is measured, over all replicas.
+      evaluation_attack: by which the weights are measured besides; none if None.
+      ball: what that attack may choose from.
+      samples: the fresh chains that are measured at the end.
+      validate_every: updates between measurements on the validation split; an epoch
+        if None.
+      select_from: the first update whose weights may be selected.
+      log_every: updates between lines of metrics.
+      picture_every: updates between pictures.
+      save_every: updates between checkpoints.
+    """
+
+    executable: ClassVar[str] = "train_jem"
+    objective: ClassVar[Objective] = Clean()  # weights are selected by their accuracy
+
+    temperature: float = 1.0
+    validation_split: str
+    test_split: str = "test"
+    num_validation: int | None = None
+    num_test: int | None = None
+    classifier: ClassifierNetwork
+    terms: JointTerms = JointTerms()
+    chains: Persistent | Transient | None = Persistent(
+        start="noise", num_steps=20, rejuvenation=0.05
+    )
+    data_epsilon: float = 0.03
+    labelled: LabelledImages | None = None
+    optimizer: Optimizer | Sgd = Optimizer()
+    guard: Guard = Guard()
+    num_updates: int = adjustable(100_000)
+    batch: int = 64
+    evaluation_batch: int = 500
+    evaluation_attack: Pgd | None = None
+    ball: Ball = Ball()
+    samples: Samples = adjustable(Samples())
+    validate_every: int | None = None
+    select_from: int = 0
+    log_every: int = runtime(100)
+    picture_every: int = runtime(1000)
+    save_every: int = runtime(1000)
+
+    def validate(self) -> None:
+        """Checks counts, splits, and that what the terms need is there."""
+        super().validate()
+        self.require_positive(
+            "num_validation",
+            "num_test",
+            "num_updates",
+            "batch",
+            "evaluation_batch",
+            "validate_every",
+            "log_every",
+            "picture_every",
+            "save_every",
+        )
+        self.require_least(0, "data_epsilon")
+        self.require_in(f"[0, {self.num_updates}]", "select_from")
+        require_disjoint(self.data.split, self.validation_split, self.test_split)
+        self._validate_chains()
+
+    def _validate_chains(self) -> None:
+        require(
+            (self.chains is not None) == self.terms.need_chains,
+            "Expected chains where the marginal or the joint term counts, and only "
+            "there.",
+        )
+        require(
+            self.terms.joint == 0 or self.conditional,
+            "Expected conditional=True where terms.joint > 0: p(x, y) is learned from "
+            "chains that have classes.",
+        )
+        if self.chains is None:
+            return
+        require(
+            self.chains.start != "generator",
+            "Expected chains.start other than 'generator': a joint model has none.",
+        )
+        size, classes = getattr(self.chains, "bank_size", self.batch), 1
+        if self.conditional:
+            classes = self.classifier.num_classes
+        require(
+            size >= self.batch and size >= classes,
+            f"Expected bank_size={size} to be at least batch={self.batch}, and one "
+            f"chain for each of {classes} classes.",
+        )
