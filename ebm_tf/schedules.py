@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import Linear, OneCycle
+from ebm_tf.config.optimizers import Cosine, Linear, OneCycle, Warmup
 
 Steps = float | Sequence[tuple[float, int]]
-AnySchedule = Steps | OneCycle | Linear
+AnySchedule = Steps | OneCycle | Linear | Cosine | Warmup
 
 
 def value(schedule: AnySchedule, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -18,6 +18,10 @@ def value(schedule: AnySchedule, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         return linear(schedule, step, dtype)
     if isinstance(schedule, OneCycle):
         return one_cycle(schedule, step, dtype)
+    if isinstance(schedule, Cosine):
+        return cosine(schedule, step, dtype)
+    if isinstance(schedule, Warmup):
+        return warmup(schedule, step, dtype)
     return piecewise(schedule, step, dtype)
 
 
@@ -39,9 +43,36 @@ def piecewise(schedule: Steps, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
 
 def linear(settings: Linear, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """The value at a step on the straight way from `first` to `last`."""
-    num_steps = tf.constant(settings.num_steps, tf.int64)
-    remaining = tf.maximum(num_steps - tf.cast(step, tf.int64), 0) / num_steps
-    return settings.last + (settings.first - settings.last) * tf.cast(remaining, dtype)
+    remaining = _remaining(settings.num_steps, step, dtype)
+    return settings.last + (settings.first - settings.last) * remaining
+
+
+def cosine(settings: Cosine, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value at a step, counted from 0, on half a cosine from `first` to `last`."""
+    remaining = _remaining(settings.num_steps, step, dtype)
+    return _between(settings.first, settings.last, remaining)
+
+
+def warmup(settings: Warmup, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The value that holds at a step, counted from 0: 0 at the first."""
+    step = tf.cast(step, tf.int64)
+    part = tf.cast(step / tf.constant(settings.num_steps, tf.int64), dtype)
+    peak = value(settings.then, tf.constant(0, tf.int64), dtype)
+    then = value(settings.then, step, dtype)
+    return tf.where(step <= settings.num_steps, peak * part, then)
+
+
+def _remaining(num_steps: int, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """The part of the steps that is left at a step, counted from 0; from 1 to 0."""
+    count = tf.constant(num_steps, tf.int64)
+    left = tf.maximum(count - tf.cast(step, tf.int64), 0)
+    return tf.cast(left / count, dtype)
+
+
+def _between(first: float, last: float, remaining: tf.Tensor) -> tf.Tensor:
+    """The value on half a cosine of which a part, from 1 to 0, remains."""
+    # (1 + cos(pi t)) / 2 = sin(pi (1 - t) / 2)^2, which keeps all digits near 0.
+    return last + (first - last) * tf.square(tf.sin(remaining * (math.pi / 2)))
 
 
 def one_cycle(settings: OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
@@ -55,13 +86,8 @@ def one_cycle(settings: OneCycle, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor
     end = settings.num_steps - 1.0
     peak = settings.rise * settings.num_steps - 1.0
     now = tf.minimum(tf.cast(step, dtype), end)
-
-    def between(first: float, last: float, remaining: tf.Tensor) -> tf.Tensor:
-        # (1 + cos(pi t)) / 2 = sin(pi (1 - t) / 2)^2, which keeps all digits near 0.
-        return last + (first - last) * tf.square(tf.sin(remaining * (math.pi / 2)))
-
-    rising = between(settings.first, settings.peak, (peak - now) / peak)
-    falling = between(settings.peak, settings.last, (end - now) / (end - peak))
+    rising = _between(settings.first, settings.peak, (peak - now) / peak)
+    falling = _between(settings.peak, settings.last, (end - now) / (end - peak))
     return tf.where(now <= peak, rising, falling)
 
 
@@ -73,7 +99,7 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, schedule: AnySchedule):
-        """Takes a constant, (rate, first update) pairs, an even decay, or a cycle."""
+        """Takes any kind of schedule."""
         super().__init__()
         self.schedule = schedule
         self.factor = tf.Variable(1.0, trainable=False, name="rate_factor")

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import Linear, OneCycle
-from ebm_tf.schedules import ScaledSchedule, linear, one_cycle, piecewise, value
+from ebm_tf.config.optimizers import Cosine, Linear, OneCycle, Warmup
+from ebm_tf.schedules import (
+    ScaledSchedule,
+    cosine,
+    linear,
+    one_cycle,
+    piecewise,
+    value,
+    warmup,
+)
 
 STAIR = ((1e-4, 0), (1e-5, 50_000), (1e-6, 75_000), (1e-7, 100_000), (1e-8, 125_000))
 CLASSIFIER = ((0.1, 0), (0.01, 19_961), (0.001, 29_941))
@@ -136,3 +144,68 @@ def test_a_scaled_schedule_takes_an_even_decay():
     schedule = ScaledSchedule(DECAY)
     schedule.factor.assign(0.5)
     assert float(schedule(tf.constant(50_000, tf.int64))) == pytest.approx(5e-5)
+
+
+HALF = Cosine(first=1e-4, last=1e-6, num_steps=78_200)
+
+
+def half_cosine(settings: Cosine, step: int) -> float:
+    """The definition in double precision."""
+    part = min(step, settings.num_steps) / settings.num_steps
+    way = (1 + np.cos(np.pi * part)) / 2
+    return settings.last + (settings.first - settings.last) * way
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
+@pytest.mark.parametrize("step", [0, 1, 1000, 39_100, 60_000, 78_199, 78_200, 10**9])
+def test_half_a_cosine_is_its_definition(step, dtype):
+    rate = cosine(HALF, tf.constant(step, dtype), tf.float32)
+    assert rate.dtype == tf.float32 and rate.shape == ()
+    assert float(rate) == pytest.approx(half_cosine(HALF, step), rel=1e-6)
+
+
+def test_half_a_cosine_is_even_about_its_middle_and_may_end_at_0():
+    fall = Cosine(first=0.5, num_steps=10)
+    rates = np.array([cosine(fall, tf.constant(n), tf.float64) for n in range(12)])
+    np.testing.assert_allclose(rates[:11] + rates[10::-1], 0.5)
+    assert rates[0] == 0.5 and np.all(np.diff(rates[:11]) < 0)
+    assert rates[10] == rates[11] == 0.0
+
+
+@pytest.mark.parametrize("then", [0.1, ((0.1, 0), (0.03, 7), (0.01, 9)), HALF, DECAY])
+def test_the_first_update_of_a_warmup_has_rate_0_and_the_rise_is_even(then):
+    peak = float(value(then, tf.constant(0), tf.float32))
+    rise = Warmup(num_steps=5, then=then)
+    rates = [float(warmup(rise, tf.constant(n), tf.float32)) for n in range(12)]
+    assert rates[0] == 0.0 and rates[5] == peak
+    np.testing.assert_allclose(rates[:6], peak * np.arange(6) / 5, rtol=1e-6)
+    # What follows counts from update 0, not from the end of the rise.
+    expected = [float(value(then, tf.constant(n), tf.float32)) for n in range(6, 12)]
+    assert rates[6:] == expected
+
+
+@pytest.mark.parametrize("dtype", [tf.int32, tf.int64])
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.0), (1, 1e-7), (500, 5e-5), (1000, 1e-4)]
+)
+def test_golden_values_of_a_warmup(step, expected, dtype):
+    rise = Warmup(num_steps=1000, then=HALF)
+    rate = value(rise, tf.constant(step, dtype), tf.float32)
+    assert float(rate) == pytest.approx(expected, rel=1e-6, abs=0.0)
+    later = float(value(rise, tf.constant(1001, dtype), tf.float32))
+    assert later == pytest.approx(half_cosine(HALF, 1001), rel=1e-6)
+
+
+def test_a_step_within_the_rise_waits_for_its_end():
+    rise = Warmup(num_steps=4, then=((1.0, 0), (0.25, 2)))
+    rates = [float(value(rise, tf.constant(n), tf.float32)) for n in range(7)]
+    assert rates == [0.0, 0.25, 0.5, 0.75, 1.0, 0.25, 0.25]
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_scaled_schedule_takes_a_warmup(jit):
+    schedule = ScaledSchedule(Warmup(num_steps=2, then=Cosine(first=0.4, num_steps=8)))
+    rate = tf.function(lambda n: schedule(n), autograph=False, jit_compile=jit)
+    schedule.factor.assign(0.5)
+    rates = [float(rate(tf.constant(n, tf.int64))) for n in (0, 1, 2, 4, 8)]
+    np.testing.assert_allclose(rates, [0.0, 0.1, 0.2, 0.1, 0.0], rtol=1e-6)

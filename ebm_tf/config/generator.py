@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
-from ebm_tf.config.optimizers import Linear, Optimizer
+from ebm_tf.config.optimizers import Cosine, Linear, Optimizer, Warmup
 from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork, Guard
 
 ADAM = Optimizer(learning_rate=2e-4, beta_1=0.0, beta_2=0.9)
@@ -83,9 +83,12 @@ class GeneratorTraining(Experiment):
         }
         ended = {}
         for name, count in counts.items():
-            rate = getattr(self, name).learning_rate
-            if isinstance(rate, Linear) and rate.last == 0 and rate.num_steps < count:
-                ended[f"{name}.learning_rate.num_steps"] = count
+            rate, path = getattr(self, name).learning_rate, f"{name}.learning_rate"
+            if isinstance(rate, Warmup):
+                rate, path = rate.then, f"{path}.then"
+            falls = isinstance(rate, Linear | Cosine)
+            if falls and rate.last == 0 and rate.num_steps < count:
+                ended[f"{path}.num_steps"] = count
         least = " and ".join(f"{name} >= {count}" for name, count in ended.items())
         require(
             not ended,

@@ -27,12 +27,58 @@ class Linear(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Cosine(Settings):
+    """A value that follows half a cosine (Loshchilov and Hutter, 2017, one period).
+
+    At update n it is last + (first - last) * (1 + cos(pi n / num_steps)) / 2.
+
+    Attributes:
+      first: the value of update 0.
+      last: the value from update `num_steps` on.
+      num_steps: updates in between.
+    """
+
+    first: float
+    num_steps: int
+    last: float = 0.0
+
+    def validate(self) -> None:
+        """Checks that there is a way to go."""
+        self.require_positive("num_steps")
+        self.require_least(0, "first", "last")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Warmup(Settings):
+    """A learning rate that rises evenly from 0 before it follows another schedule.
+
+    The rate of update n <= num_steps is n / num_steps times the value of `then` at
+    update 0, so that the very first update changes no weight. Later updates have the
+    value of `then` at n: its clock starts at update 0 too, not after the rise.
+
+    Attributes:
+      num_steps: updates of the rise.
+      then: a constant, (rate, first update) pairs, an even decay or half a cosine.
+    """
+
+    num_steps: int
+    then: Linear | Cosine | Schedule
+
+    def validate(self) -> None:
+        """Checks that there is a rise, and the rates after it."""
+        self.require_positive("num_steps")
+        if not isinstance(self.then, Settings):
+            self.require_schedule("then", least=0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Optimizer(Settings):
     """The optimizers of energies and generators.
 
     Attributes:
       name: "adam" or "sgd".
-      learning_rate: a constant, (rate, first update) pairs, or an even decay.
+      learning_rate: a constant, (rate, first update) pairs, an even decay, half a
+        cosine, or a warm-up before any of these.
       beta_1: of Adam, decay of the mean of gradients.
       beta_2: of Adam, decay of the mean of their squares.
       max_grad_norm: bound on the norm of each weight tensor's gradient, after the
@@ -44,7 +90,7 @@ class Optimizer(Settings):
     """
 
     name: Literal["adam", "sgd"] = "adam"
-    learning_rate: Linear | Schedule = adjustable(1e-4)
+    learning_rate: Linear | Cosine | Warmup | Schedule = adjustable(1e-4)
     beta_1: float = 0.9
     beta_2: float = 0.999
     max_grad_norm: float | None = None
@@ -53,7 +99,7 @@ class Optimizer(Settings):
 
     def validate(self) -> None:
         """Checks rates and decays."""
-        if not isinstance(self.learning_rate, Linear):
+        if not isinstance(self.learning_rate, Settings):
             self.require_schedule("learning_rate", least=0)
         self.require_in("[0, 1)", "beta_1", "beta_2", "average_decay")
         require(
@@ -103,7 +149,8 @@ class Sgd(Settings):
     decay is added to the gradient of every weight.
 
     Attributes:
-      learning_rate: a constant, (rate, first update) pairs, or a cycle.
+      learning_rate: a constant, (rate, first update) pairs, a cycle, half a cosine, or
+        a warm-up.
       momentum: a constant or a cycle.
       weight_decay: factor of the weights that is added to their gradients.
       max_grad_norm: as that of `Optimizer`.
@@ -111,7 +158,7 @@ class Sgd(Settings):
       average_warmup: as that of `Optimizer`.
     """
 
-    learning_rate: OneCycle | Schedule = adjustable(0.1)
+    learning_rate: OneCycle | Cosine | Warmup | Schedule = adjustable(0.1)
     momentum: OneCycle | float = 0.9
     weight_decay: float = 5e-4
     max_grad_norm: float | None = None
@@ -120,7 +167,7 @@ class Sgd(Settings):
 
     def validate(self) -> None:
         """Checks rates, momentum and decays."""
-        if not isinstance(self.learning_rate, OneCycle):
+        if not isinstance(self.learning_rate, Settings):
             self.require_schedule("learning_rate", least=0)
         momentum = self.momentum
         if isinstance(momentum, OneCycle):

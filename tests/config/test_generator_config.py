@@ -7,7 +7,7 @@ import pytest
 from ebm_tf.config.core import from_mapping
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.config.kinds import kind_named, to_json
-from ebm_tf.config.optimizers import Linear, Optimizer
+from ebm_tf.config.optimizers import Cosine, Linear, Optimizer, Warmup
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork
 from ebm_tf.errors import ConfigError
@@ -76,6 +76,17 @@ def test_the_end_of_a_decay_can_be_set():
 def test_bad_settings_are_named(assignment, message):
     with pytest.raises(ConfigError, match=message):
         override(CONFIG, [assignment])
+
+
+def test_a_warmup_does_not_hide_that_a_rate_ends_too_early():
+    half = Cosine(first=1e-3, num_steps=9)
+    for rate, path in ((half, ""), (Warmup(num_steps=2, then=half), ".then")):
+        optimizer = Optimizer(learning_rate=rate)
+        message = rf"learning_rate{path}.num_steps >= 10"
+        with pytest.raises(ConfigError, match=message):
+            GeneratorTraining(
+                name="some", data=DATA, generator_optimizer=optimizer, num_updates=10
+            )
 
 
 def test_networks_that_cannot_learn_classes_are_refused():

@@ -6,7 +6,7 @@ from ebm_tf.config.chains import Transient
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.errors import ConfigError
-from tests.config.test_settings import COOPERATIVE, TRANSIENT, experiment
+from tests.config.test_settings import COOPERATIVE, TRANSIENT, WARMED_UP, experiment
 
 
 def reach(config, path):
@@ -37,6 +37,8 @@ def reach(config, path):
         (experiment(), "chains.rejuvenation=[[1, 0], [0.5, 3]]", ((1.0, 0), (0.5, 3))),
         (COOPERATIVE, "chains.rejuvenation=0.25", 0.25),
         (experiment(), "energy_optimizer.name=sgd", "sgd"),
+        (WARMED_UP, "energy_optimizer.learning_rate.num_steps=7", 7),
+        (WARMED_UP, "energy_optimizer.learning_rate.then.last=1e-6", 1e-6),
         (COOPERATIVE, "generator.width=9", 9),
         (TRANSIENT, "chains.num_steps=2", 2),
     ],

@@ -3,7 +3,7 @@
 import pytest
 
 from ebm_tf.config.chains import Persistent, Transient
-from ebm_tf.config.optimizers import OneCycle, Optimizer, Sgd
+from ebm_tf.config.optimizers import Cosine, OneCycle, Optimizer, Sgd, Warmup
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
@@ -72,6 +72,12 @@ MISTAKES = [
     (cycle, {"peak": -1.0}, "peak=-1.0 >= 0."),
     (cycle, {"first": -3.0}, "first=-3.0 >= 0."),
     (cycle, {"last": -0.1}, "last=-0.1 >= 0."),
+    (Cosine, {"first": 1.0, "num_steps": 0}, "num_steps=0 > 0."),
+    (Cosine, {"first": -1.0, "num_steps": 9}, "first=-1.0 >= 0."),
+    (Cosine, {"first": 1.0, "last": -0.1, "num_steps": 9}, "last=-0.1 >= 0."),
+    (Warmup, {"num_steps": 0, "then": 0.1}, "num_steps=0 > 0."),
+    (Warmup, {"num_steps": 9, "then": -0.1}, "then=-0.1 to be at least 0."),
+    (Warmup, {"num_steps": 9, "then": ((0.1, 5),)}, "then=((0.1, 5),) to rise from 0."),
     (Sgd, {"momentum": 1.0}, "momentum=1.0 in [0, 1)."),
     (Sgd, {"momentum": cycle(peak=5.0)}, "num_steps=9, rise=0.5) in"),
     (Sgd, {"momentum": cycle(last=1.0)}, "num_steps=9, rise=0.5) in"),
@@ -126,6 +132,9 @@ def test_impossible_values(build, settings, message):
         (Persistent, {"start": "noise", "burn_in": ((0, 0), (3, 2))}),
         (Optimizer, {"learning_rate": 0, "average_decay": 0}),
         (Sgd, {"momentum": cycle(), "learning_rate": cycle()}),
+        (Sgd, {"learning_rate": Cosine(first=0.1, num_steps=1)}),
+        (Sgd, {"learning_rate": Warmup(num_steps=1, then=0)}),
+        (Optimizer, {"learning_rate": Warmup(num_steps=1, then=((0.1, 0), (0, 1)))}),
         (experiment, {"batch": 64}),
         (experiment, {"batch": 10**6, "chains": Transient(start="noise")}),
         (experiment, GENERATED | FROM_GENERATOR),

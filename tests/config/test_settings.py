@@ -10,7 +10,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import differing_fields, from_mapping, to_mapping
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.kinds import to_json
-from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.optimizers import Cosine, Optimizer, Warmup
 from ebm_tf.config.parts import (
     Data,
     GeneratorNetwork,
@@ -49,7 +49,17 @@ COOPERATIVE = experiment(
     generator_optimizer=Optimizer(name="sgd", learning_rate=((1e-3, 0), (1e-4, 5))),
     gaussian_stddev=0.15,
 )
-TRANSIENT = experiment(chains=Transient(start="data"))
+TRANSIENT = experiment(
+    chains=Transient(start="data"),
+    energy_optimizer=Optimizer(
+        learning_rate=Warmup(num_steps=9, then=((1e-4, 0), (3e-5, 20)))
+    ),
+)
+WARMED_UP = experiment(
+    energy_optimizer=Optimizer(
+        learning_rate=Warmup(num_steps=9, then=Cosine(first=1e-4, num_steps=50))
+    )
+)
 CONDITIONAL = experiment(
     energy=ClassifierNetwork(),
     conditional=True,
@@ -94,7 +104,7 @@ def test_integers_become_floats_and_lists_tuples():
             Optimizer,
             {"learning_rate": ((0.1, 0, 3),)},
             "learning_rate=((0.1, 0, 3),) to be of type "
-            "Linear | float | tuple[tuple[float, int], ...].",
+            "Linear | Cosine | Warmup | float | tuple[tuple[float, int], ...].",
         ),
         (
             Data,
@@ -115,7 +125,9 @@ def test_settings_cannot_be_changed(name):
         setattr(experiment(), name, 8)
 
 
-@pytest.mark.parametrize("config", [experiment(), COOPERATIVE, TRANSIENT, CONDITIONAL])
+@pytest.mark.parametrize(
+    "config", [experiment(), COOPERATIVE, TRANSIENT, CONDITIONAL, WARMED_UP]
+)
 def test_json_there_and_back(config):
     mapping = json.loads(to_json(config))
     assert mapping["type"] == "ebm_tf.config.ebm.EbmTraining"
