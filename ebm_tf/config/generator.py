@@ -86,9 +86,9 @@ class GeneratorTraining(Experiment):
             rate, path = getattr(self, name).learning_rate, f"{name}.learning_rate"
             if isinstance(rate, Warmup):
                 rate, path = rate.then, f"{path}.then"
-            falls = isinstance(rate, Linear | Cosine)
-            if falls and rate.last == 0 and rate.num_steps < count:
-                ended[f"{path}.num_steps"] = count
+            if isinstance(rate, Linear | Cosine) and rate.last == 0:
+                if rate.num_steps < count:
+                    ended[f"{path}.num_steps"] = count
         least = " and ".join(f"{name} >= {count}" for name, count in ended.items())
         require(
             not ended,

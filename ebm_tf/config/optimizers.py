@@ -76,24 +76,27 @@ class Optimizer(Settings):
     """The optimizers of energies and generators.
 
     Attributes:
-      name: "adam" or "sgd".
+      name: "adam", "sgd" or "rmsprop", the last with PyTorch's constants and form.
       learning_rate: a constant, (rate, first update) pairs, an even decay, half a
         cosine, or a warm-up before any of these.
       beta_1: of Adam, decay of the mean of gradients.
       beta_2: of Adam, decay of the mean of their squares.
       max_grad_norm: bound on the norm of each weight tensor's gradient, after the
         mean over replicas; no bound if None.
+      max_global_norm: bound on the norm of all gradients together, after the mean over
+        replicas and after `max_grad_norm`; no bound if None.
       average_decay: decay of the weight average that evaluation uses; 0 follows the
         weights.
       average_warmup: whether the decay after n updates is at most (1 + n) / (10 + n),
         so that also the average of a short run forgets its beginning.
     """
 
-    name: Literal["adam", "sgd"] = "adam"
+    name: Literal["adam", "sgd", "rmsprop"] = "adam"
     learning_rate: Linear | Cosine | Warmup | Schedule = adjustable(1e-4)
     beta_1: float = 0.9
     beta_2: float = 0.999
     max_grad_norm: float | None = None
+    max_global_norm: float | None = None
     average_decay: float = 0.9999
     average_warmup: bool = True
 
@@ -107,7 +110,7 @@ class Optimizer(Settings):
             "Expected beta_1=0.9 and beta_2=0.999, their defaults, where name="
             f"{self.name!r}: only 'adam' uses them.",
         )
-        self.require_positive("max_grad_norm")
+        self.require_positive("max_grad_norm", "max_global_norm")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,22 +149,27 @@ class Sgd(Settings):
     """Gradient descent with momentum, in PyTorch's sense.
 
     The velocity is m v + g, weights move by the rate times the velocity, and weight
-    decay is added to the gradient of every weight.
+    decay is added to the gradient of every weight. With `nesterov` they move by the
+    rate times g + m v, v being the new velocity.
 
     Attributes:
       learning_rate: a constant, (rate, first update) pairs, a cycle, half a cosine, or
         a warm-up.
       momentum: a constant or a cycle.
+      nesterov: whether a step looks ahead by the new velocity.
       weight_decay: factor of the weights that is added to their gradients.
       max_grad_norm: as that of `Optimizer`.
+      max_global_norm: as that of `Optimizer`.
       average_decay: as that of `Optimizer`.
       average_warmup: as that of `Optimizer`.
     """
 
     learning_rate: OneCycle | Cosine | Warmup | Schedule = adjustable(0.1)
     momentum: OneCycle | float = 0.9
+    nesterov: bool = False
     weight_decay: float = 5e-4
     max_grad_norm: float | None = None
+    max_global_norm: float | None = None
     average_decay: float = 0.0
     average_warmup: bool = True
 
@@ -173,6 +181,10 @@ class Sgd(Settings):
         if isinstance(momentum, OneCycle):
             momentum = max(momentum.first, momentum.peak, momentum.last)
         require(0 <= momentum < 1, f"Expected momentum={self.momentum} in [0, 1).")
+        require(
+            momentum > 0 or not self.nesterov,
+            f"Expected momentum={self.momentum} > 0 where nesterov=True.",
+        )
         self.require_least(0, "weight_decay")
-        self.require_positive("max_grad_norm")
+        self.require_positive("max_grad_norm", "max_global_norm")
         self.require_in("[0, 1)", "average_decay")

@@ -41,12 +41,14 @@ class Learned(NamedTuple):
       optimizer: built for it.
       max_grad_norm: bound on the norm of each weight tensor's gradient, or None.
       average: a second network, for the averaged weights; `averaged` fills it.
+      max_global_norm: bound on the norm of all gradients together, or None.
     """
 
     model: keras.Model
     optimizer: keras.Optimizer
     max_grad_norm: float | None
     average: keras.Model
+    max_global_norm: float | None = None
 
     @property
     def rate(self) -> ScaledSchedule:
@@ -62,13 +64,17 @@ def learned(settings: Optimizer | Sgd, build: Callable[[], keras.Model]) -> Lear
     if isinstance(settings, Sgd):
         make, decay = optimizers.MomentumSgd, settings.weight_decay
         options |= {"momentum": settings.momentum, "coupled_decay": decay}
+        options["nesterov"] = settings.nesterov
     elif settings.name == "adam":
         make = optimizers.Adam
         options |= {"beta_1": settings.beta_1, "beta_2": settings.beta_2}
+    elif settings.name == "rmsprop":
+        make = optimizers.RmsProp
     optimizer = make(learning_rate=rate, **options)
     optimizer.average_warmup = settings.average_warmup
     optimizer.build(model.trainable_variables)
-    return Learned(model, optimizer, settings.max_grad_norm, build())
+    bounds = settings.max_grad_norm, settings.max_global_norm
+    return Learned(model, optimizer, bounds[0], build(), bounds[1])
 
 
 def mean_over_replicas(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
@@ -77,11 +83,21 @@ def mean_over_replicas(tensors: Sequence[tf.Tensor]) -> list[tf.Tensor]:
     return context.all_reduce(tf.distribute.ReduceOp.MEAN, list(tensors))
 
 
+def within(gradients: Sequence[tf.Tensor], norm: float) -> list[tf.Tensor]:
+    """Gradients, divided by one number where their common norm is above the bound.
+
+    Those within it keep their bits. Ones that are no numbers stay so.
+    """
+    found = tf.linalg.global_norm(gradients)
+    factor = tf.where(found > norm, norm / found, 1.0)
+    return [factor * gradient for gradient in gradients]
+
+
 def descend(network: Learned, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     """Updates the weights by the mean over replicas of the given gradients.
 
     Each tensor is clipped after the mean, so that the update does not depend on how
-    the batch was divided.
+    the batch was divided, and then all of them together.
 
     Returns:
       The norm of all gradients together, before they are clipped.
@@ -90,6 +106,8 @@ def descend(network: Learned, gradients: Sequence[tf.Tensor]) -> tf.Tensor:
     norm = tf.linalg.global_norm(gradients)
     if network.max_grad_norm is not None:
         gradients = [tf.clip_by_norm(g, network.max_grad_norm) for g in gradients]
+    if network.max_global_norm is not None:
+        gradients = within(gradients, network.max_global_norm)
     # Keras sums over replicas what has been averaged already.
     num_replicas = tf.distribute.get_strategy().num_replicas_in_sync
     gradients = [g / num_replicas for g in gradients]

@@ -53,8 +53,41 @@ class Sgd(Averaging, keras.optimizers.SGD):
     """Plain gradient descent with such an average."""
 
 
+class RmsProp(Averaging):
+    """s <- a s + (1 - a) g^2; w <- w - rate g / (sqrt(s) + e), for every weight w.
+
+    This is PyTorch's form, from s = 0; Keras has e inside of the root.
+
+    Attributes:
+      decay: a.
+      epsilon: e.
+    """
+
+    decay = 0.99
+    epsilon = 1e-8
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Creates the means of squares, 0 at first."""
+        if not self.built:
+            super().build(variables)
+            self._squares = self.add_optimizer_variables(variables, "mean_square")
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: Any, learning_rate: tf.Tensor
+    ) -> None:
+        """Updates one weight."""
+        square = self._squares[self._get_variable_index(variable)]
+        gradient = tf.convert_to_tensor(gradient)
+        before = self.decay * tf.convert_to_tensor(square)
+        self.assign(square, before + (1 - self.decay) * tf.square(gradient))
+        root = tf.sqrt(tf.convert_to_tensor(square))
+        self.assign_sub(variable, learning_rate * gradient / (root + self.epsilon))
+
+
 class MomentumSgd(Averaging):
     """v <- m v + g + d w; w <- w - rate v, for every weight w with gradient g.
+
+    With Nesterov's look ahead the last is w <- w - rate (g + d w + m v).
 
     Keras' SGD has the rate inside of v and its decay outside of the gradient. They
     differ where the rate or the momentum changes from update to update.
@@ -62,6 +95,7 @@ class MomentumSgd(Averaging):
     Attributes:
       momentum: m, a constant or a cycle over updates.
       coupled_decay: d.
+      nesterov: whether a step looks ahead.
     """
 
     def __init__(
@@ -70,12 +104,14 @@ class MomentumSgd(Averaging):
         *,
         momentum: float | OneCycle,
         coupled_decay: float,
+        nesterov: bool = False,
         **settings: Any,
     ):
         """Takes what every optimizer of Keras takes as further settings."""
         super().__init__(learning_rate=learning_rate, **settings)
         self.momentum = momentum
         self.coupled_decay = coupled_decay
+        self.nesterov = nesterov
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates the velocities, 0 at first."""
@@ -88,14 +124,18 @@ class MomentumSgd(Averaging):
     ) -> None:
         """Updates one weight; the number of the update is `iterations`.
 
-        The velocity is assigned twice: of one sum of three TensorFlow chooses the order
-        on each replica by itself, and their weights would drift apart by roundings.
+        What is a sum of three is assigned twice: of one such sum TensorFlow chooses the
+        order on each replica by itself, and weights would drift apart by roundings.
         """
         velocity = self._velocities[self._get_variable_index(variable)]
-        step = tf.convert_to_tensor(self.iterations)
-        momentum = value(self.momentum, step, tf.float32)
+        update = tf.convert_to_tensor(self.iterations)
+        momentum = value(self.momentum, update, tf.float32)
         weights = tf.convert_to_tensor(variable)
         decayed = tf.convert_to_tensor(gradient) + self.coupled_decay * weights
         self.assign(velocity, momentum * tf.convert_to_tensor(velocity))
         self.assign_add(velocity, decayed)
-        self.assign_sub(variable, learning_rate * tf.convert_to_tensor(velocity))
+        step = tf.convert_to_tensor(velocity)
+        if self.nesterov:
+            self.assign_sub(variable, learning_rate * decayed)
+            step = momentum * step
+        self.assign_sub(variable, learning_rate * step)

@@ -37,6 +37,8 @@ def reach(config, path):
         (experiment(), "chains.rejuvenation=[[1, 0], [0.5, 3]]", ((1.0, 0), (0.5, 3))),
         (COOPERATIVE, "chains.rejuvenation=0.25", 0.25),
         (experiment(), "energy_optimizer.name=sgd", "sgd"),
+        (experiment(), "energy_optimizer.name=rmsprop", "rmsprop"),
+        (experiment(), "energy_optimizer.max_global_norm=1", 1.0),
         (WARMED_UP, "energy_optimizer.learning_rate.num_steps=7", 7),
         (WARMED_UP, "energy_optimizer.learning_rate.then.last=1e-6", 1e-6),
         (COOPERATIVE, "generator.width=9", 9),

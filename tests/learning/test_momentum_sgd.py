@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.optimizers import OneCycle, Sgd
+from ebm_tf.config.optimizers import OneCycle, Optimizer, Sgd, Warmup
 from ebm_tf.learning.optimization import averaged, descend, learned
 from ebm_tf.runtime import checkpoints
 from ebm_tf.runtime.distribution import Replicas, of_replica
@@ -15,6 +15,7 @@ from tests.runtime.loops import beginning
 UPDATES = 8
 RATES = OneCycle(peak=0.2, first=0.01, last=1e-4, num_steps=UPDATES, rise=0.5)
 MOMENTA = OneCycle(peak=0.85, first=0.95, last=0.95, num_steps=UPDATES, rise=0.5)
+RISE = Warmup(num_steps=3, then=0.1)
 GRADIENTS = np.random.default_rng(3).normal(size=[UPDATES, 2]).astype(np.float32)
 
 
@@ -37,21 +38,26 @@ def cycle(settings: OneCycle, step: int) -> float:
     return stop + (start - stop) / 2 * (1 + np.cos(np.pi * part))
 
 
-def replay(rate_of, momentum_of, decay, gradients=GRADIENTS) -> list[np.ndarray]:
+def replay(
+    rate_of, momentum_of, decay, gradients=GRADIENTS, *, nesterov=False
+) -> list[np.ndarray]:
     """The weights after every update."""
     weights, velocity, path = np.array([1.0, 0.0]), np.zeros(2), []
     for step, gradient in enumerate(gradients):
-        velocity = momentum_of(step) * velocity + gradient + decay * weights
-        weights = weights - rate_of(step) * velocity
+        decayed, momentum = gradient + decay * weights, momentum_of(step)
+        velocity = momentum * velocity + decayed
+        change = decayed + momentum * velocity if nesterov else velocity
+        weights = weights - rate_of(step) * change
         path.append(weights)
     return path
 
 
+@pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 0.3])
 @pytest.mark.parametrize(
     ("rate", "momentum", "rate_of", "momentum_of"),
     [
-        (0.1, 0.0, lambda _: 0.1, lambda _: 0.0),
+        (0.1, 0.3, lambda _: 0.1, lambda _: 0.3),
         (0.1, 0.9, lambda _: 0.1, lambda _: 0.9),
         (
             ((0.1, 0), (0.01, 3)),
@@ -66,17 +72,35 @@ def replay(rate_of, momentum_of, decay, gradients=GRADIENTS) -> list[np.ndarray]
             lambda step: cycle(MOMENTA, step),
         ),
     ],
-    ids=["plain", "momentum", "stair", "cycles"],
+    ids=["weak", "momentum", "stair", "cycles"],
 )
 def test_weights_are_those_of_the_definition(
-    rate, momentum, decay, rate_of, momentum_of
+    rate, momentum, decay, rate_of, momentum_of, nesterov
 ):
-    learner = network(learning_rate=rate, momentum=momentum, weight_decay=decay)
-    for gradient, expected in zip(
-        GRADIENTS, replay(rate_of, momentum_of, decay), strict=True
-    ):
+    learner = network(
+        learning_rate=rate, momentum=momentum, weight_decay=decay, nesterov=nesterov
+    )
+    path = replay(rate_of, momentum_of, decay, nesterov=nesterov)
+    for gradient, expected in zip(GRADIENTS, path, strict=True):
         update(learner, gradient)
         np.testing.assert_allclose(scalars(learner.model), expected, rtol=1e-4)
+
+
+def test_without_momentum_it_is_plain_descent():
+    learner = network(learning_rate=0.1, momentum=0.0, weight_decay=0.3)
+    path = replay(lambda _: 0.1, lambda _: 0.0, 0.3)
+    for gradient, expected in zip(GRADIENTS, path, strict=True):
+        update(learner, gradient)
+        np.testing.assert_allclose(scalars(learner.model), expected, rtol=1e-4)
+
+
+def test_the_first_step_that_looks_ahead_by_hand():
+    """v = 2, the step is 2 + 0.5 * 2; then v = 0.5 * 2 + 4, the step 4 + 0.5 * 5."""
+    learner = network(learning_rate=1.0, momentum=0.5, weight_decay=0.0, nesterov=True)
+    update(learner, np.array([2.0, 0.0], np.float32))
+    assert scalars(learner.model) == [1.0 - 3.0, 0.0]
+    update(learner, np.array([4.0, 0.0], np.float32))
+    assert scalars(learner.model) == [1.0 - 3.0 - 6.5, 0.0]
 
 
 def test_the_velocity_outlives_a_rate_of_0():
@@ -111,7 +135,8 @@ def test_averages_follow(decay, warmup):
     np.testing.assert_allclose(scalars(averaged(learner)), expected, rtol=1e-5)
 
 
-def test_two_replicas_make_the_updates_of_one(one_replica, two_replicas):
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_two_replicas_make_the_updates_of_one(one_replica, two_replicas, nesterov):
     def path(strategy, parts):
         learner, _ = run_updates(
             strategy,
@@ -119,6 +144,7 @@ def test_two_replicas_make_the_updates_of_one(one_replica, two_replicas):
                 learning_rate=RATES,
                 momentum=MOMENTA,
                 weight_decay=0.3,
+                nesterov=nesterov,
                 average_decay=0.5,
             ),
             lambda learner, part: {"norm": descend(learner, tf.unstack(part))},
@@ -130,7 +156,9 @@ def test_two_replicas_make_the_updates_of_one(one_replica, two_replicas):
     halves = np.stack([GRADIENTS + noise, GRADIENTS - noise], 1)
     ours, theirs = path(two_replicas, halves), path(one_replica, GRADIENTS[:, None])
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
-    expected = replay(lambda s: cycle(RATES, s), lambda s: cycle(MOMENTA, s), 0.3)
+    expected = replay(
+        lambda s: cycle(RATES, s), lambda s: cycle(MOMENTA, s), 0.3, nesterov=nesterov
+    )
     np.testing.assert_allclose(ours[0], expected[-1], rtol=1e-4)
 
 
@@ -158,7 +186,16 @@ def test_a_checkpoint_goes_on_as_if_never_stopped(one_replica):
     assert not np.allclose(scalars(first.model), [1.0, 0.0], atol=0.1)
 
 
-def test_replicas_keep_the_same_bits(two_replicas):
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Sgd(learning_rate=RATES, momentum=MOMENTA, weight_decay=0.3),
+        Sgd(learning_rate=RATES, momentum=MOMENTA, weight_decay=0.3, nesterov=True),
+        Optimizer(name="rmsprop", learning_rate=RISE, max_global_norm=0.5),
+    ],
+    ids=["sgd", "nesterov", "rmsprop"],
+)
+def test_replicas_keep_the_same_bits(two_replicas, settings):
     def wide():
         return keras.Sequential([keras.Input([60]), keras.layers.Dense(50)])
 
@@ -174,9 +211,7 @@ def test_replicas_keep_the_same_bits(two_replicas):
         )
 
     with two_replicas.scope():
-        learner = learned(
-            Sgd(learning_rate=RATES, momentum=MOMENTA, weight_decay=0.3), wide
-        )
+        learner = learned(settings, wide)
     run = tf.function(lambda key: two_replicas.run(step, (key,)))
     for key in tf.unstack(tf.random.split([1, 2], UPDATES)):
         run(key)

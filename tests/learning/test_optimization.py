@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.learning.optimization import averaged, descend, learned
+from ebm_tf.learning.optimization import averaged, descend, learned, within
 from tests.learning.small_networks import (
     descending,
     quadratic,
@@ -46,6 +46,42 @@ def test_the_mean_over_replicas_is_clipped(
     np.testing.assert_allclose(scalars(network.model), np.negative(change), atol=1e-6)
     mean = np.mean([first, second], axis=0)
     assert metrics["norm"] == pytest.approx(np.linalg.norm(mean), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "bounds", "change"),
+    [
+        ([10.0, 4.0], [-4.0, 4.0], (None, 2.5), [1.5, 2.0]),
+        ([10.0, 4.0], [-4.0, 4.0], (None, 10.0), [3.0, 4.0]),
+        ([10.0, 4.0], [-4.0, 4.0], (3.0, 3.0), [1.5 * 2**0.5] * 2),
+        ([0.0, 0.0], [0.0, 0.0], (None, 1.0), [0.0, 0.0]),
+    ],
+)
+def test_the_mean_over_replicas_is_clipped_as_a_whole(
+    two_replicas, first, second, bounds, change
+):
+    """Its direction stays, unless each tensor was clipped by itself before."""
+    settings = {"max_grad_norm": bounds[0], "max_global_norm": bounds[1]}
+    network, (metrics,) = run_updates(
+        two_replicas,
+        lambda: descending(lambda: quadratic(0.0), **settings),
+        descend_by,
+        gradients_of_replicas(first, second),
+    )
+    np.testing.assert_allclose(scalars(network.model), np.negative(change), rtol=1e-6)
+    mean = np.mean([first, second], axis=0)
+    assert metrics["norm"] == pytest.approx(np.linalg.norm(mean), rel=1e-6)
+
+
+def test_gradients_within_a_common_bound_keep_their_bits():
+    gradients = [tf.random.stateless_normal([3, 4], [1, n]) for n in range(3)]
+    norm = float(tf.linalg.global_norm(gradients))
+    for kept, gradient in zip(within(gradients, 1.01 * norm), gradients, strict=True):
+        np.testing.assert_array_equal(kept, gradient)
+    shorter = within(gradients, 0.1 * norm)
+    assert float(tf.linalg.global_norm(shorter)) == pytest.approx(0.1 * norm, rel=1e-6)
+    broken = within([tf.constant([np.nan, 1.0]), tf.ones([2])], 1.0)
+    assert np.isnan(broken[0]).tolist() == [True, False]
 
 
 def test_one_replica_is_its_own_mean(one_replica):
