@@ -8,11 +8,10 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Experiment, adjustable, require, runtime
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import (
+    AnyLangevin,
     Data,
     GeneratorNetwork,
     Guard,
-    Langevin,
-    MomentumLangevin,
     Network,
     Samples,
 )
@@ -34,7 +33,7 @@ class SampledExperiment(Experiment):
     in_lanes: ClassVar[bool] = True
 
     data: Data
-    langevin: Langevin | MomentumLangevin
+    langevin: AnyLangevin
     temperature: float
     gaussian_stddev: float | None = None
     conditional: bool = False

@@ -192,6 +192,31 @@ class MomentumLangevin(Langevin):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class ClippedLangevin(Langevin):
+    """A Langevin step of a clipped gradient, which keeps images within bounds.
+
+    Without noise it is the proximal step of JEM++ (Yang and Ji, 2021).
+
+    Attributes:
+      max_gradient: bound on each entry of the gradient, which is that of the energy
+        over its temperature; no bound if None.
+      image_bound: each entry of an image is kept in [-bound, bound] after every step,
+        its noise included; no bound if None.
+    """
+
+    max_gradient: float | None = None
+    image_bound: float | None = None
+
+    def validate(self) -> None:
+        """Checks the bounds too."""
+        super().validate()
+        self.require_positive("max_gradient", "image_bound")
+
+
+AnyLangevin = Langevin | MomentumLangevin | ClippedLangevin
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Guard(Settings):
     """When learning counts as diverged, and what then happens.
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ebm_tf import energies
 from ebm_tf.config.ebm import SampledExperiment
-from ebm_tf.config.parts import Langevin, MomentumLangevin
+from ebm_tf.config.parts import ClippedLangevin, Langevin, MomentumLangevin
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Chains, Energy, SampleFn, SamplingState
 
@@ -110,19 +110,75 @@ def momentum_langevin(
     return Kernel(init, step)
 
 
+def clipped_langevin(
+    energy: Energy,
+    *,
+    drift: float,
+    noise: float,
+    max_drift: float | None = None,
+    max_gradient: float | None = None,
+    image_bound: float | None = None,
+    draw: DrawFn = tf.random.stateless_normal,
+) -> Kernel:
+    """X <- clip(x - drift * clip(dV/dx) + noise * z), entry by entry.
+
+    While the gradient stays as it is, n such steps without noise are one of n times
+    the drift, of images within the bound.
+
+    Args:
+      energy: V, already divided by its temperature.
+      drift: factor of the clipped gradient.
+      noise: standard deviation of the noise.
+      max_drift: bound on the Euclidean norm of one image's drift.
+      max_gradient: bound on each entry of the gradient; none if None.
+      image_bound: bound on each entry of the images; none if None. Without both this
+        is `langevin`, bit for bit.
+      draw: z; by default of one key for the whole batch.
+
+    Returns:
+      A kernel whose state has no carry. The drift_norm of its info is that of the
+      drift, before images are kept within their bound.
+    """
+
+    def init(images: tf.Tensor) -> tuple[SamplingState, LangevinInfo]:
+        return SamplingState(images), _no_info(images)
+
+    def step(
+        state: SamplingState, seed: tf.Tensor
+    ) -> tuple[SamplingState, LangevinInfo]:
+        energies, displacement = _descent(
+            energy, state.images, drift, max_drift, max_gradient
+        )
+        moved = state.images - displacement
+        if noise:
+            moved += noise * draw(tf.shape(moved), seed)
+        if image_bound is not None:
+            moved = _within(moved, image_bound)
+        return SamplingState(moved), LangevinInfo(energies, _norms(displacement))
+
+    return Kernel(init, step)
+
+
 def _no_info(images: tf.Tensor) -> LangevinInfo:
     nothing = tf.zeros(images.shape[:1])
     return LangevinInfo(nothing, nothing)
 
 
 def _descent(
-    energy: Energy, images: tf.Tensor, drift: float, max_drift: float | None
+    energy: Energy,
+    images: tf.Tensor,
+    drift: float,
+    max_drift: float | None,
+    max_gradient: float | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Energies [n] of images, and drift * gradient [n, ...], bounded where asked."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         energies = energy(images)
-    displacement = drift * tape.gradient(energies, images)
+    gradient = tape.gradient(energies, images)
+    if max_gradient is not None:
+        gradient = _within(gradient, max_gradient)
+    displacement = drift * gradient
     if max_drift is not None:
         displacement = _limited(displacement, max_drift)
     return energies, displacement
@@ -141,6 +197,13 @@ def _limited(displacement: tf.Tensor, most: float) -> tf.Tensor:
     unit = tf.math.divide_no_nan(displacement, largest)
     norm = largest * tf.sqrt(tf.reduce_sum(tf.square(unit), axes, keepdims=True))
     return tf.where(norm > most, displacement * (most / norm), displacement)
+
+
+def _within(tensor: tf.Tensor, bound: float) -> tf.Tensor:
+    """The tensor with each entry kept in [-bound, bound]; a NaN stays one."""
+    # Not `clip_by_value`: XLA's minimum and maximum may make a number of a NaN.
+    low = tf.where(tensor < -bound, tf.cast(-bound, tensor.dtype), tensor)
+    return tf.where(low > bound, tf.cast(bound, tensor.dtype), low)
 
 
 def sampler(kernel: Callable[[Any], Kernel], *, jit: bool) -> SampleFn:
@@ -188,6 +251,7 @@ Network = Callable[..., tf.Tensor]
 KERNELS: Mapping[type[Langevin], Callable[..., Kernel]] = {
     Langevin: langevin,
     MomentumLangevin: momentum_langevin,
+    ClippedLangevin: clipped_langevin,
 }
 
 

@@ -39,6 +39,8 @@ def reach(config, path):
         (experiment(), "energy_optimizer.name=sgd", "sgd"),
         (experiment(), "energy_optimizer.name=rmsprop", "rmsprop"),
         (experiment(), "energy_optimizer.max_global_norm=1", 1.0),
+        (WARMED_UP, "langevin.image_bound=1", 1.0),
+        (WARMED_UP, "langevin.max_gradient=None", None),
         (WARMED_UP, "energy_optimizer.learning_rate.num_steps=7", 7),
         (WARMED_UP, "energy_optimizer.learning_rate.then.last=1e-6", 1e-6),
         (COOPERATIVE, "generator.width=9", 9),
@@ -75,7 +77,8 @@ def test_every_field_is_reached(config, assignment, value):
         ("seed.x=3", "Expected seed to have fields, but it is 0."),
         (
             "langevin=3",
-            "Expected langevin=3 to be of type Langevin | MomentumLangevin.",
+            "Expected langevin=3 to be of type Langevin | MomentumLangevin | "
+            "ClippedLangevin.",
         ),
         ("langevin.noise=-1", "Expected noise=-1.0 >= 0."),
         ("batch=100", "Expected batch=100 to be at most bank_size=64."),

@@ -5,6 +5,7 @@ import pytest
 from ebm_tf.config.chains import Persistent, Transient
 from ebm_tf.config.optimizers import Cosine, OneCycle, Optimizer, Sgd, Warmup
 from ebm_tf.config.parts import (
+    ClippedLangevin,
     Data,
     GeneratorNetwork,
     Guard,
@@ -41,6 +42,9 @@ MISTAKES = [
     (Langevin, {"noise": 0.1, "max_drift": 0.0}, "max_drift=0.0 > 0."),
     (MomentumLangevin, {"noise": 0.1, "momentum": 1}, "momentum=1.0 in [0, 1)."),
     (MomentumLangevin, {"noise": 0.1, "momentum": -0.1}, "momentum=-0.1 in [0, 1)."),
+    (ClippedLangevin, {"noise": 0.0}, "a drift where noise=0.0."),
+    (ClippedLangevin, {"noise": 0.1, "max_gradient": 0}, "max_gradient=0.0 > 0."),
+    (ClippedLangevin, {"noise": 0.1, "image_bound": -1}, "image_bound=-1.0 > 0."),
     (Persistent, {"start": "noise", "bank_size": 0}, "bank_size=0 > 0."),
     (Persistent, {"start": "noise", "num_steps": 0}, "num_steps=0 to be at least 1."),
     (Persistent, {"start": "noise", "burn_in": -1}, "burn_in=-1 to be at least 0."),
@@ -132,6 +136,7 @@ def test_impossible_values(build, settings, message):
     ("build", "settings"),
     [
         (Langevin, {"noise": 0.0, "drift": 1.0}),
+        (ClippedLangevin, {"noise": 0.0, "drift": 1.0, "max_gradient": 1.0}),
         (Persistent, {"start": "noise", "rejuvenation": 1, "max_updates": 0}),
         (Persistent, {"start": "noise", "burn_in": ((0, 0), (3, 2))}),
         (Optimizer, {"learning_rate": 0, "average_decay": 0}),

@@ -12,6 +12,7 @@ from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.optimizers import Cosine, Optimizer, Warmup
 from ebm_tf.config.parts import (
+    ClippedLangevin,
     Data,
     GeneratorNetwork,
     Guard,
@@ -56,9 +57,10 @@ TRANSIENT = experiment(
     ),
 )
 WARMED_UP = experiment(
+    langevin=ClippedLangevin(noise=0.0, drift=1.0, max_gradient=1.0),
     energy_optimizer=Optimizer(
         learning_rate=Warmup(num_steps=9, then=Cosine(first=1e-4, num_steps=50))
-    )
+    ),
 )
 CONDITIONAL = experiment(
     energy=ClassifierNetwork(),
