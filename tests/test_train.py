@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.chains import Hygiene, Persistent, Transient
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork
@@ -108,7 +108,9 @@ def test_the_animation_goes_from_start_to_sample(whole):
 CHAINS = {
     "data": {"chains": Transient(start="data", num_steps=2)},
     "data_persistent": {
-        "chains": Persistent(start="data", bank_size=40, num_steps=2, burn_in=1)
+        "chains": Persistent(
+            start="data", bank_size=40, num_steps=2, burn_in=1, hygiene=Hygiene()
+        )
     },
     "coop": {
         "chains": Transient(start="generator", num_steps=2),

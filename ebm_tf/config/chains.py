@@ -9,6 +9,28 @@ Start = Literal["noise", "data", "generator"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Hygiene(Settings):
+    """Which chains are unhealthy and leave the replay buffer after their visit.
+
+    A chain whose energy or any pixel is not finite is, whatever the bounds.
+
+    Attributes:
+      max_energy_deviation: the farthest that a chain's energy may lie from the median
+        of those it was drawn with, on this replica, in robust standard deviations
+        (1.4826 times the median absolute deviation); no bound if None. A few chains
+        are too few to tell it from, and new chains among old ones may need more room.
+      max_pixel: bound on the absolute value of pixels; none if None.
+    """
+
+    max_energy_deviation: float | None = 10.0
+    max_pixel: float | None = None
+
+    def validate(self) -> None:
+        """Checks bounds."""
+        self.require_positive("max_energy_deviation", "max_pixel")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Persistent(Settings):
     """Chains that go on from update to update in a replay buffer, the bank.
 
@@ -20,6 +42,8 @@ class Persistent(Settings):
       max_updates: a chain that was continued more often than this is reinitialised.
       burn_in: extra Langevin steps of a chain that was just reinitialised.
       noise_scale: half-width of the uniform noise of start="noise".
+      hygiene: which chains are unhealthy and are reinitialised after their visit; none
+        are if None.
     """
 
     start: Start
@@ -29,6 +53,7 @@ class Persistent(Settings):
     max_updates: int | None = None
     burn_in: CountSchedule = 0
     noise_scale: float = 1.0
+    hygiene: Hygiene | None = None
 
     def validate(self) -> None:
         """Checks counts and probabilities."""

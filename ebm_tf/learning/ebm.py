@@ -72,13 +72,18 @@ def measure_chains(advance: Advance) -> Metrics:
 
     Returns:
       Means of drift_norm (the way of an image in the last Langevin step), rejuvenated
-      (the share of chains reinitialised) and age (visits).
+      (the share of chains reinitialised) and age (visits); with hygiene also of
+      unhealthy (the share of chains that leave the replay buffer for it).
     """
-    return {
-        "drift_norm": tf.reduce_mean(advance.info.step.drift_norm),
-        "rejuvenated": tf.reduce_mean(advance.info.reinitialised),
+    info = advance.info
+    metrics = {
+        "drift_norm": tf.reduce_mean(info.step.drift_norm),
+        "rejuvenated": tf.reduce_mean(info.reinitialised),
         "age": tf.reduce_mean(tf.cast(advance.chains.ages, tf.float32)),
     }
+    if not isinstance(info.healthy, tuple):
+        metrics["unhealthy"] = tf.reduce_mean(1.0 - info.healthy)
+    return metrics
 
 
 def make_step(

@@ -7,9 +7,10 @@ their rejuvenation; settings keep these names.
 import functools
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from ebm_tf.config.chains import BurnIn, Persistent, Transient
+from ebm_tf.config.chains import BurnIn, Hygiene, Persistent, Transient
 from ebm_tf.protocols import Advance, Chains, ChainSource, InitializeFn, SampleFn
 from ebm_tf.schedules import piecewise
 
@@ -45,10 +46,13 @@ class ChainInfo(NamedTuple):
     Attributes:
       step: diagnostics of the last step of every chain.
       reinitialised: float32 [n], 1 where a new chain took the place of the drawn one.
+      healthy: float32 [n], 1 where the chain went back to the buffer as it is, 0 where
+        a new one will go on in its place; () without hygiene.
     """
 
     step: Any
     reinitialised: tf.Tensor
+    healthy: Any = ()
 
 
 def no_chains() -> Chains:
@@ -93,6 +97,38 @@ def is_due(
     return due if max_updates is None else due | (ages > max_updates)
 
 
+def is_healthy(settings: Hygiene, images: tf.Tensor, energies: tf.Tensor) -> tf.Tensor:
+    """Which chains bool [n] may go on.
+
+    Args:
+      settings: the bounds.
+      images: [n, H, W, C].
+      energies: [n], of the images or of those a step before.
+    """
+    axes = list(range(1, images.shape.rank))
+    finite = tf.math.is_finite(energies)
+    healthy = finite & tf.reduce_all(tf.math.is_finite(images), axes)
+    if settings.max_pixel is not None:
+        inside = tf.abs(images) <= settings.max_pixel
+        healthy &= tf.reduce_all(inside, axes)
+    if settings.max_energy_deviation is not None:
+        center = _median(energies, finite)
+        distances = tf.abs(energies - center)
+        # Of a normal density 1.4826 median distances are the standard deviation. The
+        # floor, beyond roundings, is for energies most of which are equal.
+        deviation = 1.4826 * _median(distances, finite) + 1e-6 * (1 + tf.abs(center))
+        healthy &= distances <= settings.max_energy_deviation * deviation
+    return healthy
+
+
+def _median(values: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """The median of the valid ones of values [n]; infinite where there are none."""
+    values = tf.sort(tf.where(valid, values, np.inf))  # the valid ones first
+    count = tf.reduce_sum(tf.cast(valid, tf.int32))
+    middle = tf.stack([tf.maximum(count - 1, 0) // 2, count // 2])
+    return tf.reduce_sum(0.5 * tf.gather(values, middle))
+
+
 def persistent(
     settings: Persistent,
     state: ChainState,
@@ -107,6 +143,10 @@ def persistent(
     burn-in steps, samples all, and writes all back. Burn-in steps are computed for the
     whole batch, whose shape is compiled, unless no chain is due. The age of a chain is
     0 after its first visit and grows by one at every further visit.
+
+    With hygiene, chains that are unhealthy after it are replaced in the buffer, not
+    among those returned, by new ones of age 0. They are judged by their images and by
+    the energies of the last step's info, which are those of the images before it.
     """
     keys = tf.unstack(tf.random.split(seed, 5))
     kept, slots = draw(state.bank, batch, keys[0])
@@ -120,8 +160,15 @@ def persistent(
     steps = piecewise(settings.num_steps, state.num_updates, tf.int32)
     chains, info = sample(chains, steps, keys[4])
     chains = chains._replace(ages=tf.where(due, 0, chains.ages + 1))
-    state = state.updated(bank=put(state.bank, slots, chains))
-    return Advance(chains, state, ChainInfo(info, tf.cast(due, tf.float32)))
+    found = ChainInfo(info, tf.cast(due, tf.float32))
+    kept = chains
+    if settings.hygiene is not None:
+        healthy = is_healthy(settings.hygiene, chains.images, info.energy)
+        fresh = initialize(batch, tf.random.fold_in(seed, len(keys)))
+        kept = choose(healthy, chains, fresh)
+        found = found._replace(healthy=tf.cast(healthy, tf.float32))
+    state = state.updated(bank=put(state.bank, slots, kept))
+    return Advance(chains, state, found)
 
 
 def transient(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebm_tf.config.chains import Transient
+from ebm_tf.config.chains import Hygiene, Transient
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.errors import ConfigError
@@ -39,6 +39,7 @@ def reach(config, path):
         (experiment(), "energy_optimizer.name=sgd", "sgd"),
         (experiment(), "energy_optimizer.name=rmsprop", "rmsprop"),
         (experiment(), "energy_optimizer.max_global_norm=1", 1.0),
+        (WARMED_UP, "chains.hygiene.max_energy_deviation=None", None),
         (WARMED_UP, "langevin.image_bound=1", 1.0),
         (WARMED_UP, "langevin.max_gradient=None", None),
         (WARMED_UP, "energy_optimizer.learning_rate.num_steps=7", 7),
@@ -121,3 +122,5 @@ def test_nothing_to_change():
 def test_what_was_none_is_begun_with_its_defaults():
     config = override(experiment(), ["generator.width=3", "generator.latent_size=7"])
     assert config.generator == GeneratorNetwork(width=3, latent_size=7)
+    clean = override(experiment(), ["chains.hygiene.max_pixel=3"])
+    assert clean.chains.hygiene == Hygiene(max_energy_deviation=10.0, max_pixel=3.0)

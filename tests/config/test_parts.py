@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.chains import Hygiene, Persistent, Transient
 from ebm_tf.config.optimizers import Cosine, OneCycle, Optimizer, Sgd, Warmup
 from ebm_tf.config.parts import (
     ClippedLangevin,
@@ -62,6 +62,8 @@ MISTAKES = [
     (Persistent, {"start": "noise", "max_updates": -1}, "max_updates=-1 >= 0."),
     (Persistent, {"start": "noise", "noise_scale": 0}, "noise_scale=0.0 > 0."),
     (Persistent, {"start": "nowhere"}, "start='nowhere' to be of type Literal"),
+    (Hygiene, {"max_energy_deviation": 0}, "max_energy_deviation=0.0 > 0."),
+    (Hygiene, {"max_pixel": -1.0}, "max_pixel=-1.0 > 0."),
     (Transient, {"start": "noise", "num_steps": 0}, "num_steps=0 to be at least 1."),
     (Transient, {"start": "noise", "noise_scale": -1}, "noise_scale=-1.0 > 0."),
     (Optimizer, {"name": "lion"}, "name='lion' to be of type Literal"),
@@ -139,6 +141,7 @@ def test_impossible_values(build, settings, message):
         (ClippedLangevin, {"noise": 0.0, "drift": 1.0, "max_gradient": 1.0}),
         (Persistent, {"start": "noise", "rejuvenation": 1, "max_updates": 0}),
         (Persistent, {"start": "noise", "burn_in": ((0, 0), (3, 2))}),
+        (Hygiene, {"max_energy_deviation": None, "max_pixel": None}),
         (Optimizer, {"learning_rate": 0, "average_decay": 0}),
         (Sgd, {"momentum": cycle(), "learning_rate": cycle()}),
         (Sgd, {"learning_rate": Cosine(first=0.1, num_steps=1)}),

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.chains import Hygiene, Persistent, Transient
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import differing_fields, from_mapping, to_mapping
 from ebm_tf.config.ebm import EbmTraining
@@ -57,6 +57,7 @@ TRANSIENT = experiment(
     ),
 )
 WARMED_UP = experiment(
+    chains=Persistent(start="noise", bank_size=64, hygiene=Hygiene(max_pixel=2.0)),
     langevin=ClippedLangevin(noise=0.0, drift=1.0, max_gradient=1.0),
     energy_optimizer=Optimizer(
         learning_rate=Warmup(num_steps=9, then=Cosine(first=1e-4, num_steps=50))
@@ -139,9 +140,9 @@ def test_json_there_and_back(config):
     assert to_json(restored) == to_json(config)
 
 
-def test_a_mapping_of_before_there_were_classes():
+def test_a_mapping_of_before_there_were_classes_and_hygiene():
     mapping = to_mapping(experiment())
-    del mapping["conditional"]
+    del mapping["conditional"], mapping["chains"]["hygiene"]
     assert from_mapping(EbmTraining, mapping) == experiment()
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.chains import Hygiene, Persistent, Transient
 from ebm_tf.energies import gaussian, network, tempered, total
 from ebm_tf.learning.ebm import (
     EbmBatch,
@@ -135,6 +135,27 @@ def test_only_the_energy_of_data_and_chains_moves_the_weights():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
     assert int(state.num_updates) == 1
     assert float(metrics["rejuvenated"]) == 1.0 and float(metrics["age"]) == 0.0
+
+
+def test_the_share_of_unhealthy_chains_is_told_with_hygiene():
+    settings = [
+        Persistent(start="noise", bank_size=8, num_steps=1, hygiene=hygiene)
+        for hygiene in (Hygiene(max_pixel=5.0), None)
+    ]
+    state = begin(8)
+    far = tf.tensor_scatter_nd_update(
+        state.bank.images, [[3]], tf.fill([1, *SHAPE], 9.0)
+    )
+    state = state._replace(bank=state.bank._replace(images=far))
+    batch = EbmBatch(normal_data(8), NOTHING)
+    told, untold = (
+        quadratic_step(descending(quadratic, 0.1), chosen)(state, batch, SEED)
+        for chosen in settings
+    )
+    assert float(told[1].pop("unhealthy")) == 1 / 8
+    tf.nest.map_structure(np.testing.assert_array_equal, told[1:], untold[1:])
+    assert float(tf.reduce_max(told[0].bank.images)) < 5.0
+    assert float(tf.reduce_max(told[2].images)) > 5.0
 
 
 def test_noise_of_its_deviation_is_added_to_data_alone():
