@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf import objectives
 from ebm_tf.config.joint import JointTerms
 from ebm_tf.energies import joint_energy
 from ebm_tf.learning.classifier import (
@@ -23,7 +22,7 @@ from ebm_tf.learning.classifier import (
 from ebm_tf.learning.ebm import measure_chains
 from ebm_tf.learning.optimization import Learned, Metrics, StepFn, descend
 from ebm_tf.models.ebm import with_energy
-from ebm_tf.protocols import Advance, Chains, ChainSource, InitializeFn, SampleFn
+from ebm_tf.protocols import Advance, ChainSource, InitializeFn, SampleFn
 from ebm_tf.robust_objectives import cross_entropy
 
 
@@ -83,10 +82,19 @@ class Energies(NamedTuple):
     Attributes:
       marginal: E(x).
       joint: E(x, y); None where it is not needed.
+      counts: float32 [n], 1 where the image counts, else 0; () where all do.
     """
 
     marginal: tf.Tensor
-    joint: tf.Tensor | None
+    joint: tf.Tensor | None = None
+    counts: Any = ()
+
+    def mean(self, energies: tf.Tensor) -> tf.Tensor:
+        """The mean over the images that count; 0 where none does."""
+        if isinstance(self.counts, tuple):
+            return tf.reduce_mean(energies)
+        counted = tf.where(self.counts > 0, energies, 0.0)  # NaN must not spread
+        return tf.math.divide_no_nan(tf.reduce_sum(counted), tf.reduce_sum(self.counts))
 
 
 def contrast(
@@ -105,16 +113,18 @@ def contrast(
         (terms.marginal, positive.marginal, negative.marginal),
     ):
         if weight:
-            difference = objectives.contrastive(data, samples, temperature)
+            of_data = positive.mean(data) / temperature
+            of_samples = negative.mean(samples) / temperature
+            difference = of_data - of_samples
             loss += weight * difference
             metrics = {
                 "energy_difference": difference,
-                "energy_data": tf.reduce_mean(data) / temperature,
-                "energy_samples": tf.reduce_mean(samples) / temperature,
+                "energy_data": of_data,
+                "energy_samples": of_samples,
             }
     if terms.energy_l2:
         loss += terms.energy_l2 * sum(
-            tf.reduce_mean(tf.square(part.marginal / temperature))
+            part.mean(tf.square(part.marginal / temperature))
             for part in (positive, negative)
         )
     return loss, metrics
@@ -155,8 +165,7 @@ def make_step(
         keys = tf.unstack(tf.random.split(seed, 3))
         batch = _noisy(batch, noise, keys)
         advance = sampler and sampler.advance(state, batch.starts, keys[2])
-        chains = advance and advance.chains
-        objective = _objective(terms, batch, chains, temperature, by_batches)
+        objective = _objective(terms, batch, advance, temperature, by_batches)
         weights = [tf.identity(v.value) for v in network.trainable_variables]
         found = differentiate(network, weights, objective)
         keep_statistics(network, found.statistics)
@@ -184,7 +193,7 @@ def _noisy(batch: JointBatch, noise: Noise, keys: list[tf.Tensor]) -> JointBatch
 def _objective(
     terms: JointTerms,
     batch: JointBatch,
-    chains: Chains | None,
+    advance: Advance | None,
     temperature: float,
     by_batches: bool,
 ) -> ObjectiveFn:
@@ -195,8 +204,9 @@ def _objective(
         entropy = tf.reduce_mean(cross_entropy(labelled[0], batch.labels))
         loss, metrics = terms.posterior * entropy, {"cross_entropy": entropy}
         metrics["natural_accuracy"] = accuracy(labelled[0], batch.labels)
-        if chains is None:
+        if advance is None:
             return loss, metrics
+        chains = advance.chains
 
         def still(images: tf.Tensor) -> Any:
             return predict(images, training=not by_batches, moves=False)
@@ -205,14 +215,24 @@ def _objective(
             labelled = still(batch.images)
         apart = terms.marginal and not isinstance(batch.positives, tuple)
         positives = still(batch.positives) if apart else labelled
-        negatives = still(chains.images)
+        negatives = still(_healthy_images(advance))
 
         def joint(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor | None:
             return joint_energy(logits, labels) if terms.joint else None
 
         of_data = Energies(positives[1][:, 0], joint(labelled[0], batch.labels))
-        of_chains = Energies(negatives[1][:, 0], joint(negatives[0], chains.labels))
+        of_chains = Energies(
+            negatives[1][:, 0], joint(negatives[0], chains.labels), advance.info.healthy
+        )
         compared, parts = contrast(terms, of_data, of_chains, temperature)
         return loss + compared, metrics | parts
 
     return objective
+
+
+def _healthy_images(advance: Advance) -> tf.Tensor:
+    """The images of chains, black where unhealthy: no gradient may meet a NaN."""
+    images, healthy = advance.chains.images, advance.info.healthy
+    if isinstance(healthy, tuple):
+        return images
+    return tf.where(healthy[:, None, None, None] > 0, images, -1.0)

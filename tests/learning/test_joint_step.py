@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.config.chains import Persistent, Transient
+from ebm_tf.config.chains import Hygiene, Persistent, Transient
 from ebm_tf.config.joint import JointTerms
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.energies import joint_energy, marginal_energy, network
@@ -17,7 +17,7 @@ from ebm_tf.models.ebm import marginal_energy as marginal_model
 from ebm_tf.robust_objectives import cross_entropy
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from ebm_tf.sampling.chains import ChainState, chain_source, no_chains
-from ebm_tf.sampling.initialization import data_start, noise_start
+from ebm_tf.sampling.initialization import data_start, noise_start, started
 from ebm_tf.sampling.langevin import langevin, sampler
 
 SEED = tf.constant([3, 4])
@@ -115,6 +115,30 @@ def test_the_terms_by_hand():
     only_joint = JointTerms(marginal=0.0, joint=1.0)
     loss, metrics = contrast(only_joint, positive, negative, temperature=0.5)
     assert float(loss) == float(metrics["energy_difference"]) == -6.0
+
+
+def test_unhealthy_chains_teach_nothing():
+    """A chain of NaN leaves the update that the other one alone makes."""
+    images, labels = points(8)
+    results = []
+    for hygiene, poison in ((None, 0.0), (Hygiene(max_energy_deviation=None), np.nan)):
+        keras.utils.set_random_seed(5)
+        classifier = adam(1e-2)
+        settings = Persistent(start="noise", bank_size=2, num_steps=1, hygiene=hygiene)
+        broken = np.full_like(images[:1], poison)
+        chains = started(tf.constant(np.concatenate([broken, images[1:2]])))
+        if hygiene is None:  # the healthy chain twice has the same mean
+            chains = started(tf.constant(images[[1, 1]]))
+        sample = points_sampler(classifier, 2, 0.0, settings)
+        step = make_step(classifier, JointTerms(), sample)
+        state = ChainState(chains, tf.constant(0, tf.int64), no_chains())
+        state, metrics, _ = step(state, batch_of(images, labels), SEED)
+        results.append((float(metrics["loss"]), classifier.model.get_weights()))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    for first, second in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-7)
+    assert float(metrics["unhealthy"]) == 0.5
+    assert np.isfinite(state.bank.images).all()
 
 
 def test_a_classifier_with_energy_is_that_classifier():
@@ -225,7 +249,7 @@ def test_two_replicas_make_the_update_of_one(one_replica, two_replicas):
 
 
 def test_a_mixture_is_learned_with_the_weights_of_its_modes():
-    """Two classes in the plane: a quarter left, three quarters right, by the density."""
+    """Two classes in the plane, a quarter left and three right, by the density."""
     images, labels = points(256)
     rates = ((5e-3, 0), (1e-3, 500))
     optimizer = Optimizer(learning_rate=rates, average_decay=0.99, average_warmup=False)
