@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import Settings
+from ebm_tf.config.core import Settings, require
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,10 @@ class ClassifierNetwork(Settings):
       width: channels of the first layers, of a "wide_resnet" their factor; the
         published ones if None.
       num_classes: how many logits.
+      norm: "batch", or "none" for a network that computes each image by itself.
+      activation: any Keras activation; "leaky_relu" has the slope 0.2.
+      dropout: the share of features that is dropped in training mode, in [0, 1).
+      energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
       weights: a weight file, a run folder or release:NAME to start from.
     """
 
@@ -23,12 +27,25 @@ class ClassifierNetwork(Settings):
     depth: int | None = None
     width: int | None = None
     num_classes: int = 10
+    norm: Literal["batch", "none"] = "batch"
+    activation: str = "relu"
+    dropout: float = 0.0
+    energy_head: bool = False
     weights: str | None = None
 
     def validate(self) -> None:
-        """Checks counts."""
+        """Checks counts, and what only some architectures have."""
         self.require_positive("depth", "width")
         self.require_least(2, "num_classes")
+        self.require_in("[0, 1)", "dropout")
+        for name in ("norm", "dropout"):
+            value, usual = getattr(self, name), getattr(type(self), name)
+            require(
+                value == usual or self.architecture != "resnet",
+                f"Expected {name}={value!r} to be {usual!r} where "
+                f"architecture={self.architecture!r}: only 'wide_resnet' and "
+                "'small_cnn' can have another.",
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

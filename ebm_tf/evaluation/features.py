@@ -122,14 +122,15 @@ def inception_keras(model: keras.Model, weights: str) -> Extractor:
 
 
 def classifier(model: keras.Model, weights: str) -> Extractor:
-    """The input and the output of the last layer of a classifier.
+    """The logits of a classifier, and the input of its last layer that has weights.
 
     Args:
       model: a functional model from images [n,H,W,C] in [-1,1] to logits [n,k], whose
-        last layer takes vectors [n,d].
+        last layer with weights takes vectors [n,d].
       weights: description of its weights.
     """
-    vectors = model.layers[-1].input
+    last = next(layer for layer in reversed(model.layers) if layer.weights)
+    vectors = last.input
     probe = keras.Model(model.input, [vectors, model.output])
 
     def extract(images: tf.Tensor) -> Features:

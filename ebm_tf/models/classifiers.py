@@ -1,26 +1,74 @@
 """Networks that classify images.
 
 All map images [B,H,W,C] in [-1,1] to float32 logits [B,num_classes]; the input of their
-last layer is the mean of the features over space. Batch normalisation has the constants
-of PyTorch, is synchronised over replicas and obeys the `training` of the call. With
-`dtype` "bfloat16" the blocks compute in it. A ConfigError says which `image_size`,
-`depth` or `dtype` is not supported.
+last layer with weights is the mean of the features over space. Batch normalisation has
+the constants of PyTorch, is synchronised over replicas and obeys the `training` of the
+call. With `norm` "none" there is none, so that each image is computed by itself. With
+`dropout` they need a `models.dropout.dropout_key` in training mode. With `energy_head`
+they have one more output, of which `models.ebm.marginal_energy` makes the energy; see
+`ClassLogits`. With `dtype` "bfloat16" the blocks compute in it. A ConfigError says
+which `image_size`, `depth`, `activation` or `dtype` is not supported.
 """
 
+import dataclasses
 import math
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import initializers, layers
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, layer_kit
+from ebm_tf.models.dropout import Dropout
 from ebm_tf.pixels import to_unit
 
 LEAST_IMAGE_SIZE = 8
 STAGE_BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 STEM_CHANNELS = 16
 GROUP_CHANNELS = (16, 32, 64)
+
+
+class ClassLogits(layers.Layer):
+    """Outputs [B,k+1] of an energy head -> the logits [B,k]; it has no weights.
+
+    The last output is the score of an image, of which its density is the exponential:
+    JEM's choice of an energy that is none of the logits (Grathwohl et al., 2020).
+    """
+
+    def call(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns all but the last."""
+        return outputs[:, :-1]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kit(LayerKit):
+    """With what classifiers choose besides.
+
+    Attributes:
+      norm: "batch" or "none".
+      dropout: the share that is dropped, in [0, 1).
+    """
+
+    norm: str = "batch"
+    dropout: float = 0.0
+
+    @property
+    def is_normalised(self) -> bool:
+        """Whether there are layers of batch normalisation."""
+        return self.norm == "batch"
+
+    def drop(self, features: Any, index: int) -> Any:
+        """Applies the dropout number `index` of a network, from 1 on, if any."""
+        if self.dropout == 0:
+            return features
+        layer = Dropout(self.dropout, index, name=f"dropout_{index}", dtype=self.policy)
+        return layer(features)
+
+
+def _kit(dtype: str, activation: str, norm: str = "batch", dropout: float = 0) -> _Kit:
+    kit = layer_kit(dtype, activation)
+    return _Kit(kit.policy, kit.activation, norm=norm, dropout=dropout)
 
 
 def wide_resnet(
@@ -31,54 +79,81 @@ def wide_resnet(
     width: int = 10,
     num_classes: int = 10,
     dtype: str = "float32",
+    activation: str = "relu",
+    norm: str = "batch",
+    dropout: float = 0.0,
+    energy_head: bool = False,
 ) -> keras.Model:
     """WRN-depth-width of Zagoruyko and Komodakis (2016), as Hill et al. (2022) use it.
 
     Each of three groups has `(depth - 4) / 6` blocks and `width` times 16, 32 or 64
     channels. Blocks are pre-activated, the second of their 3x3 convolutions strides,
     every convolution has a bias, and a shortcut that changes shape is a 1x1 convolution
-    of the raw input. There is no dropout.
+    of the raw input. Dropout follows the first convolution of each block.
 
     Statistics of batch normalisation keep 0.9 of their value at an update, which is
     what PyTorch calls momentum=0.1. The TensorFlow code of Hill et al. hands that 0.1
     to Keras inside the blocks, where it means that nearly only the last batch counts.
+
+    Without normalisation it is the network of JEM (Grathwohl et al., 2020), whose
+    kernels and biases begin as PyTorch's: those of Keras have about three times the
+    variance, which no normalisation would take back.
     """
     _require_size(image_size, "wide_resnet")
+    _require_wide_depth(depth)
+    kit = _kit(dtype, activation, norm, dropout)
+    images = keras.Input((image_size, image_size, channels), name="images")
+    x = _wide_conv(images, STEM_CHANNELS, "stem", kit)
+    x = _wide_groups(x, (depth - 4) // 6, width, kit)
+    means = _means(_norm_activate(x, "final", kit))
+    initial = {} if kit.is_normalised else _uniform(means.shape[-1])
+    logits = _logits(means, num_classes, energy_head, **initial)
+    return keras.Model(images, logits, name=f"wide_resnet_{depth}_{width}")
+
+
+def _require_wide_depth(depth: int) -> None:
     if depth < 10 or depth % 6 != 4:
         raise ConfigError(
             f"Expected depth={depth} to be one of 10, 16, 22, 28 and so on for "
             "wide_resnet."
         )
-    kit = layer_kit(dtype)
-    images = keras.Input((image_size, image_size, channels), name="images")
-    x = kit.conv(images, STEM_CHANNELS, "stem_conv")
-    for group, multiple in enumerate(GROUP_CHANNELS, start=1):
-        for block in range(1, (depth - 4) // 6 + 1):
-            stride = 2 if group > 1 and block == 1 else 1
-            name = f"group{group}_block{block}"
-            x = _wide_block(x, multiple * width, stride, name, kit)
-    x = _norm_activate(x, "final", kit)
-    means = layers.GlobalAveragePooling2D(name="mean", dtype="float32")(x)
-    logits = layers.Dense(num_classes, name="logits", dtype="float32")(means)
-    return keras.Model(images, logits, name=f"wide_resnet_{depth}_{width}")
+
+
+def _wide_groups(x: Any, num_blocks: int, width: int, kit: _Kit) -> Any:
+    for group, multiple in enumerate(GROUP_CHANNELS):
+        for block in range(num_blocks):
+            stride = 2 if group > 0 and block == 0 else 1
+            index = group * num_blocks + block + 1
+            name = f"group{group + 1}_block{block + 1}"
+            x = _wide_block(x, multiple * width, stride, name, kit, index)
+    return x
 
 
 def _wide_block(
-    inputs: Any, filters: int, stride: int, name: str, kit: LayerKit
+    inputs: Any, filters: int, stride: int, name: str, kit: _Kit, index: int
 ) -> Any:
     x = _norm_activate(inputs, f"{name}_1", kit)
-    x = kit.conv(x, filters, f"{name}_1_conv")
+    x = _wide_conv(x, filters, f"{name}_1", kit)
+    x = kit.drop(x, index)
     x = _norm_activate(x, f"{name}_2", kit)
-    x = _conv(x, filters, f"{name}_2", kit, stride=stride)
+    x = _wide_conv(x, filters, f"{name}_2", kit, stride=stride)
     if stride == 1 and inputs.shape[-1] == filters:
         return x + inputs
+    initial = {} if kit.is_normalised else _uniform(inputs.shape[-1])
     shortcut = layers.Conv2D(
-        filters, 1, strides=stride, name=f"{name}_shortcut", dtype=kit.policy
+        filters, 1, strides=stride, name=f"{name}_shortcut", dtype=kit.policy, **initial
     )
     return x + shortcut(inputs)
 
 
-def _norm_activate(inputs: Any, name: str, kit: LayerKit) -> Any:
+def _wide_conv(
+    images: Any, filters: int, name: str, kit: _Kit, *, stride: int = 1
+) -> Any:
+    initial = {} if kit.is_normalised else _uniform(9 * images.shape[-1])
+    return _conv(images, filters, name, kit, stride=stride, **initial)
+
+
+def _norm_activate(inputs: Any, name: str, kit: _Kit) -> Any:
     return kit.activate(_norm(inputs, name, kit), f"{name}_activation")
 
 
@@ -90,6 +165,8 @@ def resnet(
     width: int = 64,
     num_classes: int = 10,
     dtype: str = "float32",
+    activation: str = "relu",
+    energy_head: bool = False,
 ) -> keras.Model:
     """ResNet-18 or -34 of He et al. (2016) with the stem of CIFAR-10.
 
@@ -103,7 +180,7 @@ def resnet(
     if depth not in STAGE_BLOCKS:
         depths = ", ".join(map(str, STAGE_BLOCKS))
         raise ConfigError(f"Expected depth={depth} to be one of {depths} for resnet.")
-    kit = layer_kit(dtype)
+    kit = _kit(dtype, activation)
     images = keras.Input((image_size, image_size, channels), name="images")
     x = _conv_norm(to_unit(images), width, "stem", kit)
     x = kit.activate(x, "stem_activation")
@@ -112,11 +189,11 @@ def resnet(
             stride = 2 if stage > 1 and block == 1 else 1
             filters = width * 2 ** (stage - 1)
             x = _block(x, filters, stride, f"stage{stage}_block{block}", kit)
-    logits = _mean_logits(x, num_classes)
+    logits = _mean_logits(x, num_classes, energy_head)
     return keras.Model(images, logits, name=f"resnet_{depth}_{width}")
 
 
-def _block(inputs: Any, filters: int, stride: int, name: str, kit: LayerKit) -> Any:
+def _block(inputs: Any, filters: int, stride: int, name: str, kit: _Kit) -> Any:
     x = _conv_norm(inputs, filters, f"{name}_1", kit, stride=stride)
     x = kit.activate(x, f"{name}_1_activation")
     x = _conv_norm(x, filters, f"{name}_2", kit)
@@ -136,15 +213,20 @@ def small_cnn(
     width: int = 16,
     num_classes: int = 10,
     dtype: str = "float32",
+    activation: str = "relu",
+    norm: str = "batch",
+    dropout: float = 0.0,
+    energy_head: bool = False,
 ) -> keras.Model:
     """`depth` convolutions, each normalised and activated, a mean and a linear layer.
 
     It learns digits fast without a GPU. The second and the third convolution halve the
     sides and double the channels, `width` at first. With 4 layers an output has seen
     17 pixels of each side. The network sees pixels in [0,1], so that the zeros around
-    an image are as black as the ground of a digit.
+    an image are as black as the ground of a digit. Dropout follows each activation but
+    the last. Without normalisation convolutions have biases, which begin as PyTorch's.
     """
-    kit = layer_kit(dtype)
+    kit = _kit(dtype, activation, norm, dropout)
     images = keras.Input((image_size, image_size, channels), name="images")
     x, filters = to_unit(images), width
     for layer in range(1, depth + 1):
@@ -152,7 +234,8 @@ def small_cnn(
         filters *= stride
         x = _conv_norm(x, filters, f"layer{layer}", kit, stride=stride)
         x = kit.activate(x, f"layer{layer}_activation")
-    logits = _mean_logits(x, num_classes)
+        x = kit.drop(x, layer) if layer < depth else x
+    logits = _mean_logits(x, num_classes, energy_head)
     return keras.Model(images, logits, name=f"small_cnn_{depth}_{width}")
 
 
@@ -167,7 +250,7 @@ def _conv(
     images: Any,
     filters: int,
     name: str,
-    kit: LayerKit,
+    kit: _Kit,
     *,
     stride: int,
     size: int = 3,
@@ -192,28 +275,20 @@ def _conv(
 
 
 def _conv_norm(
-    images: Any,
-    filters: int,
-    name: str,
-    kit: LayerKit,
-    *,
-    stride: int = 1,
-    size: int = 3,
+    images: Any, filters: int, name: str, kit: _Kit, *, stride: int = 1, size: int = 3
 ) -> Any:
-    x = _conv(
-        images,
-        filters,
-        name,
-        kit,
-        stride=stride,
-        size=size,
-        use_bias=False,
-        kernel_initializer=_fan_in_uniform(),
+    initial: dict[str, Any] = (
+        {"use_bias": False, "kernel_initializer": _uniform_kernel()}
+        if kit.is_normalised
+        else _uniform(size**2 * images.shape[-1])
     )
+    x = _conv(images, filters, name, kit, stride=stride, size=size, **initial)
     return _norm(x, name, kit)
 
 
-def _norm(images: Any, name: str, kit: LayerKit) -> Any:
+def _norm(images: Any, name: str, kit: _Kit) -> Any:
+    if not kit.is_normalised:
+        return images
     layer = layers.BatchNormalization(
         momentum=0.9,
         epsilon=1e-5,
@@ -224,21 +299,35 @@ def _norm(images: Any, name: str, kit: LayerKit) -> Any:
     return layer(images)
 
 
-def _mean_logits(features: Any, num_classes: int) -> Any:
-    means = layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
-    bound = 1.0 / math.sqrt(features.shape[-1])
-    bias: Any = initializers.RandomUniform(-bound, bound)
-    dense = layers.Dense(
-        num_classes,
-        kernel_initializer=_fan_in_uniform(),
-        bias_initializer=bias,
-        name="logits",
-        dtype="float32",
-    )
-    return dense(means)
+def _mean_logits(features: Any, num_classes: int, energy_head: bool) -> Any:
+    means = _means(features)
+    return _logits(means, num_classes, energy_head, **_uniform(means.shape[-1]))
+
+
+def _means(features: Any) -> Any:
+    return layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
+
+
+def _logits(means: Any, num_classes: int, energy_head: bool, **initial: Any) -> Any:
+    num_outputs = num_classes + 1 if energy_head else num_classes
+    dense = layers.Dense(num_outputs, name="logits", dtype="float32", **initial)
+    outputs = dense(means)
+    if not energy_head:
+        return outputs
+    return ClassLogits(name="class_logits", dtype="float32")(outputs)
+
+
+def _uniform(fan_in: int) -> dict[str, Any]:
+    """Begins kernel and bias of a layer as PyTorch does, in +-1 / sqrt(fan in)."""
+    bound = 1.0 / math.sqrt(fan_in)
+    # Both draw a seed when they are made: the order belongs to the initial values.
+    return {
+        "bias_initializer": initializers.RandomUniform(-bound, bound),
+        "kernel_initializer": _uniform_kernel(),
+    }
 
 
 # Keras annotates what takes it too narrowly for a type checker; hence Any.
-def _fan_in_uniform() -> Any:
+def _uniform_kernel() -> Any:
     """Uniform in +-1 / sqrt(fan in), as in PyTorch; a new one for every layer."""
     return initializers.VarianceScaling(1.0 / 3.0, "fan_in", "uniform")

@@ -12,6 +12,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import build, in_lanes, latent_prior
+from ebm_tf.models.classifiers import ClassLogits
 from ebm_tf.models.latents import LatentsFn
 from ebm_tf.protocols import Generator
 
@@ -52,16 +53,31 @@ class NegativeLogSumExp(keras.layers.Layer):
         return energies.marginal_energy(tf.cast(logits, tf.float32))[:, None]
 
 
+class NegativeScore(keras.layers.Layer):
+    """Outputs [B,k+1] of an energy head -> energies float32 [B,1]; without weights."""
+
+    def call(self, outputs: tf.Tensor) -> tf.Tensor:
+        """Returns the last output, negative."""
+        return -tf.cast(outputs[:, -1:], tf.float32)
+
+
 def marginal_energy(classifier: keras.Model) -> keras.Model:
-    """The energy [B,1] that the logits of a classifier define (Grathwohl, 2020).
+    """The energy [B,1] that a classifier defines (Grathwohl et al., 2020).
+
+    It is -logsumexp of the logits, or that of the energy head where there is one.
 
     It has the layers of the classifier and one more without weights, so a weight
     file of either loads into the other, and they share their variables.
     """
-    layer = NegativeLogSumExp(name="marginal_energy", dtype="float32")
-    return keras.Model(
-        classifier.input, layer(classifier.output), name=f"{classifier.name}_marginal"
+    last = classifier.layers[-1]
+    has_head = isinstance(last, ClassLogits)
+    layer, outputs = (
+        (NegativeScore, last.input)
+        if has_head
+        else (NegativeLogSumExp, classifier.output)
     )
+    energy = layer(name="marginal_energy", dtype="float32")(outputs)
+    return keras.Model(classifier.input, energy, name=f"{classifier.name}_marginal")
 
 
 def with_energy(classifier: keras.Model) -> keras.Model:
@@ -81,9 +97,15 @@ def num_classes(energy: keras.Model) -> int:
     """The classes of a classifier, given the marginal energy made of it.
 
     Raises:
-      ConfigError: if the energy was not made of a classifier.
+      ConfigError: if the energy was not made of a classifier, or of one with an energy
+        head, whose logits define no energy.
     """
     layer = energy.layers[-1]
+    if isinstance(layer, NegativeScore):
+        raise ConfigError(
+            "Expected energy.energy_head=False where conditional=True: E(x, y) needs "
+            "an energy that is made of the logits of the classes."
+        )
     if not isinstance(layer, NegativeLogSumExp):
         raise ConfigError(
             "Expected an energy that is a classifier, whose logits are E(x, y), where "
@@ -100,7 +122,11 @@ def class_energy(
     Returns:
       labels int32 [n] -> a function like a network, images [n, H, W, C] -> their
       E(x, y), float32 [n, 1].
+
+    Raises:
+      ConfigError: as `num_classes`.
     """
+    num_classes(energy)
     logits = in_lanes(keras.Model(energy.input, energy.layers[-1].input), lanes)
 
     def of_labels(labels: tf.Tensor) -> Callable[..., tf.Tensor]:

@@ -12,7 +12,7 @@ from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
-from ebm_tf.models.ebm import EbmModels, build_energy
+from ebm_tf.models.ebm import EbmModels, build_energy, marginal_energy
 from ebm_tf.protocols import Classifier, Energy, Generator
 from ebm_tf.runtime.weight_files import read_weights
 from ebm_tf.store.sources import Source, find
@@ -255,8 +255,7 @@ class LoadedModel:
         """
         if ENERGY in self.networks:
             return energies.network(self.networks[ENERGY])
-        classifier = self.classifier
-        return lambda images: energies.marginal_energy(classifier(images))
+        return energies.network(marginal_energy(self._network(CLASSIFIER)))
 
     @property
     def ebm(self) -> EbmModels:

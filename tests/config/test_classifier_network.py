@@ -3,6 +3,7 @@
 import pytest
 
 from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError
 
 
@@ -24,3 +25,41 @@ def test_the_published_classifier_is_the_default():
 def test_settings_that_cannot_be_are_told(choices, message):
     with pytest.raises(ConfigError, match=f"^Expected {message}"):
         ClassifierNetwork(**choices)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"dropout": 1.0}, "Expected dropout=1.0 in [0, 1)."),
+        ({"dropout": -0.5}, "Expected dropout=-0.5 in [0, 1)."),
+        (
+            {"norm": "layer"},
+            "Expected norm='layer' to be of type Literal['batch', 'none'].",
+        ),
+        (
+            {"architecture": "resnet", "norm": "none"},
+            "Expected norm='none' to be 'batch' where architecture='resnet': only "
+            "'wide_resnet' and 'small_cnn' can have another.",
+        ),
+        (
+            {"architecture": "resnet", "dropout": 0.25},
+            "Expected dropout=0.25 to be 0.0 where architecture='resnet': only "
+            "'wide_resnet' and 'small_cnn' can have another.",
+        ),
+    ],
+)
+def test_what_a_network_cannot_be_is_told_in_a_line(choices, message):
+    with pytest.raises(ConfigError) as raised:
+        ClassifierNetwork(**choices)
+    assert str(raised.value) == message
+
+
+def test_the_network_of_jem_can_be_named():
+    network = override(
+        ClassifierNetwork(),
+        ["norm=none", "activation=leaky_relu", "dropout=0.25", "energy_head=True"],
+    )
+    assert network == ClassifierNetwork(
+        norm="none", activation="leaky_relu", dropout=0.25, energy_head=True
+    )
+    assert ClassifierNetwork(architecture="resnet", energy_head=True).energy_head
