@@ -17,8 +17,9 @@ from ebm_tf.runtime.workspace import CONFIG
 from ebm_tf.store.releases.index import located
 
 CONVERTED = "{}_settings.json"  # by role: the network of converted weights
-# Settings of networks which the shapes of weights do not depend on.
-_SHAPELESS = ("activation", "batch_norm_epsilon")
+# Settings of networks that a weight file may contradict and yet load: what it has
+# besides the network's own weights, as those of its normalisation, is not looked at.
+_UNSEEN = ("activation", "batch_norm_epsilon", "norm", "energy_head")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,10 +121,11 @@ class Source:
     def require_settings(
         self, path: str, settings: Any, role: str, role_there: str
     ) -> None:
-        """Checks settings which the shapes of weights do not depend on.
+        """Checks settings that the loading of weights would not miss.
 
         They are compared with the run of the weights, or with what
-        `tools/convert_weights.py` wrote beside them, if there is either.
+        `tools/convert_weights.py` wrote beside them, if there is either. What was
+        written before there was such a setting has its default.
 
         Args:
           path: of the weight file, for the message.
@@ -135,12 +137,14 @@ class Source:
           WeightsError: if one differs.
         """
         there = self._settings(role_there)
-        for name in _SHAPELESS:
-            here = getattr(settings, name, None)
-            if name in there and here != there[name]:
+        for name in _UNSEEN:
+            usual = getattr(type(settings), name, None)
+            here = getattr(settings, name, usual)
+            learned = there.get(name, usual if there else here)
+            if here != learned:
                 raise WeightsError(
-                    f"The weights {path} are for {name}={there[name]}, but "
-                    f"{role}.{name}={here}: --set {role}.{name}={there[name]}."
+                    f"The weights {path} are for {name}={learned}, but "
+                    f"{role}.{name}={here}: --set {role}.{name}={learned}."
                 )
 
     def _settings(self, role: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import keras
 import numpy as np
@@ -16,13 +17,15 @@ from configs_fid.digits_shortrun import config as shortrun
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.parts import Network
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.models.ebm import build_energy
+from ebm_tf.models.catalogue import build
+from ebm_tf.models.ebm import build_energy, marginal_energy
 from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import save_weights, weights_name
 from ebm_tf.store.models import (
     CLASSIFIER,
     ENERGY,
     GENERATOR,
+    LoadedModel,
     load,
     load_initial,
     network_sources,
@@ -175,6 +178,47 @@ def test_settings_that_no_shape_depends_on_are_those_of_the_weights(run, file):
     assert "are for activation=silu, but energy.activation=relu" in str(error.value)
     silu = dataclasses.replace(here, activation="silu")
     assert list(load_initial(dataclasses.replace(config, energy=silu), models))
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_weights_beside_a_normalisation_are_not_those_of_a_network_without(
+    knows, tmp_path
+):
+    """Keras loads them, and ignores the scales; old runs do not say what they have."""
+    source = run_of(tmp_path, clean)
+    save_weights(built(source), f"{source}/weights/classifier_selected.weights.h5")
+    path = pathlib.Path(source, "config.json")
+    content = json.loads(path.read_text())
+    if not knows:
+        del content["classifier"]["norm"], content["classifier"]["activation"]
+        path.write_text(json.dumps(content))
+    energy = dataclasses.replace(clean.classifier, weights=source)
+    free = dataclasses.replace(energy, norm="none")
+    model = build_energy(free, 8, 1, "float32")
+    with pytest.raises(WeightsError, match="for norm=batch, but energy.norm=none"):
+        list(
+            load_initial(
+                dataclasses.replace(shortrun_learning, energy=free), {ENERGY: model}
+            )
+        )
+    silu = dataclasses.replace(energy, activation="silu")
+    with pytest.raises(WeightsError, match="--set energy.activation=relu"):
+        list(
+            load_initial(
+                dataclasses.replace(shortrun_learning, energy=silu), {ENERGY: model}
+            )
+        )
+
+
+def test_the_energy_of_an_energy_head_is_not_that_of_the_logits():
+    settings = dataclasses.replace(clean.classifier, energy_head=True)
+    classifier = build(settings, 8, 1, "float32")
+    images = np.linspace(-1, 1, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
+    energy = LoadedModel({}, {CLASSIFIER: classifier}).energy(images)
+    expected = marginal_energy(classifier)(images)[:, 0]
+    np.testing.assert_array_equal(energy, expected)
+    logits = classifier(images).numpy()
+    assert np.abs(energy + np.log(np.exp(logits).sum(axis=1))).min() > 0.1
 
 
 def test_generators_of_fid_are_found_by_role(tmp_path):
