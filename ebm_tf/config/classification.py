@@ -102,6 +102,10 @@ class ClassifierTraining(Experiment):
             "there.",
         )
         require(
+            not self.classifier.energy_head,
+            "Expected classifier.energy_head=False: nothing here learns that energy.",
+        )
+        require(
             self.attack is None or self.attack.num_restarts == 1,
             "Expected attack.num_restarts=1: learning takes the last images of a run.",
         )

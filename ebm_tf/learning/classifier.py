@@ -19,8 +19,11 @@ from ebm_tf.learning.optimization import (
     descend,
     mean_over_replicas,
 )
+from ebm_tf.models.dropout import dropout_key
 from ebm_tf.robust_objectives import Predictions
 
+# Folded into the key of an update, which the attack divides in two.
+DROPOUT = 2
 
 class PredictFn(Protocol):
     """Images -> what the network makes of them, in float32."""
@@ -110,7 +113,8 @@ def make_step(
 
     Images are attacked first, where there is an attack; then the natural ones go
     through the network in training mode, then the attacked ones, each where the
-    objective needs them. The images that come back are the attacked ones.
+    objective needs them. Dropout, where there is any, drops the same in all passes of
+    an update. The images that come back are the attacked ones.
 
     Args:
       classifier: the network that learns.
@@ -129,15 +133,16 @@ def make_step(
         objective = _objective(settings, batch, attacked, state.update)
         model = classifier.model
         weights = [tf.identity(v.value) for v in model.trainable_variables]
-        if weight_perturbation is not None:
-            proxy = differentiate(model, weights, objective)
-            weights = perturbed(
-                weights,
-                mean_over_replicas(proxy.gradients),
-                weight_perturbation,
-                update=state.update,
-            )
-        found = differentiate(model, weights, objective)
+        with dropout_key(tf.random.fold_in(seed, DROPOUT)):
+            if weight_perturbation is not None:
+                proxy = differentiate(model, weights, objective)
+                weights = perturbed(
+                    weights,
+                    mean_over_replicas(proxy.gradients),
+                    weight_perturbation,
+                    update=state.update,
+                )
+            found = differentiate(model, weights, objective)
         keep_statistics(model, found.statistics)
         metrics = {"loss": found.loss, **measure(found.predictions, labels)}
         metrics["grad_norm"] = descend(classifier, found.gradients)

@@ -40,6 +40,7 @@ CONFIG = ClassifierTraining(
         ({"guard": Guard(max_energy_difference=5)}, "max_energy_difference=1000, its"),
         ({"evaluation_batch": 0}, "evaluation_batch=0 > 0"),
         ({"num_test": -5}, "num_test=-5 > 0"),
+        ({"classifier": ClassifierNetwork(energy_head=True)}, "energy_head=False"),
     ],
     ids=str,
 )

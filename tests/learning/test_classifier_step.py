@@ -13,6 +13,7 @@ from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
 from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import in_inference
+from ebm_tf.models.classifiers import small_cnn
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from tests.learning.small_networks import SEED, weights_of
 
@@ -133,6 +134,24 @@ def test_the_attack_is_in_inference_and_leaves_the_network_as_it_is(loss):
         # Batch statistics would let the other images of the batch have a say.
         alone = attack(IMAGES[:2], LABELS[:2], SEED)
         np.testing.assert_allclose(alone, attacked[:2], atol=1e-6)
+
+
+def test_an_update_with_dropout_is_a_function_of_its_key():
+    def updated(seed: tf.Tensor) -> list[np.ndarray]:
+        keras.utils.set_random_seed(4)
+        settings = Optimizer(name="sgd", learning_rate=RATE, average_decay=0.0)
+        classifier = learned(
+            settings, lambda: small_cnn(6, 1, width=4, num_classes=3, dropout=0.5)
+        )
+        parts = {"attack": shifting(0.1), "weight_perturbation": WeightPerturbation()}
+        step = tf.function(make_step(classifier, Trades(), **parts), autograph=False)
+        step(ClassifierState(tf.constant(0, tf.int64)), BATCH, seed)
+        return classifier.model.get_weights()
+
+    first, again, other = updated(SEED), updated(SEED), updated(SEED + 1)
+    for ours, theirs in zip(first, again, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert np.abs(first[-2] - other[-2]).max() > 1e-4
 
 
 def test_no_gradient_passes_the_attacked_images():
