@@ -130,7 +130,7 @@ def _source(config: SampleMeasurement) -> Source | None:
     """The data; published moments stand for it, if no chain begins from it."""
     if config.data.name == "generator":
         raise ConfigError("Expected data.name to be a dataset to compare with.")
-    if config.reference is not None and config.start != "data":
+    if config.reference is not None and config.start not in ("data", "class_gaussian"):
         return None
     source = open_source(config.data)
     if config.start == "data":

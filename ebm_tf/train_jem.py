@@ -116,7 +116,7 @@ def _task(
         _sampler(config, chains),
         temperature=config.temperature,
         noise=Noise(config.data_epsilon, labelled.data_epsilon if labelled else 0.0),
-        by_batches=getattr(config.classifier, "norm", "batch") != "none",
+        by_batches=config.classifier.norm == "batch",
     )
     return Task(
         step=replicated(replicas, step),

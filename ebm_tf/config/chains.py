@@ -5,7 +5,8 @@ from typing import Literal
 
 from ebm_tf.config.core import CountSchedule, Schedule, Settings
 
-Start = Literal["noise", "data", "generator"]
+# "class_gaussian" is a normal distribution of the images of each class of the data.
+Start = Literal["noise", "data", "generator", "class_gaussian"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

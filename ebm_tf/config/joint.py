@@ -162,6 +162,11 @@ class JointTraining(SampledExperiment):
             "Expected conditional=True where terms.joint > 0: p(x, y) is learned from "
             "chains that have classes.",
         )
+        require(
+            not (self.conditional and self.classifier.energy_head),
+            "Expected classifier.energy_head=False where conditional=True: E(x, y) is "
+            "made of the logits.",
+        )
         if self.chains is None:
             return
         require(

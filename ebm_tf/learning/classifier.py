@@ -25,6 +25,7 @@ from ebm_tf.robust_objectives import Predictions
 # Folded into the key of an update, which the attack divides in two.
 DROPOUT = 2
 
+
 class PredictFn(Protocol):
     """Images -> what the network makes of them, in float32."""
 

@@ -21,6 +21,7 @@ from ebm_tf.learning.classifier import (
 )
 from ebm_tf.learning.ebm import measure_chains
 from ebm_tf.learning.optimization import Learned, Metrics, StepFn, descend
+from ebm_tf.models.dropout import dropout_key
 from ebm_tf.models.ebm import with_energy
 from ebm_tf.protocols import Advance, ChainSource, InitializeFn, SampleFn
 from ebm_tf.robust_objectives import cross_entropy
@@ -167,7 +168,8 @@ def make_step(
         advance = sampler and sampler.advance(state, batch.starts, keys[2])
         objective = _objective(terms, batch, advance, temperature, by_batches)
         weights = [tf.identity(v.value) for v in network.trainable_variables]
-        found = differentiate(network, weights, objective)
+        with dropout_key(tf.random.fold_in(seed, len(keys))):
+            found = differentiate(network, weights, objective)
         keep_statistics(network, found.statistics)
         metrics = {"loss": found.loss, **found.predictions}
         metrics["grad_norm"] = descend(classifier, found.gradients)

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.parts import Samples
-from ebm_tf.data.pipelines import learning_stream
-from ebm_tf.data.sources import Source
+from ebm_tf.data.pipelines import learning_stream, load_images
+from ebm_tf.data.sources import Source, unaugmented
+from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.kernels import Kernel, iterate, trace
 from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.models.ebm import (
@@ -34,6 +35,9 @@ from ebm_tf.runtime.distribution import (
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.chains import BankSizes, ChainState, bank_sizes, no_chains
 from ebm_tf.sampling.initialization import (
+    ClassGaussians,
+    class_gaussian_start,
+    class_gaussians,
     data_start,
     generator_start,
     noise_start,
@@ -107,15 +111,19 @@ class EbmSampling:
 
         Where they have classes, these follow one another from a random one on.
         """
-        start = self._start(images)
 
         def initialize(n: int, seed: tf.Tensor) -> Chains:
-            return self._complete(start(n, seed), tf.random.fold_in(seed, n)[0])
+            first = tf.random.fold_in(seed, n)[0]
+            return self._complete(self._start(images, first)(n, seed), first)
 
         return initialize
 
-    def _start(self, images: tf.Tensor) -> InitializeFn:
+    def _start(self, images: tf.Tensor, first: tf.Tensor) -> InitializeFn:
+        """Where chains start of which the first has such a class, where any has one."""
         settings = self.chain_settings
+        if settings.start == "class_gaussian":
+            shape = image_shape(self.config)
+            return class_gaussian_start(self._gaussians, shape, first)
         if settings.start == "data":
             return data_start(images)
         if settings.start == "noise":
@@ -135,6 +143,22 @@ class EbmSampling:
             places = tf.range(chains.images.shape[0]) + first % count
             chains = chains._replace(labels=places % count)
         return chains._replace(carry=state.carry)
+
+    @functools.cached_property
+    def _gaussians(self) -> ClassGaussians:
+        """Those of the images that the config names, without augmentation."""
+        if self.source is None:
+            raise ConfigError("Expected data with labels where start='class_gaussian'.")
+        classes = num_classes(self.models.energy)
+        plain = unaugmented(self.config.data)
+        images, labels = load_images(self.source, plain)
+        missing = sorted(set(range(classes)) - set(labels.tolist()))
+        if missing or labels.min() < 0:
+            raise DataError(
+                f"Expected images of each of {classes} classes where "
+                f"start='class_gaussian', but {self.source.name} has none of {missing}."
+            )
+        return class_gaussians(images, labels, classes)
 
     @property
     def no_chains(self) -> Chains:
@@ -190,9 +214,8 @@ class EbmSampling:
         that classes do not depend on how the work is divided.
         """
         n = self.replica_batch
-        chains = self._start(starts.images)(n, seed)
         first = starts.index * self.config.batch + replica_index() * n
-        return self._complete(chains, first)
+        return self._complete(self._start(starts.images, first)(n, seed), first)
 
     def starts(self, purpose: Purpose, start: int) -> Iterator[dict] | None:
         """Images for chains that start from data, from a batch on; else None."""
