@@ -24,6 +24,8 @@ import tensorflow as tf
 
 from ebm_tf import train_clf
 from ebm_tf.config.joint import JointTraining
+from ebm_tf.config.parts import Data
+from ebm_tf.data.arrays import few_of_each_class
 from ebm_tf.data.pipelines import batches, first_images, num_batches
 from ebm_tf.data.sources import FIRST_FEW, Source, unaugmented
 from ebm_tf.evaluation.classifier_validation import Evaluator, save_selected
@@ -154,7 +156,9 @@ def _batches(
 ) -> Iterator[JointBatch]:
     """Images with labels, images of p(x) and starts of chains, from an update on."""
 
-    def stream(data: Any, batch: int, purpose: Purpose) -> Iterator[dict[str, Any]]:
+    def stream(
+        source: Source, data: Data, batch: int, purpose: Purpose
+    ) -> Iterator[dict[str, Any]]:
         return batches(
             source,
             data,
@@ -165,12 +169,17 @@ def _batches(
         )
 
     apart = config.labelled
-    labelled = stream(config.data, apart.batch if apart else config.batch, Purpose.DATA)
+    labelled = stream(
+        _with_labels(config, source),
+        config.data,
+        apart.batch if apart else config.batch,
+        Purpose.DATA,
+    )
     positives = None
     if apart and config.terms.marginal:
-        plain = unaugmented(config.data)
-        data = config.data if apart.positives_augmented else plain
-        positives = stream(data, config.batch, Purpose.POSITIVES)
+        augmented = apart.positives_augmented
+        data = config.data if augmented else unaugmented(config.data)
+        positives = stream(source, data, config.batch, Purpose.POSITIVES)
     starts = chains and chains.starts(Purpose.STARTS, start)
     for element in labelled:
         yield JointBatch(
@@ -179,6 +188,20 @@ def _batches(
             next(positives)["image"] if positives else (),
             next(starts)["image"] if starts else tf.zeros([0]),
         )
+
+
+def _with_labels(config: JointTraining, source: Source) -> Source:
+    """The images whose labels may be used: all, or a few of each class."""
+    labelled = config.labelled
+    if labelled is None or labelled.per_class is None:
+        return source
+    return few_of_each_class(
+        source,
+        labelled.per_class,
+        config.classifier.num_classes,
+        seeds.integer(config.seed, Purpose.LABELLED),
+        least=labelled.batch,
+    )
 
 
 def _pictures(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.data.sources import Source
+from ebm_tf.data.sources import Source, subset
 from ebm_tf.errors import DataError, UserError
 
 
@@ -98,6 +98,50 @@ def source_of(
         digest = hashlib.sha256(examples.tobytes() + labels.tobytes()).hexdigest()
         origin = f"{name} (SHA-256 of the examples {digest[:16]})"
     return array_source(examples, labels, name=name, split=split, origin=origin)
+
+
+def few_of_each_class(
+    source: Source, per_class: int, num_classes: int, seed: int, *, least: int = 1
+) -> Source:
+    """So many examples of each class, chosen by the seed, as if others had no labels.
+
+    Args:
+      source: whose images have one size.
+      per_class: examples of each class.
+      num_classes: classes are 0 to one less.
+      seed: not negative.
+      least: they are repeated until there are so many.
+
+    Raises:
+      DataError: if a class has too few, or images have different sizes.
+    """
+    if not source.one_size:
+        raise DataError(
+            f"Expected images of one size in dataset {source.name}, of which "
+            f"{per_class} a class are held in memory."
+        )
+    decoded = source.in_order().map(source.decode)
+    labels = np.array([part["label"] for part in decoded.as_numpy_iterator()])
+    generator, chosen = np.random.default_rng(seed), []
+    for label in range(num_classes):
+        places = np.flatnonzero(labels == label)
+        if len(places) < per_class:
+            raise DataError(
+                f"Expected {per_class} examples of each class in split "
+                f"{source.split!r} of dataset {source.name}, but class {label} has "
+                f"{len(places)}."
+            )
+        chosen += generator.choice(places, per_class, replace=False).tolist()
+    few = subset(source, np.sort(chosen)).in_order().map(source.decode)
+    images = np.stack([part["image"] for part in few.as_numpy_iterator()])
+    times = -(-least // len(chosen))
+    return array_source(
+        np.concatenate([images] * times),
+        np.concatenate([labels[np.sort(chosen)]] * times),
+        name=source.name,
+        split=source.split,
+        origin=f"{per_class} of each class of {source.origin}",
+    )
 
 
 def digits(split: str, directory: str | None) -> tuple[np.ndarray, np.ndarray]:

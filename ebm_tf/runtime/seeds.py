@@ -23,6 +23,7 @@ class Purpose(enum.IntEnum):
     PICTURES = 11
     SUBSET = 12
     POSITIVES = 13
+    LABELLED = 14
 
 
 def key(seed: int, purpose: Purpose) -> tf.Tensor:
