@@ -214,11 +214,14 @@ def to_mapping(settings: Any) -> dict[str, Any]:
     """The settings as JSON-able values; nested settings carry their type's name."""
     mapping: dict[str, Any] = {"type": type(settings).__name__}
     for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        mapping[field.name] = (
-            to_mapping(value) if dataclasses.is_dataclass(value) else value
-        )
+        mapping[field.name] = _plain(getattr(settings, field.name))
     return mapping
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_plain(item) for item in value)
+    return to_mapping(value) if dataclasses.is_dataclass(value) else value
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

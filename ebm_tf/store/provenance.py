@@ -1,7 +1,7 @@
 """A measurement compared with the runs that learned its networks."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ebm_tf.config.core import differing_fields
@@ -37,12 +37,18 @@ class Provenance:
             workspace.log(f"Note: {note}.")
 
 
-def provenance(config: Any, sources: Mapping[str, NetworkSource]) -> Provenance:
+def provenance(
+    config: Any,
+    sources: Mapping[str, NetworkSource],
+    measured: Sequence[str] | None = None,
+) -> Provenance:
     """Compares a measurement with the runs that learned its networks.
 
     Args:
       config: of the measurement.
       sources: of its networks, by role.
+      measured: the splits of its data that are measured; that of `config.data` if
+        None.
 
     Returns:
       Notes: settings of a classifier that are those of its run instead, and settings
@@ -50,12 +56,16 @@ def provenance(config: Any, sources: Mapping[str, NetworkSource]) -> Provenance:
       has, or may have, seen.
     """
     notes, warnings = [], []
+    splits = [config.data.split] if measured is None else measured
+    parts = [dataclasses.replace(config.data, split=split) for split in splits]
     if ENERGY in sources:
         notes += _differences(config, sources[ENERGY])
-        warnings += _seen(sources[ENERGY], config.data, flattered="defence")
+        for data in parts:
+            warnings += _seen(sources[ENERGY], data, flattered="defence")
     if CLASSIFIER in sources:
         notes += _replaced(config.classifier, sources[CLASSIFIER])
-        warnings += _seen(sources[CLASSIFIER], config.data, flattered=CLASSIFIER)
+        for data in parts:
+            warnings += _seen(sources[CLASSIFIER], data, flattered=CLASSIFIER)
     return Provenance(notes, warnings)
 
 
@@ -89,7 +99,7 @@ def _seen(found: NetworkSource, measured: Data, *, flattered: str) -> Iterator[s
 
     Args:
       found: the network.
-      measured: the images that are attacked.
+      measured: the images of the measurement.
       flattered: what looks better for it.
     """
     learned = learned_data(found)
@@ -101,6 +111,6 @@ def _seen(found: NetworkSource, measured: Data, *, flattered: str) -> Iterator[s
     shares, looks = ("shares", "looks") if shared else ("may share", "may look")
     yield (
         f"The {found.role_there} was learned from {learned.split}, which {shares} "
-        f"images with the {measured.split} that is attacked: the {flattered} {looks} "
+        f"images with the {measured.split} that is measured: the {flattered} {looks} "
         "better than it is."
     )

@@ -1,0 +1,29 @@
+"""What a classifier of handwritten digits knows: calibration, and other images.
+
+python3 ebm_tf/analyze.py configs/digits_analysis.py
+
+It is the released one of configs/digits_clean.py; `--set weights=RUN` takes the folder
+that one of configs/digits_{clean,sat,trades,weat_adv}.py left, or release:NAME.
+Expected: at most a minute on two cores.
+"""
+
+from configs.digits_clean import config as learning
+from ebm_tf.config.analysis import (
+    Analysis,
+    GaussianNoise,
+    Interpolated,
+    Inverted,
+    Rotated,
+    UniformNoise,
+)
+
+config = Analysis(
+    name="digits_analysis",
+    weights="release:digits_clean",
+    data=learning.data,
+    validation_split=learning.validation_split,
+    test_split=learning.test_split,
+    classifier=learning.classifier,
+    others=(UniformNoise(), GaussianNoise(), Inverted(), Interpolated(), Rotated()),
+    batch=120,
+)
