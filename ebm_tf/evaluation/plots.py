@@ -12,6 +12,7 @@ from ebm_tf import pixels
 from ebm_tf.attacks.outcomes import predicted
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.evaluation.batch_files import Arrays
+from ebm_tf.evaluation.calibration import Bins
 from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime.loop import Action, Moment
@@ -211,6 +212,127 @@ def _save_columns(
             place.set(xticks=[], yticks=[])
             if captions:
                 place.set_xlabel(captions[row], fontsize=7)
+    save_figure(figure, path)
+
+
+# What a classifier knows.
+
+
+def save_reliability(path: str, diagrams: Sequence[Sequence[tuple[str, Bins]]]) -> None:
+    """Plots accuracy by confidence, and below it how many predictions there are.
+
+    Args:
+      path: of the PNG.
+      diagrams: rows of titles and bins.
+    """
+    num_rows, num_columns = len(diagrams), len(diagrams[0])
+    figure = Figure(figsize=(4.2 * num_columns, 5 * num_rows), layout="constrained")
+    heights = [3.0, 1.0] * num_rows
+    axes = figure.subplots(
+        2 * num_rows, num_columns, squeeze=False, height_ratios=heights
+    )
+    for row, above, below in zip(diagrams, axes[::2], axes[1::2], strict=True):
+        for (title, bins), upper, lower in zip(row, above, below, strict=True):
+            _reliability(upper, lower, title, bins)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    save_figure(figure, path)
+
+
+def _reliability(above: Axes, below: Axes, title: str, bins: Bins) -> None:
+    edges = np.linspace(0.0, 1.0, len(bins.counts) + 1)
+    shown = bins.counts > 0
+    middles, width = ((edges[1:] + edges[:-1]) / 2)[shown], 0.94 * edges[1]
+    accuracy, gaps = bins.accuracy[shown], (bins.confidence - bins.accuracy)[shown]
+    above.plot([0, 1], [0, 1], "--", color="black", linewidth=0.8, label="calibrated")
+    above.bar(middles, accuracy, width, label="accuracy")
+    # From the accuracy to the mean confidence of the bin, which the error sums up.
+    above.bar(
+        middles,
+        gaps,
+        width,
+        bottom=accuracy,
+        color="none",
+        edgecolor="tab:red",
+        hatch="///",
+        linewidth=0.8,
+        label="from accuracy to confidence",
+    )
+    above.set(title=title, xlim=(0, 1), ylim=(0, 1.02), ylabel="share of right answers")
+    below.bar(middles, bins.counts[shown], width, color="tab:gray")
+    most = 2.0 * bins.counts.max()
+    below.set(xlim=(0, 1), yscale="log", ylim=(0.5, most))
+    below.set(xlabel="confidence", ylabel="images")
+
+
+def save_score_histograms(
+    path: str, sets: Mapping[str, Mapping[str, np.ndarray]], titles: Mapping[str, str]
+) -> None:
+    """Overlays the densities of the scores of several sets of images.
+
+    Args:
+      path: of the PNG.
+      sets: the scores [n] of each set, by name; that of the distribution comes first.
+        Scores that are not finite are left out.
+      titles: of the scores, by name.
+    """
+    figure = Figure(figsize=(9, 3.4 * len(titles)), layout="constrained")
+    axes = figure.subplots(len(titles), 1, squeeze=False)[:, 0]
+    for place, (name, title) in zip(axes, titles.items(), strict=True):
+        values = {of: scores[name] for of, scores in sets.items()}
+        _histograms(place, {of: v[np.isfinite(v)] for of, v in values.items()})
+        place.set(xlabel=title, ylabel="density")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=4)
+    save_figure(figure, path)
+
+
+NUM_HISTOGRAM_BINS = 100
+# What lies beyond in every set goes into the outermost bins.
+_TAIL = 0.005
+
+
+def _histograms(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
+    """Draws the densities of finite values; those of the first set are filled."""
+    values = {name: scores for name, scores in values.items() if scores.size}
+    if not values:
+        return
+    ends = [np.quantile(scores, [_TAIL, 1.0 - _TAIL]) for scores in values.values()]
+    low, high = np.min(ends), np.max(ends)
+    edges = np.linspace(low, high if high > low else low + 1.0, NUM_HISTOGRAM_BINS + 1)
+    width, fullest = edges[1] - edges[0], 0.0
+    for index, (name, scores) in enumerate(values.items()):
+        density, _ = np.histogram(np.clip(scores, low, high), edges, density=True)
+        fullest = max(fullest, density.max() * width)
+        how = {"color": "black", "fill": True, "alpha": 0.35}
+        if index:
+            how = {"color": f"C{index - 1}", "linewidth": 1.2}
+        axes.stairs(density, edges, label=name, **how)
+    if fullest > 0.4:  # a share in one bin beside which nothing else is seen
+        axes.set_yscale("log")
+
+
+def save_distal(
+    path: str, classes: np.ndarray, images: np.ndarray, confidence: np.ndarray
+) -> None:
+    """Pictures images [c * m, H, W, C], a row for each class [c].
+
+    Below each image is the confidence [c * m] that it is of the class.
+    """
+    num_rows, num_columns = len(classes), len(images) // len(classes)
+    rows = images.reshape(num_rows, num_columns, *images.shape[1:])
+    captions = confidence.reshape(num_rows, num_columns)
+    size = (0.75 * num_columns + 0.5, 0.95 * num_rows)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(num_rows, num_columns, squeeze=False)
+    for row, name in enumerate(classes):
+        axes[row, 0].set_ylabel(f"class {name}", fontsize=7)
+        for column, image in enumerate(pixels.to_bytes(rows[row])):
+            place = axes[row, column]
+            picture = np.broadcast_to(image, (*image.shape[:2], 3))
+            place.imshow(picture, interpolation="bicubic")
+            place.set(xticks=[], yticks=[])
+            place.set_xlabel(f"{captions[row, column]:.3f}", fontsize=7)
     save_figure(figure, path)
 
 

@@ -1,0 +1,229 @@
+"""Measures what a classifier knows: python3 ebm_tf/analyze.py CONFIG."""
+
+if __name__ == "__main__":  # first, so that a mistake is answered at once
+    import pathlib
+    import sys
+
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+    from ebm_tf.runtime.launch import main
+
+    sys.exit(main("analyze"))
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ebm_tf.config.analysis import TEST, Analysis
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import load_images, num_images
+from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
+from ebm_tf.evaluation import distal, knowledge, plots
+from ebm_tf.evaluation.knowledge import MEANINGS, VALIDATION, Level
+from ebm_tf.evaluation.other_images import Others, description, other_images
+from ebm_tf.evaluation.scores import SCORES, scorer
+from ebm_tf.runtime.distribution import Replicas, make_replicas
+from ebm_tf.runtime.files import save_arrays
+from ebm_tf.runtime.learner import summary
+from ebm_tf.runtime.plots import save_grid
+from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.models import CLASSIFIER, LoadedModel, open_model
+from ebm_tf.store.provenance import Provenance, provenance
+
+NUM_PICTURED = 25
+
+# Arrays of each set of images, by its name.
+Sets = Mapping[str, np.ndarray]
+
+
+class System(NamedTuple):
+    """What is measured.
+
+    Attributes:
+      replicas: the devices.
+      model: the classifier, with its weights.
+      weights: the file that they are from.
+      sources: of the test images and of those by which the temperature is fitted, by
+        name.
+      limits: how many of each are used; all if None.
+      provenance: what there is to say of the run that learned the classifier.
+    """
+
+    replicas: Replicas
+    model: LoadedModel
+    weights: str
+    sources: Mapping[str, Source]
+    limits: Mapping[str, int | None]
+    provenance: Provenance
+
+    @property
+    def num_classes(self) -> int:
+        """That the classifier tells apart."""
+        return self.model.networks[CLASSIFIER].output_shape[-1]
+
+
+def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
+    """Measures accuracy, calibration and detection, and makes distal adversarials.
+
+    Returns:
+      On the first worker, all figures and what they stand for; nothing on others.
+    """
+    system = open_system(config)
+    workspace.log(f"Weights of the classifier: {system.weights}")
+    system.provenance.log_notes(workspace)
+    images, labels = _labelled(config, system, system.limits)
+    others = _others(config, images[TEST], workspace)
+    images = images | {name: other.images for name, other in others.items()}
+    levels = _levels(config, system, images, labels, workspace)
+    adversarials = _distal(config, system, workspace)
+    warnings = [*system.provenance.warnings, *knowledge.warnings(levels)]
+    for warning in warnings:
+        workspace.log(f"Warning: {warning}")
+    if not workspace.is_chief:
+        return {}
+    _save(workspace, levels, images, labels)
+    return {
+        "num_images": len(images[TEST]),
+        "num_validation": len(images[VALIDATION]),
+        "by_noise": [level.results for level in levels],
+        "others": {name: other.facts for name, other in others.items()},
+        "distal": adversarials,
+        "data": config.data.name,
+        "split": config.test_split,
+        "validation_split": config.validation_split,
+        "num_bins": config.num_bins,
+        "num_draws": config.num_draws,
+        "weights": system.weights,
+        "seed": config.seed,
+        "warnings": warnings,
+        "units": MEANINGS,
+    }
+
+
+def describe(config: Analysis) -> Iterator[str]:
+    """What a run would build and read, a line each; nothing is written."""
+    system = open_system(config)
+    _labelled(config, system, dict.fromkeys(system.sources, FIRST_FEW))
+    yield summary(CLASSIFIER, system.model.networks[CLASSIFIER])
+    yield f"weights of the classifier: {system.weights}"
+    for name, source in system.sources.items():
+        number = num_images(source, system.limits[name])
+        yield (
+            f"{name}: {number:,} images of {source.name}, {source.split}, "
+            f"{source.origin}"
+        )
+    yield from (description(config, other) for other in config.others)
+    yield f"noise: {', '.join(f'{level:g}' for level in config.noise)}"
+    yield from system.provenance.lines()
+
+
+def open_system(config: Analysis) -> System:
+    """Builds the classifier on the devices, with its weights, and opens its data.
+
+    Raises:
+      UserError: if a device, a dataset or a weight file is missing or does not fit.
+    """
+    replicas = make_replicas(config.device, config.in_lanes)
+    replicas.batch_of_each(config.batch)
+    splits = {TEST: config.test_split, VALIDATION: config.validation_split}
+    sources = {
+        name: open_source(unaugmented(config.data, split))
+        for name, split in splits.items()
+    }
+    with replicas.strategy.scope():
+        model = open_model(
+            config, [CLASSIFIER], shared=config.weights, kind=config.weights_kind
+        )
+    return System(
+        replicas,
+        model,
+        model.load()[CLASSIFIER],
+        sources,
+        {TEST: config.num_test, VALIDATION: config.num_validation},
+        provenance(config, model.sources, list(splits.values())),
+    )
+
+
+def _labelled(
+    config: Analysis, system: System, limits: Mapping[str, int | None]
+) -> tuple[dict[str, np.ndarray], Sets]:
+    """Images float32 [n, H, W, C] and labels int64 [n] of each source, in file order.
+
+    Raises:
+      DataError: if a label is none of the classes.
+    """
+    images, labels = {}, {}
+    for name, source in system.sources.items():
+        data, limit = unaugmented(config.data), limits[name]
+        images[name], labels[name] = load_images(source, data, limit=limit)
+        setting = "the classifier's num_classes"
+        require_classes(labels[name], system.num_classes, source, setting=setting)
+    return images, labels
+
+
+def _others(
+    config: Analysis, test: np.ndarray, workspace: Workspace
+) -> dict[str, Others]:
+    """The other sets by name; what is resized is told."""
+    found = {}
+    for settings in config.others:
+        other = found[settings.name] = other_images(config, settings, test)
+        if other.note:
+            workspace.log(f"Note: {other.note}.")
+    return found
+
+
+def _levels(
+    config: Analysis, system: System, images: Sets, labels: Sets, workspace: Workspace
+) -> list[Level]:
+    """Everything that is measured once for each deviation of noise."""
+    model, levels = system.model, []
+    score = scorer(
+        model.classifier, model.energy, system.replicas, config.batch, config.seed
+    )
+    for noise in config.noise:
+        levels.append(knowledge.measured(config, score, noise, images, labels))
+        for line in knowledge.lines(levels[-1]):
+            workspace.log(line)
+    return levels
+
+
+def _distal(
+    config: Analysis, system: System, workspace: Workspace
+) -> dict[str, Any] | None:
+    """Makes distal adversarials, and tells how sure of them the classifier became."""
+    settings = config.distal
+    if settings is None:
+        return None
+    model, classes = system.model, distal.shown_classes(system.num_classes)
+    shape = model.networks[CLASSIFIER].input_shape[1:]
+    given = distal.starts(classes, shape, settings.num_per_class, config.seed)
+    climb = distal.climbing(model.classifier, settings)
+    found = over_rows(climb, system.replicas, config.batch)(*given)
+    results = distal.metrics(classes, found, settings)
+    workspace.log(
+        f"distal adversarials: {results['num_reached']} of {results['num_images']} "
+        f"reached a confidence of {settings.confidence:g}"
+    )
+    if workspace.is_chief:
+        path = workspace.path("images", "distal.png")
+        plots.save_distal(path, classes, found.images, found.confidence)
+        save_arrays(workspace.path("distal.npz"), classes=given[1], **found._asdict())
+    return results
+
+
+def _save(
+    workspace: Workspace, levels: list[Level], images: Sets, labels: Sets
+) -> None:
+    """Writes the scores, the plots of them, and pictures of each set."""
+    named = {f"labels/{name}": values for name, values in labels.items()}
+    save_arrays(workspace.path("scores.npz"), **named, **knowledge.arrays(levels))
+    path = workspace.path("plots", "reliability.png")
+    plots.save_reliability(path, [level.diagrams for level in levels])
+    for level in levels:
+        name = f"scores_noise_{level.results['noise']:g}.png"
+        path = workspace.path("plots", name)
+        plots.save_score_histograms(path, level.of_sets, SCORES)
+    for name in levels[0].of_sets:
+        save_grid(workspace.path("images", f"{name}.png"), images[name][:NUM_PICTURED])
