@@ -141,7 +141,8 @@ class Analysis(Experiment):
       classifier: what is measured; the settings of the run that learned it, where
         `weights` is one.
       weights: the folder of a run, release:NAME or a weight file.
-      weights_kind: of a run: "selected" by validation, "averaged" or "raw".
+      weights_kind: of a run: "selected" by validation, "averaged", "raw", or "best",
+        the selected ones where there are any, else the averaged ones.
       noise: standard deviations of normal noise that is added to all images, in units
         of images in [-1, 1]; everything but `distal` is measured with each.
       num_bins: of the calibration error, equally wide.
@@ -160,7 +161,7 @@ class Analysis(Experiment):
     num_test: int | None = None
     classifier: ClassifierNetwork | PretrainedClassifier
     weights: str | None = None
-    weights_kind: Literal["selected", "averaged", "raw"] = "selected"
+    weights_kind: Literal["best", "selected", "averaged", "raw"] = "best"
     noise: tuple[float, ...] = (0.0, 0.03)
     num_bins: int = 20
     others: tuple[AnyOtherImages, ...] = ()

@@ -16,7 +16,7 @@ from ebm_tf.attacks.gradients import finite, plain
 from ebm_tf.config.analysis import DistalAdversarials
 from ebm_tf.config.core import to_mapping
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Classifier
+from ebm_tf.protocols import AscentFn, Classifier
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.seeds import Purpose
 
@@ -58,26 +58,13 @@ def climbing(classifier: Classifier, settings: DistalAdversarials) -> Callable:
             return tf.gather(logs, classes, axis=-1, batch_dims=1)
 
         ascent = plain(classifier, log_probability)
-        num = tf.zeros_like(classes, tf.int32)
-        region = ball("l2", tf.cast(num, tf.float32))  # for its way of ascending
-        step = pixels.from_255ths(settings.step_size)
-
-        def move(state: Climb, seed: tf.Tensor) -> tuple[Climb, tuple]:
-            here = finite(ascent(state.images, seed))
-            confidence = tf.exp(here.loss)
-            goes_on = confidence <= settings.confidence
-            moved = region.ascend(state.images, here.gradient, step)
-            moved = tf.clip_by_value(moved, -1.0, 1.0)
-            images = tf.where(per_image(goes_on), moved, state.images)
-            steps = state.num_steps + tf.cast(goes_on, tf.int32)
-            return Climb(images, confidence, steps), ()
-
-        kernel = Kernel(lambda state: (state, ()), move)
-        seed = tf.zeros([2], tf.int32)  # nothing is drawn
         unknown = tf.fill(tf.shape(classes), float("nan"))
+        begun = Climb(images, unknown, tf.zeros_like(classes, tf.int32))
+        kernel = _kernel(ascent, settings)
+        seed = tf.zeros([2], tf.int32)  # nothing is drawn
         last, _ = iterate(
             kernel,
-            *kernel.init(Climb(images, unknown, num)),
+            *kernel.init(begun),
             settings.num_steps,
             seed,
             until=lambda state: tf.reduce_all(state.confidence > settings.confidence),
@@ -85,6 +72,24 @@ def climbing(classifier: Classifier, settings: DistalAdversarials) -> Callable:
         return last._replace(confidence=tf.exp(ascent(last.images, seed).loss))
 
     return climb
+
+
+def _kernel(ascent: AscentFn, settings: DistalAdversarials) -> Kernel:
+    """Steps of a `Climb` along the gradient of log p(class | x)."""
+    step = pixels.from_255ths(settings.step_size)
+
+    def move(state: Climb, seed: tf.Tensor) -> tuple[Climb, tuple]:
+        here = finite(ascent(state.images, seed))
+        confidence = tf.exp(here.loss)
+        goes_on = confidence <= settings.confidence
+        region = ball("l2", confidence)  # for its way of ascending, not for its size
+        moved = region.ascend(state.images, here.gradient, step)
+        moved = tf.clip_by_value(moved, -1.0, 1.0)
+        images = tf.where(per_image(goes_on), moved, state.images)
+        steps = state.num_steps + tf.cast(goes_on, tf.int32)
+        return Climb(images, confidence, steps), ()
+
+    return Kernel(lambda state: (state, ()), move)
 
 
 def shown_classes(num_classes: int) -> np.ndarray:

@@ -90,10 +90,7 @@ def measured(
         **accuracy("accuracy", right_answers(*answers[TEST])),
         "calibration": calibrated,
         "out_of_distribution": {
-            name: {
-                kind: metrics(scores[TEST][kind], scores[name][kind], **draws)
-                for kind in SCORES
-            }
+            name: _detected(scores[TEST], scores[name], draws)
             for name in images
             if name not in labels
         },
@@ -103,6 +100,15 @@ def measured(
         for title, bins in diagrams.items()
     ]
     return Level(results, titles, scores)
+
+
+def _detected(
+    inside: Mapping[str, np.ndarray],
+    outside: Mapping[str, np.ndarray],
+    draws: Mapping[str, int],
+) -> dict[str, dict[str, Any]]:
+    """The metrics of each score."""
+    return {kind: metrics(inside[kind], outside[kind], **draws) for kind in SCORES}
 
 
 def lines(level: Level) -> Iterator[str]:

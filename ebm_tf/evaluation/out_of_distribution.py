@@ -80,8 +80,8 @@ def _from_counts(of_inside: np.ndarray, of_outside: np.ndarray) -> Detection:
 
 def intervals(
     inside: np.ndarray, outside: np.ndarray, num_draws: int, seed: int
-) -> Detection:
-    """95 % intervals of the metrics, each [low, high].
+) -> dict[str, list[float]]:
+    """95 % intervals of the metrics, [low, high] by their names.
 
     They are quantiles over draws of both sets (percentile bootstrap). Draws cannot
     show an error that the sets do not have: [1, 1] is the best of so many images, no
@@ -98,21 +98,19 @@ def intervals(
     draws = [
         _from_counts(drawn(of_inside), drawn(of_outside)) for _ in range(num_draws)
     ]
-    return Detection(*np.quantile(draws, _LEVELS, axis=0).T.tolist())
+    bounds = np.quantile(draws, _LEVELS, axis=0).T.tolist()
+    return dict(zip(Detection._fields, bounds, strict=True))
 
 
 def metrics(
     inside: np.ndarray, outside: np.ndarray, *, num_draws: int, seed: int
 ) -> dict[str, Any]:
     """The metrics by name, with intervals, and how many scores are not finite."""
-    found = detection(inside, outside)._asdict()
-    bounds = intervals(inside, outside, num_draws, seed)._asdict()
-    return {
-        **{
-            key: value
-            for name in found
-            for key, value in ((name, found[name]), (f"{name}_interval", bounds[name]))
-        },
+    results: dict[str, Any] = {}
+    bounds = intervals(inside, outside, num_draws, seed)
+    for name, value in detection(inside, outside)._asdict().items():
+        results |= {name: value, f"{name}_interval": bounds[name]}
+    return results | {
         "num_not_finite": int((~np.isfinite(inside)).sum()),
         "num_not_finite_of_others": int((~np.isfinite(outside)).sum()),
     }

@@ -273,7 +273,8 @@ def save_score_histograms(
     Args:
       path: of the PNG.
       sets: the scores [n] of each set, by name; that of the distribution comes first.
-        Scores that are not finite are left out.
+        Scores that are not finite are left out, and those beyond 99 % of every set
+        are in the outermost bins.
       titles: of the scores, by name.
     """
     figure = Figure(figsize=(9, 3.4 * len(titles)), layout="constrained")

@@ -78,7 +78,7 @@ def test_intervals_hold_the_truth_and_are_of_the_seed():
     truth, held, generator = 0.7602, 0, np.random.default_rng(0)
     for _ in range(40):
         inside, outside = generator.normal(1, 1, 100), generator.normal(0, 1, 80)
-        low, high = intervals(inside, outside, 100, 0).auroc
+        low, high = intervals(inside, outside, 100, 0)["auroc"]
         held += low <= truth <= high
     assert held >= 33
     found = [metrics(inside, outside, num_draws=20, seed=s) for s in (1, 1, 2)]
