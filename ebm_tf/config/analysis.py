@@ -1,14 +1,13 @@
 """Experiments that measure what a classifier knows, and what it knows not to know."""
 
 import dataclasses
-import itertools
 from typing import ClassVar, Literal
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Experiment, Settings, require
 from ebm_tf.config.kinds import is_reference
 from ebm_tf.config.parts import Data
-from ebm_tf.config.splits import overlap
+from ebm_tf.config.splits import require_disjoint
 
 # The name of the test images among the sets that are compared.
 TEST = "test"
@@ -180,15 +179,7 @@ class Analysis(Experiment):
             and list(self.noise) == sorted(set(self.noise)),
             f"Expected noise={self.noise} to rise from at least 0.",
         )
-        splits = (self.data.split, self.validation_split, self.test_split)
-        for first, second in itertools.combinations(splits, 2):
-            shared = overlap(first, second)
-            advice = "give both in percent or as counts from the same end."
-            require(
-                shared is False,
-                f"Expected splits that share no images, but {first} and {second} "
-                + ("do." if shared else f"may: {advice}"),
-            )
+        require_disjoint(self.data.split, self.validation_split, self.test_split)
         self._check_others()
 
     def _check_others(self) -> None:

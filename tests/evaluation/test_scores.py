@@ -41,7 +41,8 @@ def test_scores_of_a_linear_classifier_in_closed_form(replicas):
     logits = IMAGES.reshape(7, 16) @ MATRIX
     chances = softmax(logits, axis=-1)
     np.testing.assert_allclose(found["logits"], logits, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found["log_density"], logsumexp(logits, -1), rtol=1e-5)
+    densities = np.asarray(logsumexp(logits, axis=-1))
+    np.testing.assert_allclose(found["log_density"], densities, rtol=1e-5)
     np.testing.assert_allclose(found["max_probability"], chances.max(-1), rtol=1e-5)
     # d logsumexp / dx is the mean of the rows of the matrix under p(y | x).
     expected = -np.linalg.norm(chances @ MATRIX.T, axis=-1)
