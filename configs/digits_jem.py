@@ -5,9 +5,9 @@ python3 ebm_tf/train_jem.py configs/digits_jem.py
 
 from ebm_tf.config.chains import Hygiene, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.joint import JointTraining
+from ebm_tf.config.joint import JointTerms, JointTraining
 from ebm_tf.config.optimizers import Optimizer
-from ebm_tf.config.parts import Data, Langevin, Samples
+from ebm_tf.config.parts import ClippedLangevin, Data, Samples
 
 config = JointTraining(
     name="digits_jem",
@@ -17,27 +17,29 @@ config = JointTraining(
     classifier=ClassifierNetwork(
         architecture="small_cnn", width=32, norm="none", activation="silu"
     ),
-    langevin=Langevin(drift=0.5, noise=0.03),
+    terms=JointTerms(marginal=3.0),
+    langevin=ClippedLangevin(drift=0.5, noise=0.03, max_gradient=1.0, image_bound=1.0),
     chains=Persistent(
         start="noise",
         bank_size=2000,
         num_steps=20,
         rejuvenation=0.05,
-        hygiene=Hygiene(max_pixel=2.0),
+        hygiene=Hygiene(),
     ),
     data_epsilon=0.1,
     optimizer=Optimizer(
-        learning_rate=((1e-3, 0), (3e-4, 700), (1e-4, 900)),
+        learning_rate=((1e-3, 0), (3e-4, 800), (1e-4, 1000)),
         average_decay=0.99,
         average_warmup=False,
     ),
-    num_updates=1000,
+    num_updates=1200,
     batch=100,
     evaluation_batch=120,
     validate_every=100,
-    select_from=900,
+    select_from=1000,
     samples=Samples(num_samples=1000, num_steps=200),
     log_every=50,
-    picture_every=500,
-    save_every=500,
+    picture_every=400,
+    animate_every=400,
+    save_every=400,
 )

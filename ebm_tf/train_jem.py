@@ -28,18 +28,21 @@ from ebm_tf.config.parts import Data
 from ebm_tf.data.arrays import few_of_each_class
 from ebm_tf.data.pipelines import batches, first_images, num_batches
 from ebm_tf.data.sources import FIRST_FEW, Source, unaugmented
+from ebm_tf.energies import network, tempered
 from ebm_tf.evaluation.classifier_validation import Evaluator, save_selected
 from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.joint import JointBatch, Noise, Sampler, make_step
 from ebm_tf.models.ebm import EbmModels, image_shape, marginal_energy
-from ebm_tf.runtime import actions, seeds
+from ebm_tf.protocols import Chains
+from ebm_tf.runtime import actions, plots, seeds
 from ebm_tf.runtime.distribution import Replicas, local, make_replicas, replicated
 from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
-from ebm_tf.runtime.loop import Action, Task, every
+from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.sampling.chain_runner import EbmSampling, class_order
+from ebm_tf.sampling.annealing import from_noise
+from ebm_tf.sampling.chain_runner import NUM_FOLLOWED, EbmSampling, class_order
 from ebm_tf.sampling.chains import chain_source
 from ebm_tf.store.models import CLASSIFIER, load_initial
 from ebm_tf.train_clf import SELECTED, Networks, Sources
@@ -110,15 +113,18 @@ def _task(
     source: Source,
 ) -> Task:
     """The learning step as the loop sees it."""
-    network = networks.learned
+    classifier = networks.learned
     labelled = config.labelled
+    with replicas.strategy.scope():
+        extra_steps = tf.Variable(0, trainable=False, name="extra_steps")
     step = make_step(
-        network,
+        classifier,
         config.terms,
-        _sampler(config, chains),
+        _sampler(config, chains, extra_steps),
         temperature=config.temperature,
         noise=Noise(config.data_epsilon, labelled.data_epsilon if labelled else 0.0),
         by_batches=config.classifier.norm == "batch",
+        sharpness_aware=config.sharpness_aware,
     )
     return Task(
         step=replicated(replicas, step),
@@ -126,25 +132,30 @@ def _task(
         state_structure=chains.state_structure if chains else (),
         batches=functools.partial(_batches, config, replicas, chains, source),
         modules={
-            CLASSIFIER: network.model,
-            f"{CLASSIFIER}_optimizer": network.optimizer,
+            CLASSIFIER: classifier.model,
+            f"{CLASSIFIER}_optimizer": classifier.optimizer,
             f"{CLASSIFIER}_selected": networks.selected,
         },
-        rates=[network.rate],
+        rates=[classifier.rate],
+        on_rollbacks=lambda count: extra_steps.assign(count * config.extra_steps),
         rate_setting="optimizer.learning_rate",
         num_dimensions=int(np.prod(image_shape(config))),
     )
 
 
-def _sampler(config: JointTraining, chains: EbmSampling | None) -> Sampler | None:
+def _sampler(
+    config: JointTraining, chains: EbmSampling | None, extra_steps: tf.Variable
+) -> Sampler | None:
+    """What gives the chains of a step, which may take more steps than was said."""
     if chains is None or config.chains is None:
         return None
-    return Sampler(
-        chain_source(config.chains),
-        chains.sample,
-        chains.initializer,
-        chains.replica_batch,
-    )
+    move = chains.sample
+
+    def sample(chains: Chains, num_steps: Any, seed: tf.Tensor, **how: Any) -> Any:
+        return move(chains, num_steps + extra_steps, seed, **how)
+
+    source = chain_source(config.chains)
+    return Sampler(source, sample, chains.initializer, chains.replica_batch)
 
 
 def _batches(
@@ -222,10 +233,27 @@ def _pictures(
     }
     if hasattr(config.chains, "bank_size"):
         shown["bank"] = lambda moment: first(moment.state.bank)
-    return [
+    found = [
         every(config.log_every, plot_diagnosis(workspace)),
         every(config.picture_every, actions.save_pictures(workspace, shown), 1),
     ]
+    if config.animate_every is not None:
+        found.append(every(config.animate_every, _animate(chains, workspace)))
+    return found
+
+
+def _animate(chains: EbmSampling, workspace: Workspace) -> Action:
+    """Shows long chains of the current weights on their way from noise."""
+    config = chains.config
+    energy = tempered(network(chains.models.energy), config.temperature)
+    frames = from_noise(energy, image_shape(config), NUM_FOLLOWED)
+    key = seeds.key(config.seed, Purpose.PICTURES)
+
+    def animate(moment: Moment) -> None:
+        path = workspace.path("images", f"annealed_{moment.step:08d}.gif")
+        plots.save_animation(path, frames(key).numpy())
+
+    return animate
 
 
 def _measure(

@@ -72,6 +72,24 @@ class LabelledImages(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SharpnessAware(Settings):
+    """Gradients are taken where the loss is higher (Foret et al., 2021).
+
+    Attributes:
+      rho: length of the way up the gradient.
+      adaptive: whether each weight moves in proportion to its square (Kwon et al.,
+        2021), and rho is the length in units of the weights.
+    """
+
+    rho: float = 2.0
+    adaptive: bool = True
+
+    def validate(self) -> None:
+        """Checks the length."""
+        self.require_positive("rho")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class JointTraining(SampledExperiment):
     """Learns p(y|x) and p(x) by one classifier (Grathwohl et al., 2020).
 
@@ -88,7 +106,9 @@ class JointTraining(SampledExperiment):
       data_epsilon: standard deviation of the noise that is added to images of
         learning, in [-1, 1].
       labelled: the images of p(y|x); those of p(x), their noise included, if None.
+      sharpness_aware: where gradients are taken; at the weights if None.
       optimizer: of the weights.
+      extra_steps: Langevin steps that each rollback of the guard adds to every visit.
       num_updates: updates of the weights.
       batch: images of p(x) and chains per update, over all replicas.
       evaluation_batch: images at once where it is measured, over all replicas.
@@ -100,6 +120,8 @@ class JointTraining(SampledExperiment):
       select_from: the first update whose weights may be selected.
       log_every: updates between lines of metrics.
       picture_every: updates between pictures.
+      animate_every: updates between animations of long chains from noise; none if
+        None.
       save_every: updates between checkpoints.
     """
 
@@ -118,8 +140,10 @@ class JointTraining(SampledExperiment):
     )
     data_epsilon: float = 0.03
     labelled: LabelledImages | None = None
+    sharpness_aware: SharpnessAware | None = None
     optimizer: Optimizer | Sgd = Optimizer()
-    guard: Guard = Guard()
+    guard: Guard = Guard(max_energy_difference=1.0)
+    extra_steps: int = 10
     num_updates: int = adjustable(100_000)
     batch: int = 64
     evaluation_batch: int = 500
@@ -130,6 +154,7 @@ class JointTraining(SampledExperiment):
     select_from: int = 0
     log_every: int = runtime(100)
     picture_every: int = runtime(1000)
+    animate_every: int | None = runtime(None)
     save_every: int = runtime(1000)
 
     def validate(self) -> None:
@@ -144,9 +169,10 @@ class JointTraining(SampledExperiment):
             "validate_every",
             "log_every",
             "picture_every",
+            "animate_every",
             "save_every",
         )
-        self.require_least(0, "data_epsilon")
+        self.require_least(0, "data_epsilon", "extra_steps")
         self.require_in(f"[0, {self.num_updates}]", "select_from")
         require_disjoint(self.data.split, self.validation_split, self.test_split)
         self._validate_chains()

@@ -5,12 +5,12 @@ lowers -log p(y|x), which is exact, and the energies of data against those of ch
 (Grathwohl et al., 2020).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf.config.joint import JointTerms
+from ebm_tf.config.joint import JointTerms, SharpnessAware
 from ebm_tf.energies import joint_energy
 from ebm_tf.learning.classifier import (
     ObjectiveFn,
@@ -20,7 +20,13 @@ from ebm_tf.learning.classifier import (
     keep_statistics,
 )
 from ebm_tf.learning.ebm import measure_chains
-from ebm_tf.learning.optimization import Learned, Metrics, StepFn, descend
+from ebm_tf.learning.optimization import (
+    Learned,
+    Metrics,
+    StepFn,
+    descend,
+    mean_over_replicas,
+)
 from ebm_tf.models.dropout import dropout_key
 from ebm_tf.models.ebm import with_energy
 from ebm_tf.protocols import Advance, ChainSource, InitializeFn, SampleFn
@@ -139,6 +145,7 @@ def make_step(
     temperature: float,
     noise: Noise,
     by_batches: bool,
+    sharpness_aware: SharpnessAware | None = None,
 ) -> StepFn[Any, JointBatch, Any]:
     """The step (state, batch, seed) -> (state, metrics, chains) of one replica.
 
@@ -153,6 +160,7 @@ def make_step(
       by_batches: whether the network normalises by its batches. Then only images with
         labels move its statistics, and energies are those of inference mode, in which
         chains are sampled.
+      sharpness_aware: where gradients are taken; at the weights if None.
 
     Returns:
       The step. Its metrics: loss, cross_entropy, natural_accuracy, grad_norm (before
@@ -170,7 +178,11 @@ def make_step(
         weights = [tf.identity(v.value) for v in network.trainable_variables]
         with dropout_key(tf.random.fold_in(seed, len(keys))):
             found = differentiate(network, weights, objective)
-        keep_statistics(network, found.statistics)
+            keep_statistics(network, found.statistics)
+            if sharpness_aware is not None:
+                gradients = mean_over_replicas(found.gradients)
+                weights = ascended(weights, gradients, sharpness_aware)
+                found = differentiate(network, weights, objective)
         metrics = {"loss": found.loss, **found.predictions}
         metrics["grad_norm"] = descend(classifier, found.gradients)
         if advance is None:
@@ -178,6 +190,23 @@ def make_step(
         return advance.state, metrics | measure_chains(advance), advance.chains
 
     return step
+
+
+def ascended(
+    weights: Sequence[tf.Tensor],
+    gradients: Sequence[tf.Tensor],
+    settings: SharpnessAware,
+) -> list[tf.Tensor]:
+    """The weights, moved up their gradients by the length of the settings.
+
+    w + rho g / |g|, or in the adaptive form w + rho w^2 g / ||w| g|, with norms over
+    all weights together.
+    """
+    scales = [tf.abs(w) if settings.adaptive else tf.ones_like(w) for w in weights]
+    scaled = [s * g for s, g in zip(scales, gradients, strict=True)]
+    factor = settings.rho / (tf.linalg.global_norm(scaled) + 1e-12)
+    moves = zip(weights, scales, scaled, strict=True)
+    return [w + factor * scale * part for w, scale, part in moves]
 
 
 def _noisy(batch: JointBatch, noise: Noise, keys: list[tf.Tensor]) -> JointBatch:

@@ -74,6 +74,7 @@ class Task(NamedTuple):
       batches: step -> iterator of distributed batches from that step on.
       modules: networks and optimizers by name; their variables are saved.
       rates: the learning rate schedules, slowed by the guard.
+      on_rollbacks: is told how often the guard went back so far, where it has.
       rate_setting: the setting that they follow, for advice.
       num_dimensions: of an image, to which the guard's bound is relative.
       unit: what a step is called, in the plural.
@@ -85,6 +86,7 @@ class Task(NamedTuple):
     batches: Callable[[int], Iterator[Any]]
     modules: Mapping[str, Any] = types.MappingProxyType({})
     rates: Sequence[Any] = ()
+    on_rollbacks: Callable[[int], None] = lambda _: None
     rate_setting: str = "energy_optimizer.learning_rate"
     num_dimensions: int = 1
     unit: str = "updates"
@@ -279,6 +281,7 @@ class Loop:
         factor = self.guard.rate_factor**rollbacks if self.guard else 1.0
         for rate in self.task.rates:
             rate.factor.assign(factor)
+        self.task.on_rollbacks(rollbacks)
         return factor
 
     def _newest_whole(self) -> tuple[int, dict[str, np.ndarray]]:

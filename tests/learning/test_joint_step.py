@@ -6,11 +6,18 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.config.chains import Hygiene, Persistent, Transient
-from ebm_tf.config.joint import JointTerms
+from ebm_tf.config.joint import JointTerms, SharpnessAware
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.energies import joint_energy, marginal_energy, network
 from ebm_tf.learning import joint
-from ebm_tf.learning.joint import Energies, JointBatch, Noise, Sampler, contrast
+from ebm_tf.learning.joint import (
+    Energies,
+    JointBatch,
+    Noise,
+    Sampler,
+    ascended,
+    contrast,
+)
 from ebm_tf.learning.optimization import Learned, averaged, learned
 from ebm_tf.models.ebm import class_energy, with_energy
 from ebm_tf.models.ebm import marginal_energy as marginal_model
@@ -273,3 +280,53 @@ def test_a_mixture_is_learned_with_the_weights_of_its_modes():
     assert left == pytest.approx(np.mean(images[:, 0, 0, 0] < 0), abs=0.06)
     mean = np.average(grid.reshape(-1, 2), axis=0, weights=density)
     np.testing.assert_allclose(mean, images.reshape(-1, 2).mean(0), atol=0.06)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_sharpness_aware_weights_lie_as_far_as_they_shall(adaptive):
+    weights = [tf.constant([[1.0, -2.0]]), tf.constant([0.5])]
+    gradients = [tf.constant([[0.3, 0.1]]), tf.constant([-0.4])]
+    moved = ascended(weights, gradients, SharpnessAware(rho=0.5, adaptive=adaptive))
+    w, g, found = (
+        np.concatenate([np.ravel(part) for part in parts])
+        for parts in (weights, gradients, moved)
+    )
+    scale = np.abs(w) if adaptive else np.ones_like(w)
+    np.testing.assert_allclose(
+        found - w, 0.5 * scale**2 * g / np.linalg.norm(scale * g), rtol=1e-5
+    )
+    assert np.linalg.norm((found - w) / scale) == pytest.approx(0.5, rel=1e-5)
+
+
+def test_sharpness_aware_updates_use_the_gradients_there():
+    images, labels = points(16)
+    plain, aware = (
+        learned(
+            Optimizer(name="sgd", learning_rate=1.0, average_decay=0.0), points_network
+        )
+        for _ in range(2)
+    )
+    settings, begun = SharpnessAware(rho=0.3, adaptive=False), plain.model.get_weights()
+    aware.model.set_weights(begun)
+    batch, terms = batch_of(images, labels), JointTerms(marginal=0.0)
+    step = joint.make_step(
+        aware,
+        terms,
+        None,
+        temperature=1.0,
+        noise=NO_NOISE,
+        by_batches=False,
+        sharpness_aware=settings,
+    )
+    step((), batch, SEED)
+    step = make_step(plain, terms)
+    step((), batch, SEED)  # with a rate of 1 the weights moved by the gradients
+    gradients = [a - b for a, b in zip(begun, plain.model.get_weights(), strict=True)]
+    there = ascended([tf.constant(w) for w in begun], gradients, settings)
+    plain.model.set_weights([np.array(w) for w in there])
+    step((), batch, SEED)
+    moves = zip(there, plain.model.get_weights(), begun, strict=True)
+    for new, move in zip(
+        aware.model.get_weights(), [(t - p, b) for t, p, b in moves], strict=True
+    ):
+        np.testing.assert_allclose(new, move[1] - move[0], rtol=1e-3, atol=1e-5)
