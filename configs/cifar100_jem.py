@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_jem.py configs/cifar100_jem.py
 
-Expected, by the authors of JEM: accuracy 0.722 where the classifier alone has 0.742, and
-a calibration error of 0.05 in place of 0.22 (not run by us).
+Expected, by the authors of JEM: accuracy 0.722 where the classifier alone has 0.742,
+and a calibration error of 0.05 in place of 0.22 (not run by us).
 """
 
 import dataclasses

@@ -3,12 +3,12 @@
 python3 ebm_tf/train_jem.py configs/cifar10_jem.py
 
 The settings of the official program (Grathwohl et al., 2020): a WRN-28-10 without
-normalisation, two batches drawn apart, 150 epochs of the 45,000 images that are not held
-out for the selection of weights. Shifted images are padded with black, not reflected.
-Expected, by the authors: accuracy 0.929, Inception Score 8.8, FID 38.4 (by a protocol
-that was not released; not run by us), in about 16 times the time of the classifier
-alone. Such runs of others diverged; here the guard goes back, with a lower rate and more
-steps.
+normalisation, two batches drawn apart, 150 epochs of the 45,000 images that are not
+held out for the selection of weights. Shifted images are padded with black, not
+reflected. Expected, by the authors: accuracy 0.929, Inception Score 8.8, FID 38.4 (by a
+protocol that was not released; not run by us), in about 16 times the time of the
+classifier alone. Such runs of others diverged; here the guard goes back, with a lower
+rate and more steps.
 """
 
 from ebm_tf.config.chains import Hygiene, Persistent

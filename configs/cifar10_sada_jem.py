@@ -2,10 +2,10 @@
 
 python3 ebm_tf/train_jem.py configs/cifar10_sada_jem.py
 
-The settings of Yang et al. (2023): what cifar10_jempp has, with five steps, 64 images of
-p(x) without augmentation and noise beside 128 augmented ones with labels, and gradients
-where the loss is higher. Expected, by the authors: accuracy 0.960, FID 17.4 of their
-replay buffer (not run by us).
+The settings of Yang et al. (2023): what cifar10_jempp has, with five steps, 64 images
+of p(x) without augmentation and noise beside 128 augmented ones with labels, and
+gradients where the loss is higher. Expected, by the authors: accuracy 0.960, FID 17.4
+of their replay buffer (not run by us).
 """
 
 import dataclasses

@@ -267,6 +267,8 @@ def _measure(
     results = train_clf.measure(evaluator, networks, sources.test, workspace)
     if chains is None:
         return results
+    if workspace.is_chief:  # the other images are those that samples are compared with
+        results["num_test_images"] = results.pop("num_images")
     model = evaluator.model
     model.set_weights(networks.selected.get_weights())  # on every worker
     fresh = dataclasses.replace(chains, models=_models(model))

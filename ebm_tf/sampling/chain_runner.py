@@ -150,8 +150,9 @@ class EbmSampling:
         if self.source is None:
             raise ConfigError("Expected data with labels where start='class_gaussian'.")
         classes = num_classes(self.models.energy)
-        plain = unaugmented(self.config.data)
-        images, labels = load_images(self.source, plain)
+        with tf.init_scope():  # the first who asks may be tracing
+            plain = unaugmented(self.config.data)
+            images, labels = load_images(self.source, plain)
         missing = sorted(set(range(classes)) - set(labels.tolist()))
         if missing or labels.min() < 0:
             raise DataError(
