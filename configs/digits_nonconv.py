@@ -18,13 +18,16 @@ config = EbmTraining(
     langevin=Langevin(noise=0.05),
     temperature=2e-3,
     data_epsilon=0.03,
-    chains=Persistent(start="noise", bank_size=2000, num_steps=10, rejuvenation=0.05),
+    chains=Persistent(
+        start="noise", bank_size=2000, num_steps=((5, 0), (10, 700)), rejuvenation=0.05
+    ),
     energy_optimizer=Optimizer(
-        learning_rate=((4e-3, 0), (1e-3, 800), (3e-4, 1200), (1e-4, 1500)),
+        learning_rate=((4e-3, 0), (1e-3, 750), (3e-4, 1030), (1e-4, 1240)),
+        beta_1=0.5,
         average_decay=0.995,
         average_warmup=False,
     ),
-    num_updates=1800,
+    num_updates=1450,
     batch=100,
     samples=Samples(num_samples=1000, num_steps=100),
     log_every=100,
