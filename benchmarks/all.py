@@ -3,7 +3,7 @@
 python3 benchmarks/all.py [--json FILE] [--against FILE] [--only NAME ...]
                           [--cpu native]
 
-About three minutes on two AVX512 cores. The file holds what each benchmark prints with
+About four minutes on two AVX512 cores. The file holds what each benchmark prints with
 --json, and the machine. Of a comparison, ratios come first: each was measured in one
 run, so they are much the same on a busy machine, while milliseconds are not.
 """
@@ -26,6 +26,7 @@ SIZES = {
     "langevin": "--batch 32 --rounds 4",
     "learning_step": "--num_steps 20 --bank_size 5000 --rounds 2",
     "attack": "--batch 16 --pgd_steps 10 --apgd_steps 20 --rounds 2",
+    "jem": "--rounds 2",
     "fid": "--num_images 1000 10000 --num_steps 1000 --rounds 1",
 }
 _RATIOS = ("_over_", "_share", "banks_held")

@@ -31,7 +31,7 @@ def measurements(config: EbmTraining) -> Measurements:
     chains = dataclasses.replace(config.chains, num_steps=1)
     whole = train.build(config, source)
     short = train.build(dataclasses.replace(config, chains=chains), source)
-    updates, short_updates = _updates(whole), _updates(short)
+    updates, short_updates = updates_of(whole), updates_of(short)
     langevin, short_langevin = _langevin(whole), _langevin(short)
     chains = next(updates)
     return {
@@ -52,7 +52,7 @@ def _noise(config: EbmTraining) -> Source:
     return array_source(images, labels, name="noise", split="train", origin="memory")
 
 
-def _updates(learner: Learner) -> Iterator[Chains]:
+def updates_of(learner: Learner) -> Iterator[Chains]:
     """Makes updates as the loop of training does; yields the chains of each."""
     task = learner.task
     state, batches = task.initial_state(), task.batches(0)

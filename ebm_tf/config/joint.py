@@ -177,6 +177,11 @@ class JointTraining(SampledExperiment):
         require_disjoint(self.data.split, self.validation_split, self.test_split)
         self._validate_chains()
 
+    @property
+    def in_lanes(self) -> bool:
+        """Without chains the images of an update are one pass, which has all cores."""
+        return self.terms.need_chains
+
     def _validate_chains(self) -> None:
         require(
             (self.chains is not None) == self.terms.need_chains,
