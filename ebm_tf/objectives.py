@@ -1,10 +1,23 @@
 """What is minimised: losses of energies and images."""
 
+from typing import Any
+
 import tensorflow as tf
 
 
+def counted_mean(values: tf.Tensor, counts: Any = ()) -> tf.Tensor:
+    """The mean of values [n] that count, by float32 [n] of 1 and 0; () counts all.
+
+    It is 0 where none does. All values have to be finite.
+    """
+    if isinstance(counts, tuple):
+        return tf.reduce_mean(values)
+    total = tf.reduce_sum(counts * values)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(counts))
+
+
 def contrastive(
-    positive: tf.Tensor, negative: tf.Tensor, temperature: float
+    positive: tf.Tensor, negative: tf.Tensor, temperature: float, counts: Any = ()
 ) -> tf.Tensor:
     """(mean U(x+) - mean U(x-)) / T, whose gradient is that of -log likelihood.
 
@@ -12,10 +25,11 @@ def contrastive(
       positive: energies [n] of data, not divided by T.
       negative: energies [m] of samples of the model.
       temperature: T.
+      counts: which samples count, as for `counted_mean`.
 
     Source: Hill et al. (2022), eq. 3.
     """
-    return (tf.reduce_mean(positive) - tf.reduce_mean(negative)) / temperature
+    return (tf.reduce_mean(positive) - counted_mean(negative, counts)) / temperature
 
 
 def hinge_of_discriminator(data: tf.Tensor, samples: tf.Tensor) -> tf.Tensor:

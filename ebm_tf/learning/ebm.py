@@ -24,9 +24,15 @@ class EbmBatch(NamedTuple):
 
 
 def contrastive_update(
-    energy: Learned, data: tf.Tensor, samples: tf.Tensor, temperature: float
+    energy: Learned,
+    data: tf.Tensor,
+    samples: tf.Tensor,
+    temperature: float,
+    counts: Any = (),
 ) -> Metrics:
     """Lowers the energy of data and raises that of samples, both [b, H, W, C].
+
+    `counts` says which samples count, as for `objectives.counted_mean`.
 
     Returns:
       energy_difference, energy_data and energy_samples, means in units of T, and
@@ -35,12 +41,12 @@ def contrastive_update(
     with tf.GradientTape() as tape:
         positive = energy.model(data, training=False)
         negative = energy.model(samples, training=False)
-        loss = objectives.contrastive(positive, negative, temperature)
+        loss = objectives.contrastive(positive, negative, temperature, counts)
     gradients = tape.gradient(loss, energy.model.trainable_variables)
     return {
         "energy_difference": loss,
         "energy_data": tf.reduce_mean(positive) / temperature,
-        "energy_samples": tf.reduce_mean(negative) / temperature,
+        "energy_samples": objectives.counted_mean(negative, counts) / temperature,
         "grad_norm": descend(energy, gradients),
     }
 
@@ -67,17 +73,31 @@ def cooperative_update(
     return {"generator_loss": loss, "generator_grad_norm": norm}
 
 
+def healthy_images(advance: Advance) -> tf.Tensor:
+    """The images of chains, black where unhealthy: no gradient may meet a NaN."""
+    return or_else(-1.0, advance.chains.images, advance.info.healthy)
+
+
+def or_else(other: float, values: tf.Tensor, counts: Any) -> tf.Tensor:
+    """Values [n, ...] where they count, by float32 [n] of 1 and 0; () counts all."""
+    if isinstance(counts, tuple):
+        return values
+    shape = [-1] + [1] * (values.shape.rank - 1)
+    return tf.where(tf.reshape(counts, shape) > 0, values, other)
+
+
 def measure_chains(advance: Advance) -> Metrics:
     """What sampled chains did.
 
     Returns:
-      Means of drift_norm (the way of an image in the last Langevin step), rejuvenated
+      Means of drift_norm (the way of a healthy image in the last step), rejuvenated
       (the share of chains reinitialised) and age (visits); with hygiene also of
       unhealthy (the share of chains that leave the replay buffer for it).
     """
     info = advance.info
+    drift_norms = or_else(0.0, info.step.drift_norm, info.healthy)
     metrics = {
-        "drift_norm": tf.reduce_mean(info.step.drift_norm),
+        "drift_norm": objectives.counted_mean(drift_norms, info.healthy),
         "rejuvenated": tf.reduce_mean(info.reinitialised),
         "age": tf.reduce_mean(tf.cast(advance.chains.ages, tf.float32)),
     }
@@ -125,7 +145,11 @@ def make_step(
         chains = advance.chains
         noise = tf.random.stateless_normal(data.shape, keys[2])
         metrics = contrastive_update(
-            energy, data + data_epsilon * noise, chains.images, temperature
+            energy,
+            data + data_epsilon * noise,
+            healthy_images(advance),
+            temperature,
+            advance.info.healthy,
         )
         if update_generator is not None:
             metrics |= update_generator(chains)

@@ -19,7 +19,7 @@ from ebm_tf.learning.classifier import (
     differentiate,
     keep_statistics,
 )
-from ebm_tf.learning.ebm import measure_chains
+from ebm_tf.learning.ebm import healthy_images, measure_chains
 from ebm_tf.learning.optimization import (
     Learned,
     Metrics,
@@ -29,6 +29,7 @@ from ebm_tf.learning.optimization import (
 )
 from ebm_tf.models.dropout import dropout_key
 from ebm_tf.models.ebm import with_energy
+from ebm_tf.objectives import contrastive, counted_mean
 from ebm_tf.protocols import Advance, ChainSource, InitializeFn, SampleFn
 from ebm_tf.robust_objectives import cross_entropy
 
@@ -96,13 +97,6 @@ class Energies(NamedTuple):
     joint: tf.Tensor | None = None
     counts: Any = ()
 
-    def mean(self, energies: tf.Tensor) -> tf.Tensor:
-        """The mean over the images that count; 0 where none does."""
-        if isinstance(self.counts, tuple):
-            return tf.reduce_mean(energies)
-        counted = tf.where(self.counts > 0, energies, 0.0)  # NaN must not spread
-        return tf.math.divide_no_nan(tf.reduce_sum(counted), tf.reduce_sum(self.counts))
-
 
 def contrast(
     terms: JointTerms, positive: Energies, negative: Energies, temperature: float
@@ -120,18 +114,17 @@ def contrast(
         (terms.marginal, positive.marginal, negative.marginal),
     ):
         if weight:
-            of_data = positive.mean(data) / temperature
-            of_samples = negative.mean(samples) / temperature
-            difference = of_data - of_samples
+            difference = contrastive(data, samples, temperature, negative.counts)
             loss += weight * difference
+            of_samples = counted_mean(samples, negative.counts)
             metrics = {
                 "energy_difference": difference,
-                "energy_data": of_data,
-                "energy_samples": of_samples,
+                "energy_data": tf.reduce_mean(data) / temperature,
+                "energy_samples": of_samples / temperature,
             }
     if terms.energy_l2:
         loss += terms.energy_l2 * sum(
-            part.mean(tf.square(part.marginal / temperature))
+            counted_mean(tf.square(part.marginal / temperature), part.counts)
             for part in (positive, negative)
         )
     return loss, metrics
@@ -246,7 +239,7 @@ def _objective(
             labelled = still(batch.images)
         apart = terms.marginal and not isinstance(batch.positives, tuple)
         positives = still(batch.positives) if apart else labelled
-        negatives = still(_healthy_images(advance))
+        negatives = still(healthy_images(advance))
 
         def joint(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor | None:
             return joint_energy(logits, labels) if terms.joint else None
@@ -259,11 +252,3 @@ def _objective(
         return loss + compared, metrics | parts
 
     return objective
-
-
-def _healthy_images(advance: Advance) -> tf.Tensor:
-    """The images of chains, black where unhealthy: no gradient may meet a NaN."""
-    images, healthy = advance.chains.images, advance.info.healthy
-    if isinstance(healthy, tuple):
-        return images
-    return tf.where(healthy[:, None, None, None] > 0, images, -1.0)
