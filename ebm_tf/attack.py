@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.robustness import RobustnessMeasurement
@@ -142,11 +143,19 @@ def _model(config: Config, replicas: Replicas) -> LoadedModel:
             )
         roles = (ENERGY, PRIOR) if config.defense.num_steps else ()
         roles = [role for role in roles if getattr(config, role) is not None]
-        classifier = open_model(config, [CLASSIFIER])
+        classifier = _defended(config)
         purifier = open_model(
             config, roles, shared=config.weights, kind=config.weights_kind
         )
         return purifier | classifier
+
+
+def _defended(config: DefenseMeasurement) -> LoadedModel:
+    """The classifier; of the run of the energy where that is a classifier too."""
+    if not isinstance(config.energy, ClassifierNetwork):
+        return open_model(config, [CLASSIFIER])
+    kind = "raw" if config.weights_kind == "raw" else "best"  # as the energy's weights
+    return open_model(config, [CLASSIFIER], shared=config.weights, kind=kind)
 
 
 def natural_images(

@@ -14,7 +14,10 @@ class Purification(Settings):
     """Langevin steps before the classifier, and a vote over their outcomes.
 
     Attributes:
-      num_steps: Langevin steps of every chain; 0 defends by nothing.
+      num_steps: Langevin steps of every chain; 0 takes none.
+      start_noise: standard deviation of normal noise that is added to each copy of an
+        image before its first step, in units of images in [-1, 1]. Without steps it is
+        all that defends.
       num_replicates: chains of each image whose predictions are averaged.
       vote: what is averaged: "logits", "probabilities" or "classes" (a majority).
       noise: "fresh" for every evaluation, or "fixed": the same noise every time,
@@ -22,14 +25,20 @@ class Purification(Settings):
     """
 
     num_steps: int = 1500
+    start_noise: float = 0.0
     num_replicates: int = 128
     vote: Literal["logits", "probabilities", "classes"] = "logits"
     noise: Literal["fresh", "fixed"] = "fresh"
 
     def validate(self) -> None:
-        """Checks counts."""
-        self.require_least(0, "num_steps")
+        """Checks counts and noise."""
+        self.require_least(0, "num_steps", "start_noise")
         self.require_positive("num_replicates")
+
+    @property
+    def is_random(self) -> bool:
+        """Whether copies of an image differ at all."""
+        return self.num_steps > 0 or self.start_noise > 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +119,8 @@ class DefenseMeasurement(EbmExperiment):
     Attributes:
       classifier: what is defended.
       weights: the folder of the run that learned the energy; its networks are used
-        where none are named for them.
+        where none are named for them. Where the energy is a classifier too, it is of
+        the run that learned both.
       weights_kind: whether the run's averaged or raw weights are meant.
       defense: how images are purified.
       attack: how they are attacked.

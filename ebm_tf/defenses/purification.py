@@ -15,19 +15,33 @@ KernelFn = Callable[[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]], Kernel]
 # Of which the keys of steps are made; images differ by their seeds.
 _SHARED_KEY = np.zeros([2], np.int32)
 
+# Folded into the seeds of images for what is added before the first step. The keys of
+# steps are two words deep, so that none of them draws by this one.
+_START = 0
+
 # (images, seeds, purified images -> a gradient there) -> that gradient at the images.
 DefenseGradient = Callable[
     [tf.Tensor, tf.Tensor, Callable[[tf.Tensor], tf.Tensor]], tf.Tensor
 ]
 
 
-def purification(kernel: KernelFn, num_steps: int) -> Defense:
-    """A number of Langevin steps (Hill et al., 2021); 0 leaves images as they are.
+def purification(
+    kernel: KernelFn, num_steps: int, *, start_noise: float = 0.0
+) -> Defense:
+    """A number of Langevin steps (Hill et al., 2021); 0 takes none.
 
     The noise of a step is a function of the image's seed and of the step alone.
+
+    Args:
+      kernel: of the steps.
+      num_steps: how many.
+      start_noise: standard deviation of normal noise, of the image's seed alone, that
+        is added before the first step, as where an image is refined by the energy of
+        its own classifier (Grathwohl et al., 2020).
     """
 
     def purify(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        images = _started(images, seed, start_noise)
         if not num_steps:
             return images
         chain = _chain(kernel, images, seed)
@@ -37,12 +51,15 @@ def purification(kernel: KernelFn, num_steps: int) -> Defense:
     return purify
 
 
-def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
-    """What differentiates through all steps of the same purification, exactly."""
+def purification_gradient(
+    kernel: KernelFn, num_steps: int, *, start_noise: float = 0.0
+) -> DefenseGradient:
+    """What differentiates through all of the same purification, exactly."""
 
     def gradient(
         images: tf.Tensor, seed: tf.Tensor, at_end: Callable[[tf.Tensor], tf.Tensor]
     ) -> tf.Tensor:
+        images = _started(images, seed, start_noise)  # whose derivative is 1
         if not num_steps:
             return at_end(images)
         chain, key = _chain(kernel, images, seed), _SHARED_KEY
@@ -57,6 +74,14 @@ def purification_gradient(kernel: KernelFn, num_steps: int) -> DefenseGradient:
         return pull_back(chain, states, slope, key).images
 
     return gradient
+
+
+def _started(images: tf.Tensor, seed: tf.Tensor, stddev: float) -> tf.Tensor:
+    """Where chains begin."""
+    if not stddev:
+        return images
+    keys = keyed_noise.fold_in(seed, _START)
+    return images + stddev * keyed_noise.normal(keys, images.shape[1:])
 
 
 def _chain(kernel: KernelFn, images: tf.Tensor, seed: tf.Tensor) -> Kernel:

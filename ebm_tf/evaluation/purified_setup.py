@@ -59,12 +59,14 @@ def purified_attack(
         return over_rows(function, replicas, config.chunk, parts=CHUNK_PARTS)
 
     attack, scores = config.attack, VOTES[config.defense.vote]
-    purify = purification(kernel, config.defense.num_steps)
+    purify = purification(
+        kernel, config.defense.num_steps, start_noise=config.defense.start_noise
+    )
     estimator = Estimator(
         *map(over_chains, _estimator(config, classifier, purify, kernel))
     )
     classify = over_chains(lambda images, seed: classifier(purify(images, seed)))
-    is_random = config.defense.num_steps > 0  # else all replicates are one
+    is_random = config.defense.is_random  # else all replicates are one
     is_averaged = is_random and attack.gradient != "transfer"
     num_replicates = attack.num_replicates if is_averaged else 1
 
@@ -104,10 +106,11 @@ def _estimator(
         return purified_gradients.transfer(classifier)
     if attack.chain_steps is None:
         return purified_gradients.bpda(classifier, purify)
+    noise = config.defense.start_noise
     return purified_gradients.through_chain(
         classifier,
-        purification(kernel, attack.chain_steps),
-        purification_gradient(kernel, attack.chain_steps),
+        purification(kernel, attack.chain_steps, start_noise=noise),
+        purification_gradient(kernel, attack.chain_steps, start_noise=noise),
     )
 
 
@@ -115,9 +118,12 @@ def description(config: DefenseMeasurement) -> Iterator[str]:
     """The defence and the attack, a line each."""
     defense, attack, ball = config.defense, config.attack, config.ball
     kind = "AutoAttack rand, " if isinstance(attack, PurifiedAutoAttack) else ""
+    noise = defense.start_noise
+    before = f" after normal noise of {noise:g}" if noise else ""
     yield (
-        f"defence: {defense.num_steps} Langevin steps, {defense.num_replicates} "
-        f"replicates, {defense.noise} noise; {config.chunk} chains at once"
+        f"defence: {defense.num_steps} Langevin steps{before}, "
+        f"{defense.num_replicates} replicates, {defense.noise} noise; "
+        f"{config.chunk} chains at once"
     )
     yield (
         f"attack: {kind}{attack.gradient}, {attack.num_steps} steps, "

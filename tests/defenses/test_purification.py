@@ -154,3 +154,51 @@ def test_xla_compiles_chain_and_gradient():
         compiled(images, seeds), both(images, seeds), strict=True
     ):
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("num_steps", [0, 3])
+def test_chains_begin_at_noise_of_their_image(num_steps):
+    """X' = (1 - a) x + eps z: noise at the start is shrunk as the image is."""
+    images, seeds, shrunk = images_of(500), seeds_of(500), 1 - NOISE**2 / STDDEV**2 / 2
+    plain = purification(quadratic, num_steps)(images, seeds)
+    noisy = purification(quadratic, num_steps, start_noise=0.3)(images, seeds)
+    added = (noisy - plain).numpy() / shrunk**num_steps
+    assert added.mean() == pytest.approx(0.0, abs=0.012)
+    assert added.std() == pytest.approx(0.3, rel=0.03)
+    covariance = np.cov(added.reshape(500, -1).T) / 0.09
+    np.testing.assert_allclose(covariance, np.eye(16), atol=0.25)
+
+
+def test_noise_at_the_start_is_of_the_key_alone():
+    images, seeds = images_of(6), seeds_of(6)
+    purify = purification(crooked, 0, start_noise=0.3)
+    together, order = purify(images, seeds).numpy(), [5, 0, 3]
+    apart = purify(tf.gather(images, order), tf.gather(seeds, order))
+    np.testing.assert_array_equal(apart, together[order])
+    added = (together - images).numpy().reshape(6, -1)
+    similar = np.abs(np.corrcoef(added) - np.eye(6))
+    assert similar.max() < 0.8
+
+
+def test_noise_at_the_start_and_of_the_steps_are_not_one():
+    """A step without drift adds noise of its own."""
+
+    def walk(draw):
+        return langevin(energies.gaussian(1e6), drift=1e-9, noise=NOISE, draw=draw)
+
+    images, seeds = tf.zeros([2000, *SHAPE]), seeds_of(2000)
+    moved = purification(walk, 1, start_noise=NOISE)(images, seeds).numpy()
+    assert moved.var() == pytest.approx(2 * NOISE**2, rel=0.03)
+
+
+@pytest.mark.parametrize("num_steps", [0, 4])
+def test_the_gradient_passes_noise_at_the_start(num_steps):
+    images, seeds = images_of(2), seeds_of(2)
+    purify = purification(crooked, num_steps, start_noise=0.3)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = tf.reduce_sum(tf.sin(purify(images, seeds)))
+    expected = tape.gradient(total, images)
+    gradient = purification_gradient(crooked, num_steps, start_noise=0.3)
+    found = gradient(images, seeds, tf.cos)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
