@@ -37,11 +37,19 @@ def _assign(mapping: dict[str, Any], cls: type, path: list[str], text: str) -> N
     hints = field_types(cls)
     require(key in hints, unknown_key(key, hints))
     if rest:
-        nested = mapping[key] = _with_fields(mapping[key], hints[key], key)
+        value = mapping[key] if key in mapping else _usual(cls, key)
+        nested = mapping[key] = _with_fields(value, hints[key], key)
         _assign(nested, _settings_class(hints[key], nested["type"]), rest, text)
     else:
         value = _parsed(text, hints[key], key)
         mapping[key] = to_mapping(value) if dataclasses.is_dataclass(value) else value
+
+
+def _usual(cls: type, key: str) -> Any:
+    """The default of a field as a mapping holds it; None where there is none."""
+    (field,) = (field for field in dataclasses.fields(cls) if field.name == key)
+    value = None if field.default is dataclasses.MISSING else field.default
+    return to_mapping(value) if dataclasses.is_dataclass(value) else value
 
 
 def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
