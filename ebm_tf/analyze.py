@@ -18,7 +18,8 @@ from ebm_tf.config.analysis import TEST, Analysis
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images, num_images
 from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
-from ebm_tf.evaluation import distal, knowledge, plots
+from ebm_tf.evaluation import distal, generated, knowledge, plots
+from ebm_tf.evaluation.generation import Generation, open_generation
 from ebm_tf.evaluation.knowledge import MEANINGS, VALIDATION, Level
 from ebm_tf.evaluation.other_images import Others, description, other_images
 from ebm_tf.evaluation.scores import SCORES, scorer
@@ -48,6 +49,7 @@ class System(NamedTuple):
         name.
       limits: how many of each are used; all if None.
       provenance: what there is to say of the run that learned the classifier.
+      generation: what samples its energies; None if nothing does.
     """
 
     replicas: Replicas
@@ -56,6 +58,7 @@ class System(NamedTuple):
     sources: Mapping[str, Source]
     limits: Mapping[str, int | None]
     provenance: Provenance
+    generation: Generation | None
 
     @property
     def num_classes(self) -> int:
@@ -64,7 +67,7 @@ class System(NamedTuple):
 
 
 def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
-    """Measures accuracy, calibration and detection, and makes distal adversarials.
+    """Measures accuracy, calibration, detection, distal adversarials and samples.
 
     Returns:
       On the first worker, all figures and what they stand for; nothing on others.
@@ -77,7 +80,8 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
     images = images | {name: other.images for name, other in others.items()}
     levels = _levels(config, system, images, labels, workspace)
     adversarials = _distal(config, system, workspace)
-    warnings = [*system.provenance.warnings, *knowledge.warnings(levels)]
+    samples, doubts = _samples(system, (images[TEST], labels[TEST]), workspace)
+    warnings = [*system.provenance.warnings, *knowledge.warnings(levels), *doubts]
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
     if not workspace.is_chief:
@@ -89,6 +93,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "by_noise": [level.results for level in levels],
         "others": {name: other.facts for name, other in others.items()},
         "distal": adversarials,
+        "samples": samples,
         "data": config.data.name,
         "split": config.test_split,
         "validation_split": config.validation_split,
@@ -97,7 +102,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "weights": system.weights,
         "seed": config.seed,
         "warnings": warnings,
-        "units": MEANINGS,
+        "units": MEANINGS | generated.MEANINGS,
     }
 
 
@@ -115,6 +120,8 @@ def describe(config: Analysis) -> Iterator[str]:
         )
     yield from (description(config, other) for other in config.others)
     yield f"noise: {', '.join(f'{level:g}' for level in config.noise)}"
+    if system.generation is not None:
+        yield from system.generation.lines()
     yield from system.provenance.lines()
 
 
@@ -142,6 +149,7 @@ def open_system(config: Analysis) -> System:
         sources,
         {TEST: config.num_test, VALIDATION: config.num_validation},
         provenance(config, model.sources, list(splits.values())),
+        open_generation(config, model, replicas),
     )
 
 
@@ -208,9 +216,18 @@ def _distal(
     )
     if workspace.is_chief:
         path = workspace.path("images", "distal.png")
-        plots.save_distal(path, classes, found.images, found.confidence)
+        plots.save_by_class(path, classes, found.images, found.confidence)
         save_arrays(workspace.path("distal.npz"), classes=given[1], **found._asdict())
     return results
+
+
+def _samples(
+    system: System, test: tuple[np.ndarray, np.ndarray], workspace: Workspace
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Samples what the classifier generates, with reasons not to believe figures."""
+    if system.generation is None:
+        return None, []
+    return generated.measure_generated(system.generation, test, workspace)
 
 
 def _save(

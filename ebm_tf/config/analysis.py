@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Experiment, Settings, require
+from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import is_reference
-from ebm_tf.config.parts import Data
+from ebm_tf.config.parts import AnyLangevin, Data
 from ebm_tf.config.splits import require_disjoint
 
 # The name of the test images among the sets that are compared.
@@ -121,6 +122,45 @@ class DistalAdversarials(Settings):
         self.require_in("(0, 1)", "confidence")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratedSamples(Settings):
+    """Chains that sample the energies of the classifier, and how they are measured.
+
+    What is None is as in the run that learned the classifier, where that sampled its
+    energy. For other classifiers, steps, Langevin settings and temperature must be
+    given, and chains start from noise in [-1, 1].
+
+    Attributes:
+      num_samples: fresh chains of E(x), and as many of E(x, y), whose classes are
+        balanced. Of a replay buffer so many are drawn, or all.
+      num_steps: Langevin steps from start to sample.
+      denoising_steps: further steps without noise.
+      langevin: the step; its type chooses the kernel.
+      temperature: T, by which energies are divided.
+      start: where chains begin.
+      noise_scale: half-width of the uniform noise of start="noise".
+      features: what images are compared by.
+      num_reference: images of `data` to compare with; all, not the run's, if None.
+    """
+
+    num_samples: int = 1000
+    num_steps: int | None = None
+    denoising_steps: int | None = None
+    langevin: AnyLangevin | None = None
+    temperature: float | None = None
+    start: Literal["noise", "data", "class_gaussian"] | None = None
+    noise_scale: float | None = None
+    features: FeatureExtractor = FeatureExtractor(name="pixels")
+    num_reference: int | None = None
+
+    def validate(self) -> None:
+        """Checks counts, and that what divides is positive."""
+        self.require_least(2, "num_samples", "num_reference")
+        self.require_least(1, "num_steps")
+        self.require_least(0, "denoising_steps")
+        self.require_positive("temperature", "noise_scale")
+
+
 AnyOtherImages = (
     NamedData | UniformNoise | GaussianNoise | Inverted | Interpolated | Rotated
 )
@@ -128,7 +168,7 @@ AnyOtherImages = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Analysis(Experiment):
-    """Measures accuracy, calibration and detection of other images.
+    """Measures accuracy, calibration, detection of other images, and samples.
 
     Attributes:
       data: the dataset of the classes, the size of its images, and the split that the
@@ -148,7 +188,8 @@ class Analysis(Experiment):
       others: sets of images that should be told from the test images.
       num_draws: of the bootstrap, from which intervals are taken.
       distal: images that are made from noise for each class; none if None.
-      batch: images at once, over all replicas.
+      samples: chains of the energies that the classifier has; none if None.
+      batch: images and chains at once, over all replicas.
     """
 
     executable: ClassVar[str] = "analyze"
@@ -166,6 +207,7 @@ class Analysis(Experiment):
     others: tuple[AnyOtherImages, ...] = ()
     num_draws: int = 1000
     distal: DistalAdversarials | None = DistalAdversarials()
+    samples: GeneratedSamples | None = None
     batch: int = 100
 
     def validate(self) -> None:

@@ -1,6 +1,6 @@
 """Improved precision and recall of samples, by nearest neighbours of features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -88,6 +88,31 @@ def _tile(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 MOST_COMPONENTS = 64
 
 
+def pixel_classifier(
+    images: np.ndarray, labels: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """A classifier of raw pixels, which knows nothing of any network.
+
+    Args:
+      images: [m, H, W, C], on which a logistic regression is fitted; beyond 64
+        dimensions on as many principal components, which takes seconds.
+      labels: int [m].
+
+    Returns:
+      Images [n, H, W, C] -> their labels [n].
+    """
+    vectors = images.reshape(len(images), -1)
+    classifier = LogisticRegression(max_iter=2000)
+    if vectors.shape[1] > MOST_COMPONENTS < len(vectors):
+        classifier = make_pipeline(PCA(MOST_COMPONENTS, random_state=0), classifier)
+    classifier.fit(vectors, labels)
+
+    def predict(samples: np.ndarray) -> np.ndarray:
+        return np.asarray(classifier.predict(samples.reshape(len(samples), -1)))
+
+    return predict
+
+
 def class_shares(
     samples: np.ndarray, images: np.ndarray, labels: np.ndarray
 ) -> dict[str, float]:
@@ -95,19 +120,13 @@ def class_shares(
 
     Args:
       samples: [n, H, W, C].
-      images: [m, H, W, C], on which a logistic regression is fitted; beyond 64
-        dimensions on as many principal components, which takes seconds.
+      images: [m, H, W, C], by which it is fitted as `pixel_classifier`.
       labels: int [m].
 
     Returns:
       Class label -> fraction of samples, for every class among the labels.
     """
-    vectors = images.reshape(len(images), -1)
-    classifier = LogisticRegression(max_iter=2000)
-    if vectors.shape[1] > MOST_COMPONENTS < len(vectors):
-        classifier = make_pipeline(PCA(MOST_COMPONENTS, random_state=0), classifier)
-    classifier.fit(vectors, labels)
-    predicted = classifier.predict(samples.reshape(len(samples), -1))
+    predicted = pixel_classifier(images, labels)(samples)
     return {
         str(label): float(np.mean(predicted == label)) for label in np.unique(labels)
     }

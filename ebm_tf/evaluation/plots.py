@@ -313,17 +313,20 @@ def _histograms(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
         axes.set_yscale("log")
 
 
-def save_distal(
-    path: str, classes: np.ndarray, images: np.ndarray, confidence: np.ndarray
+def save_by_class(
+    path: str,
+    classes: np.ndarray,
+    images: np.ndarray,
+    confidence: np.ndarray | None = None,
 ) -> None:
     """Pictures images [c * m, H, W, C], a row for each class [c].
 
-    Below each image is the confidence [c * m] that it is of the class.
+    Below each image is the confidence [c * m] that it is of the class, where given.
     """
     num_rows, num_columns = len(classes), len(images) // len(classes)
     rows = images.reshape(num_rows, num_columns, *images.shape[1:])
-    captions = confidence.reshape(num_rows, num_columns)
-    size = (0.75 * num_columns + 0.5, 0.95 * num_rows)
+    height = 0.78 if confidence is None else 0.95
+    size = (0.75 * num_columns + 0.5, height * num_rows)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(num_rows, num_columns, squeeze=False)
     for row, name in enumerate(classes):
@@ -333,7 +336,9 @@ def save_distal(
             picture = np.broadcast_to(image, (*image.shape[:2], 3))
             place.imshow(picture, interpolation="bicubic")
             place.set(xticks=[], yticks=[])
-            place.set_xlabel(f"{captions[row, column]:.3f}", fontsize=7)
+            if confidence is not None:
+                caption = f"{confidence[row * num_columns + column]:.3f}"
+                place.set_xlabel(caption, fontsize=7)
     save_figure(figure, path)
 
 

@@ -238,25 +238,31 @@ class EbmSampling:
 
     def fresh_samples(self, settings: Samples) -> np.ndarray:
         """Images [n, H, W, C] of chains that were begun and run to their end."""
+        return self.fresh_chains(settings)[0]
+
+    def fresh_chains(self, settings: Samples) -> tuple[np.ndarray, Any]:
+        """These images, and the classes int32 [n] of their chains, or ()."""
         sample, denoise = self.sample, self.denoise
 
-        def draw(starts: Starts, seed: tf.Tensor) -> tf.Tensor:
+        def draw(starts: Starts, seed: tf.Tensor) -> tuple[tf.Tensor, Any]:
             keys = tf.unstack(tf.random.split(seed, 2))
             chains = self.begin(starts, keys[0])
             chains, _ = sample(chains, settings.num_steps, keys[1])
             if settings.denoising_steps:
                 chains, _ = denoise(chains, settings.denoising_steps, keys[1])
-            return chains.images
+            return chains.images, chains.labels
 
         run = on_each(self.replicas, draw)
         batch_here = self.replica_batch * self.replicas.num_local
         batches = self.draws(Purpose.SAMPLES, -(-settings.num_samples // batch_here))
-        images = [
-            part.numpy()
+        parts = [
+            part
             for starts, seed in batches
             for part in local(self.replicas, run(starts, seed))
         ]
-        return np.concatenate(images)[: settings.num_samples]
+        return tf.nest.map_structure(
+            lambda *leaves: np.concatenate(leaves)[: settings.num_samples], *parts
+        )
 
     def frames(self, num_steps: int) -> np.ndarray:
         """Some chains of the first replica on their way: [time, n, H, W, C]."""

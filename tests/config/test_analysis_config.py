@@ -17,7 +17,7 @@ from ebm_tf.config.analysis import (
 from ebm_tf.config.core import from_mapping, to_mapping
 from ebm_tf.config.kinds import named_files
 from ebm_tf.config.overrides import override
-from ebm_tf.config.parts import Data
+from ebm_tf.config.parts import ClippedLangevin, Data
 from ebm_tf.errors import ConfigError
 from tests.runs import ROOT
 
@@ -44,6 +44,21 @@ def test_sets_may_be_given_as_words():
     config = override(loaded(), [f"others={given}", "noise=(0,)"])
     assert config.others == (Inverted(), GaussianNoise(stddev=0.1))
     assert config.noise == (0.0,)
+
+
+def test_samples_begin_with_any_of_their_settings():
+    step = "{'type': 'ClippedLangevin', 'noise': 0.0, 'drift': 1.0}"
+    given = ["samples.num_samples=20", f"samples.langevin={step}"]
+    config = override(loaded(), given)
+    assert config.samples is not None and config.samples.num_steps is None
+    assert config.samples.features.name == "pixels"
+    assert config.samples.langevin == ClippedLangevin(noise=0.0, drift=1.0)
+    mapping = json.loads(json.dumps(to_mapping(config)))
+    assert from_mapping(Analysis, mapping) == config
+    named = ["samples.features.name=inception_2015", "samples.num_samples=5"]
+    assert override(loaded(), named).samples.features.name == "inception_2015"
+    with pytest.raises(ConfigError, match="num_samples=1 >= 2"):
+        override(loaded(), ["samples.num_samples=1"])
 
 
 def test_sets_have_names():

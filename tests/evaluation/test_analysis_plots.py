@@ -37,8 +37,9 @@ def test_a_diagram_of_one_prediction(tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_row_of_images_for_each_class(tmp_path, channels):
+@pytest.mark.parametrize("confidence", [None, np.linspace(0, 1, 6)])
+def test_a_row_of_images_for_each_class(tmp_path, channels, confidence):
     path = str(tmp_path / "distal.png")
     images = np.zeros([6, 8, 8, channels])
-    plots.save_distal(path, np.array([0, 7]), images, np.linspace(0, 1, 6))
+    plots.save_by_class(path, np.array([0, 7]), images, confidence)
     assert Image.open(path).width > Image.open(path).height
