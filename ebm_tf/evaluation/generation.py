@@ -111,17 +111,6 @@ def measurement(
     Raises:
       ConfigError: if something is neither given nor of the run.
     """
-    given = {name: getattr(settings, name) for name in _USUAL}
-    chosen = _of_run(learned) | {n: v for n, v in given.items() if v is not None}
-    missing = [name for name in _NEEDED if name not in chosen]
-    if missing:
-        raise ConfigError(
-            f"Expected {' and '.join(f'samples.{name}' for name in missing)}: the run "
-            "that learned the classifier did not sample its energy, as train_jem.py "
-            "does. Such as --set samples.num_steps=100 --set samples.temperature=1.0 "
-            "--set \"samples.langevin={'type': 'Langevin', 'noise': 0.01, 'drift': "
-            '0.3}".'
-        )
     return SampleMeasurement(
         name=config.name,
         seed=config.seed,
@@ -132,7 +121,7 @@ def measurement(
         num_samples=settings.num_samples,
         batch=config.batch,
         num_reference=settings.num_reference,
-        **_USUAL | chosen,
+        **_chosen(settings, learned),
     )
 
 
@@ -144,6 +133,22 @@ _USUAL: dict[str, Any] = {
     "start": "noise",
     "noise_scale": 1.0,
 }
+
+
+def _chosen(settings: GeneratedSamples, learned: Experiment | None) -> dict[str, Any]:
+    """What is given, else of the run, else usual; ConfigError where there is none."""
+    given = {name: getattr(settings, name) for name in _USUAL}
+    chosen = _of_run(learned) | {n: v for n, v in given.items() if v is not None}
+    missing = [name for name in _NEEDED if name not in chosen]
+    if missing:
+        raise ConfigError(
+            f"Expected {' and '.join(f'samples.{name}' for name in missing)}: the run "
+            "that learned the classifier did not sample its energy, as train_jem.py "
+            "does. Such as --set samples.num_steps=100 --set samples.temperature=1.0 "
+            "--set \"samples.langevin={'type': 'Langevin', 'noise': 0.01, 'drift': "
+            '0.3}".'
+        )
+    return _USUAL | chosen
 
 
 def _of_run(learned: Experiment | None) -> dict[str, Any]:
