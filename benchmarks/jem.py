@@ -19,17 +19,20 @@ waits for. It is compared with
   time counts, of all cores and of one: on a busy machine its threads wait for one
   another.
 
-Milliseconds are medians. All take turns, each in a process of its own framework and
-environment, but for the passes of the update, which share its process.
+Milliseconds are medians, ratios the medians of those of single rounds. All take turns,
+each in a process of its own framework and environment, but for the passes of the
+update, which share its process.
 """
 
 import argparse
 import contextlib
 import importlib.util
+import operator
 import os
 import pathlib
+import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 sys.path[0] = str(ROOT := pathlib.Path(__file__).resolve().parents[1])
@@ -79,7 +82,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     times = dict.fromkeys(NAMES) | medians(rounds)
     return {
         **times,
-        **compared(times),
+        **compared(rounds),
         "cross_entropies_by_passes": (2 * options.num_steps + 6) / 3,
         **settings,
         "cpus": os.cpu_count(),
@@ -111,18 +114,24 @@ def experiment(options: argparse.Namespace) -> JointTraining:
     )
 
 
-def compared(times: dict[str, Any]) -> dict[str, float | None]:
+def compared(rounds: Mapping[str, list[float]]) -> dict[str, float | None]:
     """What an update costs, and how much faster it is than its rivals.
 
-    It costs so many times its passes, and so many updates of the cross-entropy.
+    It costs so many times its passes, and so many updates of the cross-entropy. Of all
+    ratios of a round the median is taken: what follows one another had the same load.
     """
-    update = times[UPDATE]
-    rival = min((times[name] for name in PYTORCH if times[name]), default=None)
+
+    def over(times: Sequence[float], others: Sequence[float]) -> float:
+        return statistics.median(map(operator.truediv, times, others))
+
+    update = rounds[UPDATE]
+    pytorch = [rounds[name] for name in PYTORCH if name in rounds]
+    faster = list(map(min, zip(*pytorch, strict=True)))
     return {
-        "cost_over_passes": update / times[PASSES],
-        "cost_over_cross_entropy": update / times[ENTROPY],
-        "speed_over_plain_passes": times[PLAIN] / update,
-        "speed_over_pytorch": rival and rival / update,
+        "cost_over_passes": over(update, rounds[PASSES]),
+        "cost_over_cross_entropy": over(update, rounds[ENTROPY]),
+        "speed_over_plain_passes": over(rounds[PLAIN], update),
+        "speed_over_pytorch": over(faster, update) if faster else None,
     }
 
 
