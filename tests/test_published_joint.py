@@ -75,13 +75,14 @@ def test_the_recipe_of_the_unofficial_program():
 
 
 def test_the_recipe_of_jem_plus_plus():
-    config = JOINT["cifar10_jempp"]
+    config: Any = JOINT["cifar10_jempp"]
     assert config.langevin == STEPS and config.chains.num_steps == 10
     assert config.chains.start == "class_gaussian"
     assert config.classifier.norm == "batch"
-    assert isinstance(config.optimizer, Sgd)
-    assert (config.optimizer.momentum, config.optimizer.weight_decay) == (0.9, 4e-4)
-    assert config.optimizer.learning_rate.then[0] == (0.1, 0)
+    optimizer: Any = config.optimizer
+    assert isinstance(optimizer, Sgd)
+    assert (optimizer.momentum, optimizer.weight_decay) == (0.9, 4e-4)
+    assert optimizer.learning_rate.then[0] == (0.1, 0)
 
 
 def test_the_recipe_of_sada_jem():

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ CHAINS = [
 
 def tiny(*changes: str, name: str = "digits_jem") -> JointTraining:
     config = core.load(str(ROOT / "configs" / f"{name}.py"))
+    assert isinstance(config, JointTraining)
     chains = CHAINS if config.chains is not None else []
     return override(config, [*TINY, *chains, *changes])
 
@@ -165,7 +167,7 @@ def test_divergence_is_survived_with_more_steps_and_a_lower_rate(tmp_path, monke
     run = run_folders.create(str(tmp_path), config, 1_700_000_000)
     learner = train_jem.build(config)
     learned_steps = []
-    told = learner.task.on_rollbacks
+    told: Any = learner.task.on_rollbacks
     learner = dataclasses.replace(
         learner,
         task=learner.task._replace(
