@@ -79,10 +79,11 @@ def test_the_recipe_of_jem_plus_plus():
     assert config.langevin == STEPS and config.chains.num_steps == 10
     assert config.chains.start == "class_gaussian"
     assert config.classifier.norm == "batch"
-    optimizer: Any = config.optimizer
-    assert isinstance(optimizer, Sgd)
-    assert (optimizer.momentum, optimizer.weight_decay) == (0.9, 4e-4)
-    assert optimizer.learning_rate.then[0] == (0.1, 0)
+    ends = (50, 100, 125)
+    rates = ((0.1, 0), *zip((0.02, 4e-3, 8e-4), (703 * e for e in ends), strict=True))
+    assert config.optimizer == Sgd(
+        learning_rate=Warmup(num_steps=1000, then=rates), weight_decay=4e-4
+    )
 
 
 def test_the_recipe_of_sada_jem():
