@@ -28,11 +28,11 @@ config = JointTraining(
     ),
     data_epsilon=0.1,
     optimizer=Optimizer(
-        learning_rate=((1e-3, 0), (3e-4, 800), (1e-4, 1000)),
+        learning_rate=((1e-3, 0), (3e-4, 750), (1e-4, 930)),
         average_decay=0.99,
         average_warmup=False,
     ),
-    num_updates=1200,
+    num_updates=1100,
     batch=100,
     evaluation_batch=120,
     validate_every=100,
