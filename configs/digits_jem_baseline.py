@@ -1,6 +1,8 @@
 """The classifier of digits_jem without p(x): what joint learning is compared with.
 
 python3 ebm_tf/train_jem.py configs/digits_jem_baseline.py
+
+Expected: at most half a minute on two cores; `test_accuracy` 0.90.
 """
 
 import dataclasses

@@ -8,7 +8,7 @@ import pytest
 from tests.joint_runs import joint_run
 from tests.runs import ROOT, Done, run_here
 
-JEM = ROOT / "configs_attack" / "digits_jem.py"
+JEM = ROOT / "configs_attack" / "digits_refined.py"
 SMALL = {
     "num_images": 12,
     "batch": 6,
@@ -86,4 +86,6 @@ def test_a_dry_run_tells_the_noise_and_what_differs(learned, tmp_path):
     assert "temperature=0.5 (learned with 1.0) differs from how it was" in done.out
     assert "The classifier was learned from train[:1197], which shares" in done.out
     done = attack("--output", tmp_path, "--dry_run")
+    assert done.code == 0 and "digits_jem/weights/classifier_selected" in done.out
+    done = attack("--output", tmp_path, "--dry_run", weights=None)
     assert done.code == 0 and "--set weights=RUN" in done.out

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ebm_tf.errors import ConfigError, DataError, UserError
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.learner import learn
 from ebm_tf.store.models import load
+from ebm_tf.store.releases.packing import pack
 from tests.runs import (
     ROOT,
     assert_same_arrays,
@@ -130,6 +132,23 @@ def test_a_run_is_a_classifier_and_an_energy(whole):
     np.testing.assert_allclose(
         energies, -np.log(np.exp(logits).sum(-1)), rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
+    whole, tmp_path
+):
+    pack(str(whole[0]), str(tmp_path), only_best=True)
+    with zipfile.ZipFile(tmp_path / "digits_jem.zip") as archive:
+        names = archive.namelist()
+        card = json.loads(archive.read("card.json"))
+    weights = [name for name in names if name.startswith("weights/")]
+    assert weights == ["weights/classifier_selected.weights.h5"]
+    told = {figure["metric"]: figure for figure in card["figures"]}
+    accuracy, distance = told["test_accuracy"], told["frechet_pixel"]
+    assert accuracy["reference"] == "digits, split train[1437:1460]"
+    assert accuracy["num_images"] == 23 and "num_samples" not in accuracy
+    assert distance["reference"] == "digits, split train[:100]"
+    assert (distance["num_samples"], distance["num_images"]) == (20, 100)
 
 
 def test_the_baseline_runs_no_chain(tmp_path):

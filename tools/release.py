@@ -15,7 +15,8 @@ file.
             takes the folder of a run of fid.py or attack.py that measured these
             weights; its metrics and its command go into the card. Pack other models
             that a measurement used first: the card then names them release:NAME.
-            Another archive of that name stays, unless --replace is given.
+            Another archive of that name stays, unless --replace is given. --only_best
+            packs of each network only the weights that the run means.
   verify    checks every file of an archive, of those in a folder, of an installed or
             unpacked release against its card, and lists the files.
   install   takes the name of a bundled release, an archive, a folder of archives, an
@@ -62,6 +63,9 @@ _MAX_MEGABYTES = flags.DEFINE_float(
 _REPLACE = flags.DEFINE_bool(
     "replace", False, "pack: also where another archive of this name is."
 )
+_ONLY_BEST = flags.DEFINE_bool(
+    "only_best", False, "pack: selected weights alone, averaged ones where none are."
+)
 _ADDRESS = flags.DEFINE_string(
     "address", None, "pack: where the archive will be found on the web."
 )
@@ -87,6 +91,7 @@ def pack_run(run: str) -> None:
         max_megabytes=_MAX_MEGABYTES.value,
         address=_ADDRESS.value,
         replace=_REPLACE.value,
+        only_best=_ONLY_BEST.value,
     )
     print(f"{entry.name}: {entry.figures}; sha256 {entry.sha256}")
     print(f"Wrote {entry.bytes:,} bytes: {os.path.join(output, entry.file)}")

@@ -73,7 +73,6 @@ def reported_metrics(
     reported = []
     for row in results.get("by_num_steps") or [{}]:
         row = {**results, **row}
-        conditions = _conditions(config, row) | {"measurement": measurement}
         ascents = (re.fullmatch(r"pgd(\d+)_accuracy", name) for name in row)
         meanings = MEANINGS | {
             match[0]: f"share of test images that PGD of {match[1]} steps did not break"
@@ -85,14 +84,21 @@ def reported_metrics(
             if value is not None and math.isfinite(value):
                 deviations = {kind: row.get(f"{metric}_{kind}") for kind in DEVIATIONS}
                 found = {"metric": metric, "meaning": meaning, "value": value}
-                reported.append(found | _without_none(deviations) | conditions)
+                conditions = _conditions(config, row, metric)
+                found |= _without_none(deviations) | conditions
+                reported.append(found | {"measurement": measurement})
     return reported
 
 
-def _conditions(config: Any, results: Mapping[str, Any]) -> dict[str, Any]:
+def _conditions(config: Any, results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     data = getattr(config, "data", None)
-    # Training a classifier measures on a split of its own.
-    split = getattr(config, "test_split", None) or getattr(data, "split", None)
+    split, counts = getattr(data, "split", None), {}
+    # Training a classifier measures its answers on a split of its own; samples, where
+    # it makes some, are compared with what it learned from.
+    if metric.startswith(("test", "pgd")) and hasattr(config, "test_split"):
+        split = config.test_split
+        if "num_test_images" in results:
+            counts = {"num_images": results["num_test_images"], "num_samples": None}
     images = f"{data.name}, split {split}" if data is not None else None
     return _without_none(
         {
@@ -102,6 +108,7 @@ def _conditions(config: Any, results: Mapping[str, Any]) -> dict[str, Any]:
             "seed": results.get("seed", config.seed),
             "warnings": results.get("warnings") or None,
             **{name: results.get(name) for name in CONDITIONS},
+            **counts,
         }
     )
 

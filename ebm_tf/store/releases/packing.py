@@ -26,9 +26,10 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
+from ebm_tf.store.models import CLASSIFIER, ENERGY, GENERATOR, PRIOR
 from ebm_tf.store.releases import archives, cards, index
 from ebm_tf.store.releases.index import Entry, located
-from ebm_tf.store.sources import newest_weights
+from ebm_tf.store.sources import find, newest_weights
 
 ENVIRONMENT = "environment.json"
 CARD_TEXT = "card.md"
@@ -51,6 +52,7 @@ def pack(
     max_megabytes: float | None = None,
     address: str | None = None,
     replace: bool = False,
+    only_best: bool = False,
 ) -> Entry:
     """Packs a finished run into ``output/NAME.zip`` and lists it in the index there.
 
@@ -63,6 +65,8 @@ def pack(
       max_megabytes: the most that the archive may have; any if None.
       address: where the archive will be found on the web; as before if None.
       replace: whether another archive of this name in the folder is replaced.
+      only_best: whether of each network only the weights are packed that its run
+        means: the selected ones, else the averaged ones.
 
     Returns:
       Its entry in the index.
@@ -78,7 +82,9 @@ def pack(
             f"Expected the name {name!r} of the run to be of letters, digits, _, - and "
             "dots: --set name=NAME when it is trained."
         )
-    files, card = _contents(run, [_read_run(other) for other in measured], licence)
+    names = _best_weights(run.folder) if only_best else newest_weights(run.folder)
+    others = [_read_run(other) for other in measured]
+    files, card = _contents(run, names, others, licence)
     if not card["figures"] and not allow_no_figures:
         raise RunError(
             f"The run {folder} has no metrics to report: measure it and give "
@@ -139,13 +145,20 @@ def _read_run(folder: str) -> _Run:
     return _Run(folder, config, results, read_json(path) if exists(path) else {})
 
 
+def _best_weights(folder: str) -> list[str]:
+    """The weight files that a run folder means, one of each network."""
+    source = find(folder)
+    roles = (ENERGY, PRIOR, GENERATOR, CLASSIFIER)
+    return [os.path.basename(source.file(r, "best")) for r in roles if source.has(r)]
+
+
 def _contents(
-    run: _Run, measured: list[_Run], licence: str
+    run: _Run, names: list[str], measured: list[_Run], licence: str
 ) -> tuple[dict[str, bytes], archives.Card]:
     """The files of a release by name, and its card."""
     weights = {
         f"{FOLDER}/{name}": read_file(os.path.join(run.folder, FOLDER, name))
-        for name in newest_weights(run.folder)
+        for name in names
     }
     if not weights:
         raise WeightsError(

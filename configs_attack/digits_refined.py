@@ -1,13 +1,14 @@
 """Attacks a joint energy-based model of handwritten digits that refines its images.
 
-python3 ebm_tf/attack.py configs_attack/digits_jem.py --set weights=RUN
+python3 ebm_tf/attack.py configs_attack/digits_refined.py --set weights=RUN
 
-RUN is the folder that configs/digits_jem.py left; its one network is the classifier and
-the energy (Grathwohl et al., 2020). Five copies of an image get noise, go ten Langevin
-steps and are classified by their mean logits: JEM-10; `--set defense.num_steps=0` and
-`=1` are JEM-0 and JEM-1. The official attack takes the steps for the identity, as this
-one does; `--set attack.gradient=chain --set attack.chain_steps=10` differentiates
-through them.
+RUN is the folder that configs/digits_jem.py left; without it, it is the released one.
+Its one network is the classifier and the energy (Grathwohl et al., 2020). Five copies
+of an image get noise, go ten Langevin steps and are classified by their mean logits:
+JEM-10; `--set defense.num_steps=0` and `=1` are JEM-0 and JEM-1. The official attack
+takes the steps for the identity, as this one does; `--set attack.gradient=chain --set
+attack.chain_steps=10` differentiates through them. Expected: a minute on two cores;
+with the first 120 images robust accuracy 0.25, and 0.33 without a step.
 """
 
 import dataclasses
@@ -17,7 +18,8 @@ from configs.digits_jem import config as learning
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
 
 config = DefenseMeasurement(
-    name="digits_jem",
+    name="digits_refined",
+    weights="release:digits_jem",
     data=dataclasses.replace(learning.data, split=learning.test_split),
     energy=learning.classifier,
     temperature=learning.temperature,
