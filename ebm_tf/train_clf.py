@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.config.core import to_mapping
+from ebm_tf.config.selection import SelectedTraining
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import (
     learning_stream,
@@ -107,7 +108,7 @@ def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Le
     )
 
 
-def open_sources(config: Any) -> Sources:
+def open_sources(config: SelectedTraining) -> Sources:
     """Opens the three parts of the data, of which only the first is augmented."""
     return Sources(
         open_for_learning(config.data, config.batch),
@@ -119,7 +120,7 @@ def open_sources(config: Any) -> Sources:
 
 
 def measured_images(
-    config: Any, sources: Sources, num_checked: int | None
+    config: SelectedTraining, sources: Sources, num_checked: int | None
 ) -> ImagesByPart:
     """What is measured while learning: images of learning and of validation.
 
@@ -133,7 +134,7 @@ def measured_images(
 
 
 def _load(
-    config: Any, source: Source, limit: int | None
+    config: SelectedTraining, source: Source, limit: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
     images, labels = load_images(source, unaugmented(config.data), limit=limit)
@@ -142,7 +143,7 @@ def _load(
     return images, labels
 
 
-def make_networks(config: Any, replicas: Replicas) -> Networks:
+def make_networks(config: SelectedTraining, replicas: Replicas) -> Networks:
     """Builds the networks, with fresh weights."""
     data = config.data
 
@@ -268,7 +269,9 @@ def _save_images(workspace: Workspace, kind: str, images: np.ndarray) -> None:
     plots.save_grid(path, images[:NUM_PICTURED])
 
 
-def describe_sources(config: Any, sources: Sources, epoch: int) -> Iterator[str]:
+def describe_sources(
+    config: SelectedTraining, sources: Sources, epoch: int
+) -> Iterator[str]:
     """How often what is measured, and the three parts of the data, a line each."""
     validate_every = config.validate_every or epoch
     yield (

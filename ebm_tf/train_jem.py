@@ -77,7 +77,7 @@ def build(config: JointTraining, num_checked: int | None = FIRST_FEW) -> Learner
         task=_task(config, replicas, networks, chains, sources.data),
         networks={CLASSIFIER: model},
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
-        save_every=config.save_every,
+        save_every=config.save_every or config.validate_every or epoch,
         examples=functools.partial(first_images, sources.data, config.data),
         actions=lambda workspace: [
             validating(workspace),

@@ -60,6 +60,7 @@ def test_one_run_is_energy_and_classifier(learned, tmp_path, seen):
     assert not any("learned from" in warning for warning in results["warnings"])
 
 
+@pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
     runs = [
         read(attack("--output", tmp_path, weights=learned, batch=batch, chunk=chunk))

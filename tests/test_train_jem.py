@@ -201,25 +201,28 @@ def test_divergence_is_survived_with_more_steps_and_a_lower_rate(tmp_path, monke
     assert saved_steps(folder)[-1] == 8
 
 
+BY_CLASS = ["conditional=True", "terms.joint=1.0"]
 LABELLED = LabelledImages(batch=20)
+FEW = dataclasses.replace(LABELLED, batch=40, per_class=3)
 
 
 @pytest.mark.parametrize(
     ("replaced", "changes"),
     [
-        pytest.param({"labelled": LABELLED}, [], marks=pytest.mark.slow),
-        ({"labelled": dataclasses.replace(LABELLED, batch=40, per_class=3)}, []),
-        ({}, ["conditional=True", "terms.joint=1.0", "terms.marginal=0.0"]),
-        ({}, ["chains.start=class_gaussian", "terms.energy_l2=0.01"]),
-        ({}, ["classifier.energy_head=True", "classifier.dropout=0.2"]),
-        pytest.param(
-            {"labelled": LABELLED}, ["classifier.norm=batch"], marks=pytest.mark.slow
-        ),
-        pytest.param(
-            {"sharpness_aware": SharpnessAware(rho=0.1)}, [], marks=pytest.mark.slow
+        pytest.param({"labelled": FEW}, [], id="semi"),
+        *(
+            pytest.param(replaced, changes, id=name, marks=pytest.mark.slow)
+            for name, replaced, changes in (
+                ("apart", {"labelled": LABELLED}, []),
+                ("joint", {}, [*BY_CLASS, "terms.marginal=0.0"]),
+                ("gaussian", {}, ["chains.start=class_gaussian"]),
+                ("l2", {}, ["terms.energy_l2=0.01"]),
+                ("head", {}, ["classifier.energy_head=True", "classifier.dropout=0.2"]),
+                ("norm", {"labelled": LABELLED}, ["classifier.norm=batch"]),
+                ("sharpness", {"sharpness_aware": SharpnessAware(rho=0.1)}, []),
+            )
         ),
     ],
-    ids=["apart", "semi", "joint", "gaussian", "head", "norm", "sharpness"],
 )
 def test_other_ways_to_learn(replaced, changes, tmp_path):
     config = override(dataclasses.replace(tiny(), **replaced), changes)

@@ -3,13 +3,10 @@
 import dataclasses
 from typing import ClassVar
 
-from ebm_tf.config.attacks import Ball, Pgd
-from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import Experiment, Settings, adjustable, require, runtime
+from ebm_tf.config.attacks import Pgd
+from ebm_tf.config.core import Settings, require
 from ebm_tf.config.objectives import Clean, Objective
-from ebm_tf.config.optimizers import Optimizer, Sgd
-from ebm_tf.config.parts import Data, Guard
-from ebm_tf.config.splits import require_disjoint
+from ebm_tf.config.selection import SelectedTraining
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,75 +28,41 @@ class WeightPerturbation(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassifierTraining(Experiment):
+class ClassifierTraining(SelectedTraining):
     """Learns a classifier, plainly or against attacks.
 
     Attributes:
-      data: images to learn from, and how they are augmented.
-      validation_split: the part of the dataset by which weights are selected; it
-        must not overlap with that of `data`, nor with the test split.
-      test_split: the part that is measured once, at the end.
-      num_validation: the first so many of the validation split; all if None.
-      num_test: the first so many of the test split; all if None.
-      classifier: the network.
       objective: what is minimised.
       attack: makes the attacked images of learning; none where the objective needs
         none.
-      ball: what attacks may choose from, in learning and in evaluation.
       evaluation_attack: by which weights are selected and measured.
       weight_perturbation: none if None.
-      optimizer: of the weights.
-      num_updates: updates of the weights.
-      batch: images per update, over all replicas.
-      evaluation_batch: images at once where it is measured, over all replicas.
-      validate_every: updates between measurements on the validation split; an epoch
-        if None.
-      select_from: the first update whose weights may be selected.
-      log_every: updates between lines of metrics.
-      save_every: updates between checkpoints; those of `validate_every` if None.
     """
 
     executable: ClassVar[str] = "train_clf"
 
-    data: Data
-    validation_split: str
-    test_split: str = "test"
-    num_validation: int | None = None
-    num_test: int | None = None
-    classifier: ClassifierNetwork
     objective: Objective = Clean()
     attack: Pgd | None = None
-    ball: Ball = Ball()
-    evaluation_attack: Pgd = Pgd()
+    evaluation_attack: Pgd | None = Pgd()
     weight_perturbation: WeightPerturbation | None = None
-    optimizer: Sgd | Optimizer = Sgd()
-    guard: Guard = Guard()
-    num_updates: int = adjustable(39_000)
-    batch: int = 128
-    evaluation_batch: int = 500
-    validate_every: int | None = None
-    select_from: int = 0
-    log_every: int = runtime(100)
-    save_every: int | None = runtime(None)
+
+    @property
+    def selects_by_attack(self) -> bool:
+        """Where it learns from attacks."""
+        return not isinstance(self.objective, Clean)
 
     def validate(self) -> None:
-        """Checks counts, and that there is an attack where one is needed."""
+        """Checks that there is an attack where one is needed."""
         super().validate()
         self.guard.require_default_energy_bound()
-        self.require_positive(
-            "num_validation",
-            "num_test",
-            "num_updates",
-            "batch",
-            "evaluation_batch",
-            "validate_every",
-            "log_every",
-            "save_every",
-        )
         require(
             (self.attack is None) == isinstance(self.objective, Clean),
             "Expected an attack where the objective is other than Clean, and only "
             "there.",
+        )
+        require(
+            self.evaluation_attack is not None or not self.selects_by_attack,
+            "Expected an evaluation_attack, by which weights are selected.",
         )
         require(
             not self.classifier.energy_head,
@@ -109,9 +72,3 @@ class ClassifierTraining(Experiment):
             self.attack is None or self.attack.num_restarts == 1,
             "Expected attack.num_restarts=1: learning takes the last images of a run.",
         )
-        require(
-            0 <= self.select_from <= self.num_updates,
-            f"Expected select_from={self.select_from} in [0, num_updates], which is "
-            f"[0, {self.num_updates}].",
-        )
-        require_disjoint(self.data.split, self.validation_split, self.test_split)

@@ -3,15 +3,12 @@
 import dataclasses
 from typing import ClassVar
 
-from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.chains import Persistent, Transient
-from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.ebm import SampledExperiment
-from ebm_tf.config.objectives import Clean, Objective
 from ebm_tf.config.optimizers import Optimizer, Sgd
 from ebm_tf.config.parts import Guard, Samples
-from ebm_tf.config.splits import require_disjoint
+from ebm_tf.config.selection import SelectedTraining
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,50 +87,30 @@ class SharpnessAware(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JointTraining(SampledExperiment):
+class JointTraining(SampledExperiment, SelectedTraining):
     """Learns p(y|x) and p(x) by one classifier (Grathwohl et al., 2020).
 
-    Its logits f define E(x, y) = -f(x)[y] and E(x) = -logsumexp f(x).
+    Its logits f define E(x, y) = -f(x)[y] and E(x) = -logsumexp f(x). Weights are
+    selected by their accuracy.
 
     Attributes:
-      validation_split: the part of the dataset by which weights are selected.
-      test_split: the part that is measured once, at the end.
-      num_validation: the first so many of the validation split; all if None.
-      num_test: the first so many of the test split; all if None.
-      classifier: the network.
       terms: weights of what is minimised.
       chains: where they live; None where no term needs any.
       data_epsilon: standard deviation of the noise that is added to images of
         learning, in [-1, 1].
       labelled: the images of p(y|x); those of p(x), their noise included, if None.
       sharpness_aware: where gradients are taken; at the weights if None.
-      optimizer: of the weights.
       extra_steps: Langevin steps that each rollback of the guard adds to every visit.
-      num_updates: updates of the weights.
       batch: images of p(x) and chains per update, over all replicas.
-      evaluation_batch: images at once where it is measured, over all replicas.
-      evaluation_attack: by which the weights are measured besides; none if None.
-      ball: what that attack may choose from.
       samples: the fresh chains that are measured at the end.
-      validate_every: updates between measurements on the validation split; an epoch
-        if None.
-      select_from: the first update whose weights may be selected.
-      log_every: updates between lines of metrics.
       picture_every: updates between pictures.
       animate_every: updates between animations of long chains from noise; none if
         None.
-      save_every: updates between checkpoints.
     """
 
     executable: ClassVar[str] = "train_jem"
-    objective: ClassVar[Objective] = Clean()  # weights are selected by their accuracy
 
     temperature: float = 1.0
-    validation_split: str
-    test_split: str = "test"
-    num_validation: int | None = None
-    num_test: int | None = None
-    classifier: ClassifierNetwork
     terms: JointTerms = JointTerms()
     chains: Persistent | Transient | None = Persistent(
         start="noise", num_steps=20, rejuvenation=0.05
@@ -141,40 +118,21 @@ class JointTraining(SampledExperiment):
     data_epsilon: float = 0.03
     labelled: LabelledImages | None = None
     sharpness_aware: SharpnessAware | None = None
-    optimizer: Optimizer | Sgd = Optimizer()
+    optimizer: Sgd | Optimizer = Optimizer()
     guard: Guard = Guard(max_energy_difference=1.0)
     extra_steps: int = 10
     num_updates: int = adjustable(100_000)
     batch: int = 64
-    evaluation_batch: int = 500
-    evaluation_attack: Pgd | None = None
-    ball: Ball = Ball()
     samples: Samples = adjustable(Samples())
-    validate_every: int | None = None
-    select_from: int = 0
-    log_every: int = runtime(100)
     picture_every: int = runtime(1000)
     animate_every: int | None = runtime(None)
-    save_every: int = runtime(1000)
+    save_every: int | None = runtime(1000)
 
     def validate(self) -> None:
-        """Checks counts, splits, and that what the terms need is there."""
+        """Checks counts, and that what the terms need is there."""
         super().validate()
-        self.require_positive(
-            "num_validation",
-            "num_test",
-            "num_updates",
-            "batch",
-            "evaluation_batch",
-            "validate_every",
-            "log_every",
-            "picture_every",
-            "animate_every",
-            "save_every",
-        )
+        self.require_positive("picture_every", "animate_every")
         self.require_least(0, "data_epsilon", "extra_steps")
-        self.require_in(f"[0, {self.num_updates}]", "select_from")
-        require_disjoint(self.data.split, self.validation_split, self.test_split)
         self._validate_chains()
 
     @property

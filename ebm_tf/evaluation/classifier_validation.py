@@ -9,9 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.attacks.pgd import pgd_attack
-from ebm_tf.config.classification import ClassifierTraining
-from ebm_tf.config.joint import JointTraining
-from ebm_tf.config.objectives import Clean
+from ebm_tf.config.selection import SelectedTraining
 from ebm_tf.evaluation.energy_statistics import Evaluation, training_curves
 from ebm_tf.evaluation.plots import save_training_curves
 from ebm_tf.models.catalogue import in_inference
@@ -25,8 +23,6 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import save_weights
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
 
-Learning = ClassifierTraining | JointTraining
-
 
 @dataclasses.dataclass(frozen=True)
 class Evaluator:
@@ -39,7 +35,7 @@ class Evaluator:
       model: the network of averages.
     """
 
-    config: Learning
+    config: SelectedTraining
     replicas: Replicas
     model: keras.Model
 
@@ -87,7 +83,7 @@ Line = dict[str, float]
 ImagesByPart = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def selection(config: Learning, lines: Sequence[Line]) -> Line | None:
+def selection(config: SelectedTraining, lines: Sequence[Line]) -> Line | None:
     """The line of the weights that are selected, the first of the best; or None.
 
     Weights are selected by their error on the validation split: that under attack, or
@@ -95,7 +91,7 @@ def selection(config: Learning, lines: Sequence[Line]) -> Line | None:
     decides between equals.
     """
     kinds = ["robust", "natural"]
-    if isinstance(config.objective, Clean):
+    if not config.selects_by_attack:
         kinds.reverse()
     return min(
         (line for line in lines if line["step"] >= config.select_from),
@@ -155,7 +151,7 @@ def validate(
 
 
 def save_selected(
-    config: Learning, selected: keras.Model, path: str, workspace: Workspace
+    config: SelectedTraining, selected: keras.Model, path: str, workspace: Workspace
 ) -> Action:
     """Writes the selected weights, where there are other ones than were written."""
     written: list[Line] = []
