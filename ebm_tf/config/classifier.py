@@ -11,7 +11,8 @@ class ClassifierNetwork(Settings):
     """A network from images to logits.
 
     Attributes:
-      architecture: "wide_resnet", "resnet" or "small_cnn".
+      architecture: "wide_resnet", "resnet", "small_cnn" or "sngan", which is without
+        normalisation.
       depth: number of layers; the published one if None.
       width: channels of the first layers, of a "wide_resnet" their factor; the
         published ones if None.
@@ -38,10 +39,13 @@ class ClassifierNetwork(Settings):
         self.require_positive("depth", "width")
         self.require_least(2, "num_classes")
         self.require_in("[0, 1)", "dropout")
-        for name in ("norm", "dropout"):
-            value, usual = getattr(self, name), getattr(type(self), name)
+        only = {"resnet": ("batch", 0.0), "sngan": ("none", 0.0)}
+        for name, usual in zip(
+            ("norm", "dropout"), only.get(self.architecture, ()), strict=False
+        ):
+            value = getattr(self, name)
             require(
-                value == usual or self.architecture != "resnet",
+                value == usual,
                 f"Expected {name}={value!r} to be {usual!r} where "
                 f"architecture={self.architecture!r}: only 'wide_resnet' and "
                 "'small_cnn' can have another.",

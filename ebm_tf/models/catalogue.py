@@ -33,6 +33,7 @@ NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
         "wide_resnet": classifiers.wide_resnet,
         "resnet": classifiers.resnet,
         "small_cnn": classifiers.small_cnn,
+        "sngan": classifiers.sngan,
     },
 }
 LATENT_PRIORS: Mapping[str, Callable[..., latents.LatentsFn]] = {

@@ -21,6 +21,7 @@ from keras import initializers, layers
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, layer_kit
 from ebm_tf.models.dropout import Dropout
+from ebm_tf.models.sngan import features
 from ebm_tf.pixels import to_unit
 
 LEAST_IMAGE_SIZE = 8
@@ -237,6 +238,27 @@ def small_cnn(
         x = kit.drop(x, layer) if layer < depth else x
     logits = _mean_logits(x, num_classes, energy_head)
     return keras.Model(images, logits, name=f"small_cnn_{depth}_{width}")
+
+
+def sngan(
+    image_size: int,
+    channels: int,
+    *,
+    width: int | None = None,
+    num_classes: int = 10,
+    dtype: str = "float32",
+    activation: str = "relu",
+    energy_head: bool = False,
+) -> keras.Model:
+    """The network of `models.sngan.energy` with a logit of each class at its end.
+
+    It is residual and has no normalisation, and its energies are known to be learned
+    stably; sizes of images and widths are those of the energy.
+    """
+    kit = layer_kit(dtype, activation)
+    images = keras.Input((image_size, image_size, channels), name="images")
+    logits = _logits(_means(features(images, width, kit)), num_classes, energy_head)
+    return keras.Model(images, logits, name=f"sngan_classifier_{image_size}")
 
 
 def _require_size(image_size: int, network: str) -> None:

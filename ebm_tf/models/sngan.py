@@ -76,16 +76,21 @@ def energy(
     Raises:
       ConfigError: if `image_size` or `dtype` is not supported.
     """
-    layout = layout_for(ENERGY_LAYOUTS, image_size, "sngan energy")
     kit = layer_kit(dtype, activation)
-    width = width or layout.width
     images = keras.Input((image_size, image_size, channels), name="images")
+    energies = mean_energy(features(images, width, kit))
+    return keras.Model(images, energies, name=f"sngan_energy_{image_size}")
+
+
+def features(images: Any, width: int | None, kit: LayerKit) -> Any:
+    """What an energy is the mean of: images [B,H,W,C] -> [B,h,w,c], activated."""
+    layout = layout_for(ENERGY_LAYOUTS, images.shape[1], "sngan energy")
+    width = width or layout.width
     x = stem(images, width, kit)
     for index, multiple in enumerate(layout.multiples[1:], start=1):
         block = pooling_block if index < layout.num_pools else flat_block
         x = block(x, width * multiple, f"block{index + 1}", kit)
-    energies = mean_energy(kit.activate(x, "final_activation"))
-    return keras.Model(images, energies, name=f"sngan_energy_{image_size}")
+    return kit.activate(x, "final_activation")
 
 
 def stem(images: Any, filters: int, kit: LayerKit) -> Any:

@@ -42,6 +42,11 @@ def test_settings_that_cannot_be_are_told(choices, message):
             "'wide_resnet' and 'small_cnn' can have another.",
         ),
         (
+            {"architecture": "sngan"},
+            "Expected norm='batch' to be 'none' where architecture='sngan': only "
+            "'wide_resnet' and 'small_cnn' can have another.",
+        ),
+        (
             {"architecture": "resnet", "dropout": 0.25},
             "Expected dropout=0.25 to be 0.0 where architecture='resnet': only "
             "'wide_resnet' and 'small_cnn' can have another.",

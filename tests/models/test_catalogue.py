@@ -49,13 +49,22 @@ def test_discriminators_can_be_built_from_settings(num_classes, spectral_norm):
 
 @pytest.mark.parametrize(
     ("architecture", "depth", "num_features", "num_convolutions"),
-    [("wide_resnet", 10, 128, 10), ("resnet", 34, 16, 36), ("small_cnn", 5, 8, 5)],
+    [
+        ("wide_resnet", 10, 128, 10),
+        ("resnet", 34, 16, 36),
+        ("small_cnn", 5, 8, 5),
+        ("sngan", None, 4, 7),
+    ],
 )
 def test_every_classifier_can_be_built_from_settings(
     architecture, depth, num_features, num_convolutions
 ):
     settings = ClassifierNetwork(
-        architecture=architecture, depth=depth, width=2, num_classes=7
+        architecture=architecture,
+        depth=depth,
+        width=2,
+        num_classes=7,
+        norm="none" if architecture == "sngan" else "batch",
     )
     model = catalogue.build(settings, 8, 1, "bfloat16")
     assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
@@ -83,6 +92,7 @@ def test_every_classifier_is_tested_here():
         "wide_resnet",
         "resnet",
         "small_cnn",
+        "sngan",
     ]
 
 
@@ -181,7 +191,7 @@ def test_unknown_architectures_are_refused():
         "Expected architecture='resnet' of a Network to be one of sngan, biggan."
     )
     with pytest.raises(ConfigError, match="of a ClassifierNetwork to be .*small_cnn"):
-        catalogue.build(ClassifierNetwork(architecture="sngan"), 8, 1, "float32")
+        catalogue.build(ClassifierNetwork(architecture="biggan"), 8, 1, "float32")
     with pytest.raises(
         ConfigError, match="of a GeneratorNetwork to be .*biggan_conditional"
     ):

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.parts import Network
 from ebm_tf.models import classifiers
+from ebm_tf.models.catalogue import build
 from tests.models.small_classifiers import count, normal, unsettled
 from tests.models.test_wide_resnet import numpy_conv
 from tests.runs import without_values
@@ -119,3 +122,25 @@ def test_low_precision_keeps_float32_where_it_matters():
     assert {weight.dtype for weight in model.weights} == {"float32"}
     exact = wide()(images)
     assert tf.norm(logits - exact) / tf.norm(exact) < 0.05
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_sngan_classifier_is_the_energy_with_a_logit_of_each_class(dtype):
+    """With the weights of the energy its one logit is that energy."""
+    settings = ClassifierNetwork(
+        architecture="sngan", width=4, norm="none", activation="silu", num_classes=2
+    )
+    classifier = build(settings, 16, 1, dtype)
+    energy = build(Network(width=4, activation="silu"), 16, 1, dtype)
+    assert len(classifier.layers) == len(energy.layers)
+    *shared, kernel, bias = classifier.weights
+    for mine, other in zip(shared, energy.weights[:-1], strict=True):
+        mine.assign(other)
+    column = energy.weights[-1].numpy()
+    kernel.assign(np.concatenate([column, -column], 1))
+    bias.assign([0.0, 1.0])
+    images = np.random.default_rng(0).uniform(-1, 1, [3, 16, 16, 1]).astype(np.float32)
+    logits, energies = classifier(images), energy(images)[:, 0]
+    assert logits.dtype == "float32"
+    np.testing.assert_allclose(logits[:, 0], energies, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(logits[:, 1], 1.0 - energies, rtol=1e-5, atol=1e-6)
