@@ -40,8 +40,14 @@ def read(done: Done) -> tuple[dict, dict[str, np.ndarray]]:
 
 @pytest.mark.parametrize(
     "seen",
-    [{}, {"attack__gradient": "chain", "attack__chain_steps": 2}],
-    ids=["bpda", "chain"],
+    [
+        pytest.param({}, id="bpda"),
+        pytest.param(
+            {"attack__gradient": "chain", "attack__chain_steps": 2},
+            id="chain",
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_one_run_is_energy_and_classifier(learned, tmp_path, seen):
     done = attack("--output", tmp_path, weights=learned, **seen)

@@ -9,7 +9,7 @@ import pytest
 from ebm_tf.config.kinds import load_function
 from ebm_tf.config.parts import Data
 from ebm_tf.data import pipelines
-from ebm_tf.data.arrays import array_source, digits
+from ebm_tf.data.arrays import array_source, digits, few_of_each_class
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.sources import Source
 from ebm_tf.errors import ConfigError, DataError
@@ -193,3 +193,35 @@ def test_arrays_are_checked_where_no_function_brings_them():
     images, labels = digits("train", None)
     with pytest.raises(DataError, match=r"int \[1797\], got int64 \[1796\]"):
         held(images, labels[1:])
+
+
+def few(per_class: int, least: int = 1, seed: int = 0) -> list[tuple[bytes, int]]:
+    """Images and labels of a few of each of three classes of 22 examples."""
+    images = np.arange(22 * 64, dtype=np.uint16).reshape(22, 8, 8, 1).astype(np.uint8)
+    images[:, 0, 0, 0] = np.arange(22)  # no two are the same
+    labels = np.arange(22) % 3
+    whole = array_source(images, labels, name="own", split="train", origin="here")
+    source = few_of_each_class(whole, per_class, 3, seed, least=least)
+    found = source.in_order().map(source.decode).as_numpy_iterator()
+    pairs = [(part["image"], int(part["label"])) for part in found]
+    assert source.num_examples == len(pairs)
+    for image, label in pairs:
+        np.testing.assert_array_equal(image, images[image[0, 0, 0]])
+        assert label == labels[image[0, 0, 0]]
+    return [(image.tobytes(), label) for image, label in pairs]
+
+
+def test_a_few_of_each_class_are_chosen_by_the_seed():
+    chosen = few(4)
+    assert sorted(label for _, label in chosen) == [0] * 4 + [1] * 4 + [2] * 4
+    assert len(set(chosen)) == 12
+    assert few(4) == chosen and few(4, seed=1) != chosen
+
+
+def test_a_few_are_repeated_to_fill_a_batch():
+    assert few(2, least=20) == few(2) * 4
+
+
+def test_too_few_of_a_class_are_told():
+    with pytest.raises(DataError, match="8 examples of each class .* class 1 has 7"):
+        few(8)

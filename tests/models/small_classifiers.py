@@ -1,12 +1,15 @@
 """What the tests of classifiers compare them with, in NumPy."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 SEED = tf.constant([23, 24])
+# Of architectures that cannot have another.
+NORMS: dict[str, Any] = {"sngan": "none"}
 
 
 def normal(*shape):

@@ -8,9 +8,10 @@ import tensorflow as tf
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import NETWORKS, build
-from tests.models.small_classifiers import normal
+from tests.models.small_classifiers import NORMS, normal
 
-DEPTHS = {"wide_resnet": 16, "resnet": 18, "small_cnn": 5}
+SIZE = 16
+DEPTHS = {"wide_resnet": 16, "resnet": 18, "small_cnn": 5, "sngan": None}
 # Sums of absolute initial weights, and a logit, as they were before there were other
 # settings: released weights, and runs that are repeated, depend on them.
 BEGINNINGS = {
@@ -28,12 +29,13 @@ def built(architecture: str, **choices) -> keras.Model:
         depth=DEPTHS[architecture],
         width=width,
         num_classes=4,
+        norm=NORMS.get(architecture, "batch"),
         **choices,
     )
-    return build(settings, 11, 3, "float32")
+    return build(settings, SIZE, 3, "float32")
 
 
-@pytest.mark.parametrize("architecture", NETWORKS[ClassifierNetwork])
+@pytest.mark.parametrize("architecture", BEGINNINGS)
 def test_networks_begin_as_they_always_have(architecture):
     model = built(architecture)
     total = sum(np.abs(w.numpy(), dtype=float).sum() for w in model.trainable_weights)
@@ -52,7 +54,7 @@ def test_every_activation_is_that_of_the_settings(architecture, activation):
     assert {layer.activation for layer in layers} == {function}
     usual = built(architecture)
     assert [x.name for x in usual.layers] == [x.name for x in model.layers]
-    images = normal(2, 11, 11, 3)
+    images = normal(2, SIZE, SIZE, 3)
     assert np.abs(model(images) - usual(images)).max() > 1e-3
 
 
