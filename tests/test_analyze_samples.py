@@ -113,6 +113,7 @@ def test_pictures(done):
     assert tall.height > tall.width  # ten classes of three
 
 
+@pytest.mark.slow
 def test_a_release_has_no_bank_and_no_chains(tmp_path):
     release = "release:digits_weat_adv"
     done = analyze("--output", tmp_path, weights=release)
@@ -146,6 +147,7 @@ def test_a_dry_run_tells_what_is_sampled(learned, tmp_path):
     assert told in done.out and "features: pixels, none" in done.out
 
 
+@pytest.mark.slow
 def test_chains_that_broke_are_told(learned, tmp_path):
     huge = "{'type': 'Langevin', 'noise': 1e38, 'drift': 0.5}"
     done = analyze("--output", tmp_path, weights=learned, samples__langevin=huge)

@@ -165,6 +165,7 @@ def test_the_baseline_runs_no_chain(tmp_path):
     assert names == {"data.png", "test_natural.png"}
 
 
+@pytest.mark.slow
 def test_divergence_is_survived_with_more_steps_and_a_lower_rate(tmp_path, monkeypatch):
     """A NaN is put in once, after the first checkpoint."""
     original, seen = train_jem.replicated, []
