@@ -62,7 +62,7 @@ class System(NamedTuple):
 
     @property
     def num_classes(self) -> int:
-        """That the classifier tells apart."""
+        """Of the classifier."""
         return self.model.networks[CLASSIFIER].output_shape[-1]
 
 
@@ -173,7 +173,7 @@ def _labelled(
 def _others(
     config: Analysis, test: np.ndarray, workspace: Workspace
 ) -> dict[str, Others]:
-    """The other sets by name; what is resized is told."""
+    """The other sets by name; what is resized is logged."""
     found = {}
     for settings in config.others:
         other = found[settings.name] = other_images(config, settings, test)
@@ -200,7 +200,7 @@ def _levels(
 def _distal(
     config: Analysis, system: System, workspace: Workspace
 ) -> dict[str, Any] | None:
-    """Makes distal adversarials, and tells how sure of them the classifier became."""
+    """Makes distal adversarials, and logs how confident the classifier became."""
     settings = config.distal
     if settings is None:
         return None

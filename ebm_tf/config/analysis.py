@@ -185,7 +185,7 @@ class Analysis(Experiment):
       noise: standard deviations of normal noise that is added to all images, in units
         of images in [-1, 1]; everything but `distal` is measured with each.
       num_bins: of the calibration error, equally wide.
-      others: sets of images that should be told from the test images.
+      others: sets of images that should be distinguished from the test images.
       num_draws: of the bootstrap, from which intervals are taken.
       distal: images that are made from noise for each class; none if None.
       samples: chains of the energies that the classifier has; none if None.

@@ -143,7 +143,7 @@ def fitted_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of the least negative log likelihood (Guo et al., 2017).
 
     The likelihood has one optimum. Where every answer is right it has none: then the
-    result is `LEAST_TEMPERATURE`, which `is_at_bound` tells.
+    result is `LEAST_TEMPERATURE`, which `is_at_bound` detects.
     """
 
     def loss(temperature: float) -> float:

@@ -1,4 +1,4 @@
-"""How well a score tells images of the distribution from others.
+"""How well a score separates images of the distribution from others.
 
 A score is higher for images of the distribution, which are the positives.
 """

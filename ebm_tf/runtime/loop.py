@@ -74,7 +74,7 @@ class Task(NamedTuple):
       batches: step -> iterator of distributed batches from that step on.
       modules: networks and optimizers by name; their variables are saved.
       rates: the learning rate schedules, slowed by the guard.
-      on_rollbacks: is told how often the guard went back so far, where it has.
+      on_rollbacks: called with the number of rollbacks so far, where there were any.
       rate_setting: the setting that they follow, for advice.
       num_dimensions: of an image, to which the guard's bound is relative.
       unit: what a step is called, in the plural.
