@@ -1,8 +1,8 @@
 """What a classifier generates: chains of its energies, and those of its own run.
 
-Fresh chains of E(x), fresh chains of E(x, y) and the replay buffer are kept separate: the
-last are as old as learning, and figures of JEM++ (Yang and Ji, 2021) are of them. All
-of a set, or a part that is drawn by the seed, is measured, never the best of it.
+Fresh chains of E(x), fresh chains of E(x, y) and the replay buffer are kept separate:
+the last are as old as learning, and figures of JEM++ (Yang and Ji, 2021) are of them.
+All of a set, or a part that is drawn by the seed, is measured, never the best of it.
 """
 
 import functools
