@@ -21,6 +21,26 @@ def joint_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return -tf.gather(logits, labels, axis=-1, batch_dims=1)
 
 
+def posterior_energy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """E(x, y) - E(x) = -log p(y | x), the cross-entropy, float32 [n]."""
+    return joint_energy(logits, labels) - marginal_energy(logits)
+
+
+def logit_distance(
+    logits: tf.Tensor, labels: tf.Tensor, means: tf.Tensor, precisions: tf.Tensor
+) -> tf.Tensor:
+    """(f - m_y)^T P_y (f - m_y), the squared Mahalanobis distance, float32 [n].
+
+    Args:
+      logits: f, [n, k].
+      labels: y, integers [n].
+      means: m, [c, k], of the logits of each class.
+      precisions: P, [c, k, k].
+    """
+    away = logits - tf.gather(means, labels)
+    return tf.einsum("ni,nij,nj->n", away, tf.gather(precisions, labels), away)
+
+
 def network(model: Callable[..., tf.Tensor]) -> Energy:
     """The energy U(x) of a Keras model with output [n, 1], in inference mode."""
     return lambda images: tf.cast(model(images, training=False)[:, 0], tf.float32)

@@ -31,7 +31,7 @@ from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.sampling.langevin import potential
+from ebm_tf.sampling.potentials import potential
 from ebm_tf.store.models import ENERGY, load_initial
 
 

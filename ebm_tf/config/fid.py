@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from ebm_tf.config.chains import Start
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Settings, adjustable, require, runtime
-from ebm_tf.config.ebm import EbmExperiment
+from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,71 +60,47 @@ class Sweep(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SampleMeasurement(EbmExperiment):
-    """Runs Langevin chains of a learned model and measures their images.
+class MeasuredChains(SampledExperiment):
+    """Runs Langevin chains of learned networks and measures their images.
 
     Attributes:
-      weights: the folder of the run that learned the model, or release:NAME; its
-        networks are used where none are named for them. Where chains do not move, no
-        energy is asked for, and a run that learned a generator will do.
+      weights: the folder of the run that learned the networks, or release:NAME; its
+        networks are used where none are named for them.
       weights_kind: whether the run's averaged or raw weights are meant.
-      sweep: measures saved weights of the run one after the other; only the newest
-        if None.
-      start: where chains begin.
-      noise_scale: half-width of the uniform noise of start="noise".
       num_samples: chains in all.
       batch: chains at once, over all replicas.
       num_steps: Langevin steps from start to sample; of several numbers, each is
-        measured on the same chains. 0 measures what the chains begin from: noise,
-        images of the generator or of the data.
+        measured on the same chains. 0 measures what the chains begin from.
       denoising_steps: further steps without noise before a sample is taken.
-      joint_temperature: J, which divides the energy and its prior together, not the
-        Gaussian; 1 where there is no prior.
       features: what images are compared by.
       reference: a file of moments to compare with, as published or as another
         measurement left it in its folder `moments`; the moments of `data` if None.
-        With such a file the dataset need not be there, unless chains begin from it.
       num_reference: images of `data` to compare with; all if None.
       record_every: Langevin steps between records of energies, which are also the
         segments in which chains are run; a hundredth of all if None.
       save_every: segments between checkpoints.
     """
 
-    executable: ClassVar[str] = "fid"
-
     features: FeatureExtractor
     weights: str | None = None
     weights_kind: Literal["averaged", "raw"] = "averaged"
-    sweep: Sweep | None = None
-    start: Start = "generator"
-    noise_scale: float = 1.0
     num_samples: int = 50_000
     batch: int = 96
     num_steps: int | tuple[int, ...] = 100
     denoising_steps: int = 0
-    joint_temperature: float = 1.0
     reference: str | None = None
     num_reference: int | None = adjustable(None)
     record_every: int | None = None
     save_every: int = runtime(10)
 
     def validate(self) -> None:
-        """Checks counts, and that what is needed is there."""
+        """Checks counts."""
         super().validate()
-        self.require_positive("batch", "save_every", "joint_temperature", "noise_scale")
+        self.require_positive("batch", "save_every")
         self.require_least(2, "num_samples", "num_reference")
         self.require_least(1, "record_every")
         self.require_rising("num_steps")
         self.require_least(0, "denoising_steps")
-        require(
-            (self.start == "generator") == (self.generator is not None),
-            "Expected a generator where start='generator', and only there.",
-        )
-        require(
-            self.prior is not None or self.joint_temperature == 1,
-            "Expected a prior where joint_temperature="
-            f"{self.joint_temperature} is other than 1.",
-        )
 
     @property
     def measured_steps(self) -> tuple[int, ...]:
@@ -136,6 +112,45 @@ class SampleMeasurement(EbmExperiment):
     def moves(self) -> bool:
         """Whether chains move at all, for which they need the energy."""
         return self.measured_steps[-1] > 0 or self.denoising_steps > 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleMeasurement(MeasuredChains, EbmExperiment):
+    """Runs Langevin chains of a learned model and measures their images.
+
+    Where chains do not move, no energy is asked for, and a run that learned a generator
+    will do. With published moments as `reference` the dataset need not be there, unless
+    chains begin from it.
+
+    Attributes:
+      sweep: measures saved weights of the run one after the other; only the newest
+        if None.
+      start: where chains begin.
+      noise_scale: half-width of the uniform noise of start="noise".
+      joint_temperature: J, which divides the energy and its prior together, not the
+        Gaussian; 1 where there is no prior.
+    """
+
+    executable: ClassVar[str] = "fid"
+
+    sweep: Sweep | None = None
+    start: Start = "generator"
+    noise_scale: float = 1.0
+    joint_temperature: float = 1.0
+
+    def validate(self) -> None:
+        """Checks that what is needed is there."""
+        super().validate()
+        self.require_positive("joint_temperature", "noise_scale")
+        require(
+            (self.start == "generator") == (self.generator is not None),
+            "Expected a generator where start='generator', and only there.",
+        )
+        require(
+            self.prior is not None or self.joint_temperature == 1,
+            "Expected a prior where joint_temperature="
+            f"{self.joint_temperature} is other than 1.",
+        )
 
 
 def measurement_of(learning: EbmExperiment, **settings: Any) -> SampleMeasurement:

@@ -175,14 +175,21 @@ class MomentumLangevin(Langevin):
         gradient moves an image by drift / (1 - momentum), the Langevin value then.
       max_drift: bounds drift * gradient of one image, as it does there.
       momentum: the share of the velocity that is kept from step to step, in [0, 1).
+      max_step: bound on the way of each entry of an image in one step, its noise
+        included; no bound if None.
+      image_bound: each entry of an image is kept in [-bound, bound] after every step;
+        no bound if None.
     """
 
     momentum: float
+    max_step: float | None = None
+    image_bound: float | None = None
 
     def validate(self) -> None:
-        """Checks the momentum too."""
+        """Checks the momentum and the bounds too."""
         super().validate()
         self.require_in("[0, 1)", "momentum")
+        self.require_positive("max_step", "image_bound")
 
     @property
     def drift_factor(self) -> float:
@@ -213,7 +220,16 @@ class ClippedLangevin(Langevin):
         self.require_positive("max_gradient", "image_bound")
 
 
-AnyLangevin = Langevin | MomentumLangevin | ClippedLangevin
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeunLangevin(MomentumLangevin):
+    """A step with momentum along the mean of two gradients, by the rule of Heun.
+
+    The second gradient is that at the end of a plain step along the first one. A step
+    costs two evaluations of the energy.
+    """
+
+
+AnyLangevin = Langevin | MomentumLangevin | ClippedLangevin | HeunLangevin
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -33,19 +33,19 @@ class Judges(NamedTuple):
 
 
 def judges(
-    itself: JudgeFn,
+    itself: JudgeFn | None,
     learning: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
 ) -> Judges:
     """The classifier itself, and a logistic regression on pixels.
 
     Args:
-      itself: the measured classifier.
+      itself: the measured classifier; None of what does not classify.
       learning: images [n, H, W, C] and labels [n], by which the other is fitted.
       test: images and labels that neither was fitted by.
     """
     images, labels = learning
-    by_name = {ITSELF: itself}
+    by_name = {} if itself is None else {ITSELF: itself}
     if images[0].size <= MOST_DIMENSIONS and len(np.unique(labels[labels >= 0])) > 1:
         known = labels >= 0
         by_name[INDEPENDENT] = pixel_classifier(images[known], labels[known])

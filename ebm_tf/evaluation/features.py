@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement
+from ebm_tf.config.fid import FeatureExtractor, MeasuredChains
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.evaluation.inception import (
@@ -148,7 +148,7 @@ def _in_colour(images: tf.Tensor) -> tf.Tensor:
     return tf.tile(images, [1, 1, 1, 3]) if images.shape[-1] == 1 else images
 
 
-def open_extractor(config: SampleMeasurement, replicas: Replicas) -> Extractor:
+def open_extractor(config: MeasuredChains, replicas: Replicas) -> Extractor:
     """The extractor that a config names, with its weights.
 
     Raises:

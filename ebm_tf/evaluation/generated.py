@@ -5,30 +5,29 @@ the last are as old as learning, and figures of JEM++ (Yang and Ji, 2021) are of
 All of a set, or a part that is drawn by the seed, is measured, never the best of it.
 """
 
-import functools
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ebm_tf import pixels
-from ebm_tf.attacks.outcomes import predicted
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.parts import Samples
-from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import positions_at_random, subset
-from ebm_tf.evaluation import plots
-from ebm_tf.evaluation.class_agreement import MOST_IMAGES, Judges, class_metrics, judges
-from ebm_tf.evaluation.distal import shown_classes
-from ebm_tf.evaluation.features import extracted
+from ebm_tf.data.sources import positions_at_random
+from ebm_tf.evaluation import class_samples, plots
+from ebm_tf.evaluation.class_samples import (
+    Labelled,
+    Standard,
+    make_standard,
+    rows_of_classes,
+    sample_metrics,
+    summary_line,
+)
 from ebm_tf.evaluation.generation import BANK, CONDITIONAL, UNCONDITIONAL, Generation
 from ebm_tf.evaluation.reference import summary_of_reference
-from ebm_tf.evaluation.summaries import Summary, compare, summarize
-from ebm_tf.protocols import Classifier
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.plots import save_grid
-from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.models import CLASSIFIER
@@ -37,14 +36,9 @@ from ebm_tf.store.replay_buffers import replay_buffer, why_none
 # The names of their pictures.
 _PICTURES = {UNCONDITIONAL: "samples.png", BANK: "bank.png"}
 NUM_PICTURED = 100
-MOST_IN_A_ROW = 10
 
-MEANINGS = {
-    "samples": "images in 8 bits, chosen by chance alone; fid, kid, precision and "
-    "recall are by the features that are named, against images of learning; unlike "
-    "the fresh chains those of the bank are as old as learning; class_agreement is the "
-    "share of samples that are of the class asked for, by the classifier itself and by "
-    "a logistic regression on pixels; 95 % interval of Wilson"
+MEANINGS = class_samples.MEANINGS | {
+    "bank": "unlike fresh chains those of the bank are as old as learning"
 }
 
 
@@ -79,16 +73,25 @@ def measure_generated(
     found = dict(_drawn(generation, workspace))
     if not workspace.is_chief:
         return None, []
-    judged_by = _judges(generation, test)
+    standard = make_standard(
+        generation.model.classifier,
+        Labelled(generation.source, config.data, test),
+        reference,
+        generation.extractor,
+        generation.replicas,
+        num_classes=generation.num_classes,
+        batch=config.batch,
+        seed=config.seed,
+    )
     sets: dict[str, Any] = dict.fromkeys((UNCONDITIONAL, CONDITIONAL, BANK))
     for kind, samples in found.items():
-        sets[kind] = _metrics(generation, samples, reference, judged_by)
-        workspace.log(f"samples, {kind}: {_summary(sets[kind])}")
+        sets[kind] = _metrics(standard, samples)
+        workspace.log(f"samples, {kind}: {summary_line(sets[kind])}")
     _save(generation, found, workspace)
     results = {
         **sets,
         "notes": generation.notes,
-        "judge_accuracy": judged_by.test_accuracy,
+        "judge_accuracy": standard.judged_by.test_accuracy,
         **_conditions(generation, name),
     }
     return results, list(_warnings(sets))
@@ -118,46 +121,14 @@ def _drawn(
     yield BANK, Generated(bank.images[chosen], labels, facts)
 
 
-def _judges(generation: Generation, test: tuple[np.ndarray, np.ndarray]) -> Judges:
-    """The classifier itself, and one that is fitted to some images of learning."""
-    seed = seeds.integer(generation.config.seed, Purpose.STATISTICS)
-    source = generation.source
-    chosen = positions_at_random(source.num_examples, MOST_IMAGES, seed)
-    images = load_images(subset(source, chosen), generation.config.data)
-    itself = over_rows(
-        functools.partial(_classes, generation.model.classifier),
-        generation.replicas,
-        generation.config.batch,
-        together=False,  # only the first worker asks
-    )
-    return judges(itself, images, test)
-
-
-def _classes(classifier: Classifier, images: Any) -> Any:
-    return predicted(classifier(images))
-
-
-def _metrics(
-    generation: Generation, samples: Generated, reference: Summary, judged_by: Judges
-) -> dict[str, Any]:
+def _metrics(standard: Standard, samples: Generated) -> dict[str, Any]:
     """All figures of a set of samples; where any is not finite, how many are."""
     finite = np.isfinite(samples.images).all(axis=(1, 2, 3))
     counts = {"num_samples": len(samples.images), **samples.facts}
     if not finite.all():
         return {"fid": None, **counts, "num_not_finite": int(np.sum(~finite))}
     shown = pixels.to_bytes(samples.images)
-    vectors = extracted([shown], generation.extractor, generation.replicas)
-    summary = summarize(vectors, len(shown))
-    return {
-        **compare(summary, reference, generation.config.seed),
-        **counts,
-        **class_metrics(
-            judged_by,
-            pixels.from_bytes(shown).numpy(),
-            samples.labels,
-            generation.num_classes,
-        ),
-    }
+    return {**sample_metrics(standard, shown, samples.labels), **counts}
 
 
 def _conditions(generation: Generation, reference: str) -> dict[str, Any]:
@@ -176,15 +147,6 @@ def _conditions(generation: Generation, reference: str) -> dict[str, Any]:
         "resize": extractor.resize,
         "reference": reference,
     }
-
-
-def _summary(metrics: Mapping[str, Any]) -> str:
-    """The main figures of a set of samples, for people."""
-    if metrics["fid"] is None:
-        return f"{metrics['num_not_finite']} of them are not finite"
-    agreed = metrics.get("class_agreement", {})
-    words = [f"{name} agrees with {one['share']:.3f}" for name, one in agreed.items()]
-    return "; ".join([f"fid {metrics['fid']:.3f}", *words])
 
 
 def _warnings(sets: Mapping[str, Any]) -> Iterator[str]:
@@ -211,14 +173,6 @@ def _save(
     save_arrays(workspace.path("samples.npz"), **arrays)
     if CONDITIONAL in found:
         path = workspace.path("images", "samples_by_class.png")
-        plots.save_by_class(path, *_rows(found[CONDITIONAL], generation.num_classes))
-
-
-def _rows(samples: Generated, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Up to ten classes [c], and the first few images [c * m, ...] of each."""
-    classes = shown_classes(num_classes)
-    places = [np.flatnonzero(samples.labels == label) for label in classes]
-    kept = [(c, own) for c, own in zip(classes, places, strict=True) if len(own)]
-    count = min([MOST_IN_A_ROW, *(len(own) for _, own in kept)])
-    chosen = np.concatenate([own[:count] for _, own in kept])
-    return np.array([c for c, _ in kept]), samples.images[chosen]
+        chosen = found[CONDITIONAL]
+        rows = rows_of_classes(chosen.images, chosen.labels, generation.num_classes)
+        plots.save_by_class(path, *rows)

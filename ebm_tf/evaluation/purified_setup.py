@@ -25,7 +25,8 @@ from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.sampling.langevin import DrawFn, langevin_kernel, potential
+from ebm_tf.sampling.langevin import DrawFn
+from ebm_tf.sampling.potentials import langevin_kernel, potential
 
 # What is left of chains goes into chunks of a quarter and of a sixteenth.
 CHUNK_PARTS = (1, 4, 16)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ebm_tf import pixels
-from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.fid import MeasuredChains
 from ebm_tf.data.pipelines import images_in_order, num_images
 from ebm_tf.data.sources import Source
 from ebm_tf.errors import ConfigError
@@ -23,7 +23,7 @@ FORMAT = 1  # to be raised where the same images would get other features
 
 
 def summary_of_reference(
-    config: SampleMeasurement,
+    config: MeasuredChains,
     source: Source | None,
     extractor: Extractor,
     replicas: Replicas,
@@ -66,10 +66,7 @@ def summary_of_reference(
 
 
 def _cache_path(
-    config: SampleMeasurement,
-    source: Source,
-    extractor: Extractor,
-    workspace: Workspace,
+    config: MeasuredChains, source: Source, extractor: Extractor, workspace: Workspace
 ) -> str:
     data = config.data
     key: Mapping[str, Any] = {

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from ebm_tf import energies
-from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import build, in_lanes, latent_prior
@@ -41,7 +41,7 @@ def build_energy(
 ) -> keras.Model:
     """As `catalogue.build`, but the marginal energy [B,1] where that classifies."""
     model = build(settings, image_size, channels, dtype)
-    is_classifier = isinstance(settings, ClassifierNetwork)
+    is_classifier = isinstance(settings, ClassifierNetwork | PretrainedClassifier)
     return marginal_energy(model) if is_classifier else model
 
 
@@ -126,17 +126,31 @@ def class_energy(
     Raises:
       ConfigError: as `num_classes`.
     """
-    num_classes(energy)
-    logits = in_lanes(keras.Model(energy.input, energy.layers[-1].input), lanes)
+    logits = logits_of(energy, lanes)
 
     def of_labels(labels: tf.Tensor) -> Callable[..., tf.Tensor]:
         def network(images: tf.Tensor, training: bool = False) -> tf.Tensor:
-            values = tf.cast(logits(images, training=training), tf.float32)
+            values = logits(images, training=training)
             return energies.joint_energy(values, labels)[:, None]
 
         return network
 
     return of_labels
+
+
+def logits_of(energy: keras.Model, lanes: int = 1) -> Callable[..., tf.Tensor]:
+    """The classifier in a marginal energy: (images, training) -> logits float32 [n, k].
+
+    Raises:
+      ConfigError: as `num_classes`.
+    """
+    num_classes(energy)
+    classifier = in_lanes(keras.Model(energy.input, energy.layers[-1].input), lanes)
+
+    def logits(images: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return tf.cast(classifier(images, training=training), tf.float32)
+
+    return logits
 
 
 def image_shape(config: SampledExperiment) -> tuple[int, int, int]:

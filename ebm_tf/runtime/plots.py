@@ -2,9 +2,11 @@
 
 import io
 import math
+import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -43,6 +45,15 @@ def save_grid(path: str, images: np.ndarray) -> None:
     buffer = io.BytesIO()
     Image.fromarray(grid(images)).save(buffer, format="PNG")
     replace_file(path, buffer.getvalue())
+
+
+def save_images(folder: str, images: np.ndarray, names: Sequence[str]) -> None:
+    """Writes images uint8 [n, H, W, C], C 1 or 3, as PNG files of their own size."""
+    for image, name in zip(images, names, strict=True):
+        buffer = io.BytesIO()
+        picture = image[..., 0] if image.shape[-1] == 1 else image
+        Image.fromarray(picture).save(buffer, format="PNG")
+        replace_file(os.path.join(folder, f"{name}.png"), buffer.getvalue())
 
 
 def save_animation(path: str, frames: np.ndarray, *, milliseconds: int = 100) -> None:
@@ -91,6 +102,42 @@ def save_curves(
         axes.set(xscale="symlog" if has_zero else "log", yscale="log")
     axes.legend()
     save_figure(figure, path)
+
+
+# Lines by name, each the values of a setting as texts and as many numbers or None.
+Panel = Mapping[str, tuple[Sequence[str], Sequence[float | None]]]
+
+
+def save_panels(path: str, panels: Mapping[str, Mapping[str, Panel]]) -> None:
+    """Plots values of several kinds over those of several settings.
+
+    Args:
+      path: of the PNG.
+      panels: columns by the name of a setting, in each of which rows, the same in all,
+        by the name of what is plotted.
+    """
+    rows = list(next(iter(panels.values())))
+    size = (3.2 * len(panels) + 0.5, 2.4 * len(rows) + 0.8)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(rows), len(panels), squeeze=False, sharex="col")
+    for column, (setting, of_one) in enumerate(panels.items()):
+        for row, name in enumerate(rows):
+            _panel(axes[row, column], of_one[name])
+            if not column:
+                axes[row, column].set_ylabel(name)
+        axes[0, column].set_title(setting, fontsize=10)
+    handles, labels = axes[-1, 0].get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    save_figure(figure, path)
+
+
+def _panel(axes: Axes, lines: Panel) -> None:
+    for name, (texts, numbers) in lines.items():
+        heights = [np.nan if number is None else number for number in numbers]
+        axes.plot(range(len(texts)), heights, marker="o", label=name)
+        axes.set_xticks(range(len(texts)), texts, rotation=20, ha="right", fontsize=8)
+    axes.grid(alpha=0.3)
 
 
 def save_traces(

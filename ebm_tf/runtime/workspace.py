@@ -38,10 +38,12 @@ class Workspace:
     Attributes:
       folder: its path.
       worker: index of this process among the workers; the first one writes.
+      whole: the folder of the run that this is a part of; None of a whole run.
     """
 
     folder: str
     worker: int = 0
+    whole: str | None = None
 
     @property
     def is_chief(self) -> bool:
@@ -51,11 +53,12 @@ class Workspace:
     @property
     def root(self) -> str:
         """The folder of all runs."""
-        return os.path.dirname(os.path.dirname(self.folder))
+        return os.path.dirname(os.path.dirname(self.whole or self.folder))
 
     def part(self, name: str) -> "Workspace":
         """The workspace of a part of this run, in a folder below."""
-        return Workspace(os.path.join(self.folder, name), self.worker)
+        whole = self.whole or self.folder
+        return Workspace(os.path.join(self.folder, name), self.worker, whole)
 
     def path(self, *names: str) -> str:
         """The path of a file in this run, whose folder then exists."""

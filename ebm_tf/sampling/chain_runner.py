@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from ebm_tf.models.ebm import (
     image_shape,
     num_classes,
 )
-from ebm_tf.protocols import Chains, InitializeFn, SampleFn
+from ebm_tf.protocols import Chains, Energy, InitializeFn, SampleFn
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import (
     Replicas,
@@ -43,7 +43,8 @@ from ebm_tf.sampling.initialization import (
     noise_start,
     started,
 )
-from ebm_tf.sampling.langevin import langevin_kernel, potential, sampler
+from ebm_tf.sampling.langevin import sampler
+from ebm_tf.sampling.potentials import langevin_kernel, potential
 
 NUM_FRAMES = 60
 NUM_FOLLOWED = 36
@@ -114,11 +115,11 @@ class EbmSampling:
 
         def initialize(n: int, seed: tf.Tensor) -> Chains:
             first = tf.random.fold_in(seed, n)[0]
-            return self._complete(self._start(images, first)(n, seed), first)
+            return self._complete(self.start(images, first)(n, seed), first)
 
         return initialize
 
-    def _start(self, images: tf.Tensor, first: tf.Tensor) -> InitializeFn:
+    def start(self, images: tf.Tensor, first: tf.Tensor) -> InitializeFn:
         """Where chains start of which the first has such a class, where any has one."""
         settings = self.chain_settings
         if settings.start == "class_gaussian":
@@ -134,15 +135,21 @@ class EbmSampling:
     def _complete(self, chains: Chains, first: int | tf.Tensor) -> Chains:
         """Adds the carry before a first step, and classes where there are such.
 
-        Chain i has the class (first + i) mod k, so that each has as many chains, one
-        more or less.
+        Chain i has the class of number (first + i) mod k, so that each has as many
+        chains, one more or less.
         """
         state, _ = self.kernel().init(chains.images)
         if self.config.conditional:
-            count = num_classes(self.models.energy)
-            places = tf.range(chains.images.shape[0]) + first % count
-            chains = chains._replace(labels=places % count)
+            classes = self.classes
+            places = tf.range(chains.images.shape[0]) + first % len(classes)
+            labels = tf.gather(tf.constant(list(classes)), places % len(classes))
+            chains = chains._replace(labels=labels)
         return chains._replace(carry=state.carry)
+
+    @property
+    def classes(self) -> Sequence[int]:
+        """Those that chains have in turn, where they have any."""
+        return range(num_classes(self.models.energy))
 
     @functools.cached_property
     def _gaussians(self) -> ClassGaussians:
@@ -185,17 +192,20 @@ class EbmSampling:
 
     def kernel(self, labels: Any = (), *, denoising: bool = False) -> Kernel:
         """The step of chains that have these classes int32 [n], or () for none."""
+        return langevin_kernel(self.config, self.energy(labels), denoising=denoising)
+
+    def energy(self, labels: Any = ()) -> Energy:
+        """What chains of these classes int32 [n] sample, over its temperature."""
         lanes, prior = self.replicas.lanes, self.models.prior
         network = in_lanes(self.models.energy, lanes)
         if self.config.conditional:
             network = self._class_energy(labels)
-        energy = potential(
+        return potential(
             self.config,
             network,
             prior and in_lanes(prior, lanes),
             joint_temperature=getattr(self.config, "joint_temperature", 1.0),
         )
-        return langevin_kernel(self.config, energy, denoising=denoising)
 
     @property
     def sample(self) -> SampleFn:
@@ -216,7 +226,7 @@ class EbmSampling:
         """
         n = self.replica_batch
         first = starts.index * self.config.batch + replica_index() * n
-        return self._complete(self._start(starts.images, first)(n, seed), first)
+        return self._complete(self.start(starts.images, first)(n, seed), first)
 
     def starts(self, purpose: Purpose, start: int) -> Iterator[dict] | None:
         """Images for chains that start from data, from a batch on; else None."""

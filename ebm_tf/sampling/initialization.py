@@ -94,7 +94,11 @@ def class_gaussians(
 
 
 def class_gaussian_start(
-    gaussians: ClassGaussians, image_shape: tuple[int, int, int], first: tf.Tensor
+    gaussians: ClassGaussians,
+    image_shape: tuple[int, int, int],
+    first: tf.Tensor,
+    *,
+    ridge: float = RIDGE,
 ) -> InitializeFn:
     """Chain i starts from the Gaussian of class (first + i) mod k, cut to [-1, 1]."""
     num_classes, rank, size = gaussians.factors.shape
@@ -105,13 +109,20 @@ def class_gaussian_start(
         shape = [num_classes, of_each, rank]
         numbers = tf.random.stateless_normal(shape, keys[0])
         drawn = tf.matmul(numbers, gaussians.factors) + gaussians.means[:, None]
-        # Chain i is the (i // k)-th that was drawn of its class.
-        places = tf.range(n)
-        classes = (places + first % num_classes) % num_classes
-        index = tf.stack([classes, places // num_classes], axis=-1)
-        vectors = tf.gather_nd(drawn, index)
-        vectors += RIDGE * tf.random.stateless_normal([n, size], keys[1])
+        vectors = in_turn(drawn, n, first)
+        if ridge:
+            vectors += ridge * tf.random.stateless_normal([n, size], keys[1])
         images = tf.reshape(vectors, [n, *image_shape])
         return started(tf.clip_by_value(images, -1.0, 1.0))
 
     return initialize
+
+
+def in_turn(drawn: tf.Tensor, n: int, first: tf.Tensor) -> tf.Tensor:
+    """Of what was drawn for each class [k, m, ...], n <= k m rows: classes in turn.
+
+    Row i is the (i // k)-th that was drawn for class (first + i) mod k.
+    """
+    places, num_classes = tf.range(n), drawn.shape[0]
+    classes = (places + first % num_classes) % num_classes
+    return tf.gather_nd(drawn, tf.stack([classes, places // num_classes], axis=-1))

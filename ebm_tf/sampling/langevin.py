@@ -1,14 +1,10 @@
-"""Langevin dynamics: what experiments sample, the kernels, and what runs them."""
+"""Langevin dynamics: kernels, what stops them, and what runs them."""
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf import energies
-from ebm_tf.config.ebm import SampledExperiment
-from ebm_tf.config.parts import ClippedLangevin, Langevin, MomentumLangevin
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Chains, Energy, SampleFn, SamplingState
 
@@ -74,18 +70,24 @@ def momentum_langevin(
     noise: float,
     momentum: float,
     max_drift: float | None = None,
+    max_step: float | None = None,
+    image_bound: float | None = None,
     draw: DrawFn = tf.random.stateless_normal,
 ) -> Kernel:
-    """V <- momentum * v - drift * dV/dx, x <- x + v + noise * z, with v = 0 at first.
+    """V <- momentum * v - drift * dV/dx, x <- clip(x + clip(v + noise * z)), v_0 = 0.
 
     A steady gradient ends up moving images by drift / (1 - momentum) times itself.
+    With bounds it is the sampler of Mirza et al. (2024): in images in [-1, 1] their
+    eta is drift / 2, and their noise, sqrt(2 eta) sigma, is noise / 2.
 
     Args:
       energy: V, already divided by its temperature.
       drift: factor of the gradient.
       noise: standard deviation of the noise, which v does not remember.
-      momentum: in [0, 1); with 0 this is `langevin`, bit for bit.
+      momentum: in [0, 1); with 0 and no bounds this is `langevin`, bit for bit.
       max_drift: bound on the Euclidean norm of one image's drift * gradient.
+      max_step: bound on each entry of v + noise * z; v itself keeps its length.
+      image_bound: bound on each entry of the images.
       draw: z; by default of one key for the whole batch.
 
     Returns:
@@ -93,18 +95,68 @@ def momentum_langevin(
       the norm of v.
     """
 
+    def descent(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _descent(energy, images, drift, max_drift)
+
+    return _with_momentum(descent, noise, momentum, max_step, image_bound, draw)
+
+
+def heun_langevin(
+    energy: Energy,
+    *,
+    drift: float,
+    max_drift: float | None = None,
+    noise: float,
+    momentum: float,
+    max_step: float | None = None,
+    image_bound: float | None = None,
+    draw: DrawFn = tf.random.stateless_normal,
+) -> Kernel:
+    """`momentum_langevin` along (g(x) + g(x - drift * g(x))) / 2, g = dV/dx.
+
+    Without noise and momentum it is Heun's method for dx/dt = -g, of second order in
+    the drift. The energies of its info are those before the step; for arguments see
+    there, `max_drift` bounds each of the two.
+    """
+
+    def descent(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        energies, first = _descent(energy, images, drift, max_drift)
+        _, second = _descent(energy, images - first, drift, max_drift)
+        return energies, 0.5 * (first + second)
+
+    return _with_momentum(descent, noise, momentum, max_step, image_bound, draw)
+
+
+def _with_momentum(
+    descent: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    noise: float,
+    momentum: float,
+    max_step: float | None,
+    image_bound: float | None,
+    draw: DrawFn,
+) -> Kernel:
+    """A kernel with a velocity; `descent` gives energies and displacements."""
+
     def init(images: tf.Tensor) -> tuple[SamplingState, LangevinInfo]:
         return SamplingState(images, tf.zeros_like(images)), _no_info(images)
 
     def step(
         state: SamplingState, seed: tf.Tensor
     ) -> tuple[SamplingState, LangevinInfo]:
-        energies, displacement = _descent(energy, state.images, drift, max_drift)
+        energies, displacement = descent(state.images)
         velocity = momentum * state.carry - displacement
-        moved = state.images + velocity
-        if noise:
-            moved += noise * draw(tf.shape(moved), seed)
         info = LangevinInfo(energies, _norms(velocity))
+        if max_step is None:
+            moved = state.images + velocity
+            if noise:
+                moved += noise * draw(tf.shape(moved), seed)
+        else:
+            way = velocity
+            if noise:
+                way += noise * draw(tf.shape(way), seed)
+            moved = state.images + _within(way, max_step)
+        if image_bound is not None:
+            moved = _within(moved, image_bound)
         return SamplingState(moved, velocity), info
 
     return Kernel(init, step)
@@ -157,6 +209,43 @@ def clipped_langevin(
         return SamplingState(moved), LangevinInfo(energies, _norms(displacement))
 
     return Kernel(init, step)
+
+
+def stopping(kernel: Kernel, is_final: Callable[[tf.Tensor], tf.Tensor]) -> Kernel:
+    """The kernel, but an image stays where it is once `is_final` held there.
+
+    Args:
+      kernel: of `SamplingState`s.
+      is_final: images [n, H, W, C] -> bool [n], asked before every step.
+
+    Returns:
+      A kernel whose carry is that of the other and bool [n], which images have
+      stopped; for these its info is that of a step that was not taken.
+    """
+
+    def init(images: tf.Tensor) -> tuple[SamplingState, LangevinInfo]:
+        state, info = kernel.init(images)
+        stopped = tf.zeros(images.shape[:1], tf.bool)
+        return SamplingState(images, (state.carry, stopped)), info
+
+    def step(
+        state: SamplingState, seed: tf.Tensor
+    ) -> tuple[SamplingState, LangevinInfo]:
+        before, stopped = SamplingState(state.images, state.carry[0]), state.carry[1]
+        stopped |= is_final(state.images)
+        moved, info = kernel.step(before, seed)
+        kept = tf.nest.map_structure(
+            lambda old, new: tf.where(_like(stopped, new), old, new), before, moved
+        )
+        info = info._replace(drift_norm=tf.where(stopped, 0.0, info.drift_norm))
+        return SamplingState(kept.images, (kept.carry, stopped)), info
+
+    return Kernel(init, step)
+
+
+def _like(rows: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """Values [n], shaped to go with a tensor [n, ...]."""
+    return tf.reshape(rows, [-1] + [1] * (tensor.shape.rank - 1))
 
 
 def _no_info(images: tf.Tensor) -> LangevinInfo:
@@ -242,65 +331,3 @@ def sampler(kernel: Callable[[Any], Kernel], *, jit: bool) -> SampleFn:
         return chains._replace(**state._asdict()), info
 
     return move
-
-
-Network = Callable[..., tf.Tensor]
-
-# By type of the settings: a function of the energy, with their fields as keywords, that
-# makes the kernel. A further kernel is a class, a function and a line.
-KERNELS: Mapping[type[Langevin], Callable[..., Kernel]] = {
-    Langevin: langevin,
-    MomentumLangevin: momentum_langevin,
-    ClippedLangevin: clipped_langevin,
-}
-
-
-def potential(
-    settings: SampledExperiment,
-    energy: Network,
-    prior: Network | None,
-    *,
-    joint_temperature: float = 1.0,
-) -> Energy:
-    """(U / T + P / T_p) / J + |x|^2 / (2 tau^2) (Hill et al., 2022).
-
-    Args:
-      settings: the temperatures and the Gaussian.
-      energy: U, images -> [n, 1]; of chains that have classes, their E(x, y).
-      prior: P, likewise, where there is one.
-      joint_temperature: J.
-    """
-    learned = energies.tempered(energies.network(energy), settings.temperature)
-    if prior is not None:
-        own = getattr(settings, "prior_temperature", None)
-        prior_temperature = own or settings.temperature
-        learned = energies.total(
-            learned, energies.tempered(energies.network(prior), prior_temperature)
-        )
-    if joint_temperature != 1.0:
-        learned = energies.tempered(learned, joint_temperature)
-    if settings.gaussian_stddev is None:
-        return learned
-    return energies.total(learned, energies.gaussian(settings.gaussian_stddev))
-
-
-def langevin_kernel(
-    settings: SampledExperiment,
-    energy: Energy,
-    *,
-    denoising: bool = False,
-    draw: DrawFn = tf.random.stateless_normal,
-) -> Kernel:
-    """The step that the type of the `langevin` settings names.
-
-    Args:
-      settings: have `langevin`.
-      energy: that is sampled.
-      denoising: whether the step goes without its noise.
-      draw: the noise; by default of one key for the whole batch.
-    """
-    step = settings.langevin
-    factors = dataclasses.asdict(step) | {"drift": step.drift_factor}
-    if denoising:
-        factors["noise"] = 0.0
-    return KERNELS[type(step)](energy, **factors, draw=draw)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf import pixels
-from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.fid import MeasuredChains
 from ebm_tf.errors import RunError
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime import actions, plots
@@ -68,7 +68,7 @@ class SampledChains(NamedTuple):
     drift_norms: tf.Tensor
 
 
-def schedule_of(config: SampleMeasurement) -> Schedule:
+def schedule_of(config: MeasuredChains) -> Schedule:
     """How the chains of an experiment are run."""
     measured = config.measured_steps
     size = config.record_every or max(1, -(-measured[-1] // 100))
@@ -77,7 +77,7 @@ def schedule_of(config: SampleMeasurement) -> Schedule:
 
 
 def run_chains(
-    config: SampleMeasurement, chains: EbmSampling, workspace: Workspace
+    config: MeasuredChains, chains: EbmSampling, workspace: Workspace
 ) -> None:
     """Runs all chains, or what is left of them, and keeps their images as files."""
     schedule = schedule_of(config)
@@ -164,7 +164,7 @@ def _segments(chains: EbmSampling, schedule: Schedule, done: int) -> Iterator[tu
 
 
 def _keep_images(
-    config: SampleMeasurement,
+    config: MeasuredChains,
     chains: EbmSampling,
     schedule: Schedule,
     workspace: Workspace,
@@ -262,10 +262,26 @@ def load_samples(folder: str, num_steps: int) -> Iterator[tuple[np.ndarray, int]
     Raises:
       RunError: if there are none, or a file is damaged.
     """
+    for stored in _sample_files(folder, num_steps):
+        yield stored["images"], int(stored["num_not_finite"])
+
+
+def load_labels(folder: str, num_steps: int) -> Any:
+    """The classes of all these images, int32 [N], in their order; () without any.
+
+    Raises:
+      RunError: as `load_samples`.
+    """
+    files = list(_sample_files(folder, num_steps))
+    if "labels" not in files[0]:
+        return ()
+    return np.concatenate([stored["labels"] for stored in files])
+
+
+def _sample_files(folder: str, num_steps: int) -> Iterator[dict[str, np.ndarray]]:
     path = os.path.join(folder, FOLDER, f"{num_steps:08d}")
     names = [name for name in names_in(path) if name.endswith(".npz")]
     if not names:
         raise RunError(f"{folder} has no samples after {num_steps} Langevin steps.")
     for name in names:
-        stored = load_arrays(os.path.join(path, name))
-        yield stored["images"], int(stored["num_not_finite"])
+        yield load_arrays(os.path.join(path, name))

@@ -76,10 +76,11 @@ def _differences(config: Any, energy: NetworkSource) -> Iterator[str]:
         return
     changed = []
     prior = getattr(learned, "prior", None)
-    if (config.prior is None) != (prior is None):
-        changed.append(f"prior={config.prior} (learned with {prior})")
+    here = getattr(config, "prior", None)
+    if (here is None) != (prior is None):
+        changed.append(f"prior={here} (learned with {prior})")
     for name in _SAMPLED_FIELDS:
-        here, there = getattr(config, name), getattr(learned, name, None)
+        here, there = getattr(config, name, None), getattr(learned, name, None)
         if dataclasses.is_dataclass(here):
             changed += differing_fields(here, there, f"{name}.")
         elif here != there:

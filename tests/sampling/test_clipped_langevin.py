@@ -9,12 +9,8 @@ from ebm_tf.energies import gaussian
 from ebm_tf.kernels import iterate
 from ebm_tf.protocols import SamplingState
 from ebm_tf.sampling.initialization import started
-from ebm_tf.sampling.langevin import (
-    clipped_langevin,
-    langevin,
-    langevin_kernel,
-    sampler,
-)
+from ebm_tf.sampling.langevin import clipped_langevin, langevin, sampler
+from ebm_tf.sampling.potentials import langevin_kernel
 from tests.config.test_settings import experiment
 
 SEED = tf.constant([3, 1])

@@ -10,7 +10,7 @@ from ebm_tf.config.chains import BurnIn
 from ebm_tf.config.ebm import LongRunTraining
 from ebm_tf.config.parts import Data, Langevin, Network
 from ebm_tf.protocols import SamplingState
-from ebm_tf.sampling.langevin import langevin_kernel, potential
+from ebm_tf.sampling.potentials import langevin_kernel, potential
 
 SEED = tf.constant([3, 4])
 IMAGES = tf.constant([1.0, -2.0], shape=[1, 1, 2, 1])

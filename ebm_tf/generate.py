@@ -1,0 +1,326 @@
+"""Draws images of classes from a classifier: python3 ebm_tf/generate.py CONFIG."""
+
+if __name__ == "__main__":  # first, so that a mistake is answered at once
+    import pathlib
+    import sys
+
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+    from ebm_tf.runtime.launch import main
+
+    sys.exit(main("generate"))
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ebm_tf import pixels
+from ebm_tf.config.core import to_mapping
+from ebm_tf.config.generation import ImageGeneration
+from ebm_tf.config.parts import Network
+from ebm_tf.data.datasets import open_source
+from ebm_tf.data.pipelines import describe_data, load_images
+from ebm_tf.data.sources import (
+    FIRST_FEW,
+    Source,
+    positions_at_random,
+    require_classes,
+    subset,
+    unaugmented,
+)
+from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation import class_samples, plots, variations
+from ebm_tf.evaluation.class_samples import (
+    Labelled,
+    Standard,
+    make_standard,
+    rows_of_classes,
+    sample_metrics,
+    summary_line,
+)
+from ebm_tf.evaluation.features import Extractor, open_extractor
+from ebm_tf.evaluation.reference import summary_of_reference
+from ebm_tf.models.ebm import image_shape, logits_of, num_classes
+from ebm_tf.runtime import seeds
+from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
+from ebm_tf.runtime.learner import summary
+from ebm_tf.runtime.plots import save_animation, save_images, save_panels
+from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.seeds import Purpose
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.sampling import class_starts
+from ebm_tf.sampling.class_chains import ClassSampling
+from ebm_tf.sampling.class_starts import ClassImages, StartFn, class_start
+from ebm_tf.sampling.class_statistics import ClassStatistics, class_statistics
+from ebm_tf.sampling.segments import load_labels, load_samples, run_chains
+from ebm_tf.store.models import ENERGY, LoadedModel, open_model
+from ebm_tf.store.provenance import provenance
+
+MOST_TESTED = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What a generation is made of.
+
+    Attributes:
+      config: the experiment.
+      replicas: its devices.
+      model: the classifier or the energy.
+      files: of its weights, by role.
+      source: images of learning.
+      test: images by which judges of classes are judged.
+      extractor: of features.
+    """
+
+    config: ImageGeneration
+    replicas: Replicas
+    model: LoadedModel
+    files: dict[str, str]
+    source: Source
+    test: Source
+    extractor: Extractor
+
+    @property
+    def num_classes(self) -> int | None:
+        """Of the classifier; None of an energy."""
+        if isinstance(self.config.energy, Network):
+            return None
+        return num_classes(self.model.networks[ENERGY])
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Those that images are drawn of."""
+        return self.config.classes or tuple(range(self.num_classes or 0))
+
+
+def run(config: ImageGeneration, workspace: Workspace) -> dict[str, Any]:
+    """Draws images and measures them, and does so for every variation.
+
+    Returns:
+      On the first worker, the metrics of the images, `by_num_steps` where several
+      numbers of steps are measured, and `variations`; nothing on others.
+    """
+    results = generate(build(config), workspace)
+    if not config.variations:
+        return results
+    rows = {
+        variation.setting: [
+            _part(one, workspace.part(name)) | {"value": value}
+            for name, value, one in variations.experiments(config, variation)
+        ]
+        for variation in config.variations
+    }
+    if not workspace.is_chief:
+        return {}
+    found = variations.table(rows)
+    path = workspace.path("plots", "variations.png")
+    save_panels(path, variations.panels(found, config.features.name))
+    return results | {"variations": found}
+
+
+def _part(config: ImageGeneration, workspace: Workspace) -> dict[str, Any]:
+    """The results of a variation, in a folder of its own, where they are kept."""
+    kept = workspace.results()
+    if kept is None:
+        kept = generate(build(config), workspace)
+        workspace.write_results(kept)
+    return kept
+
+
+def describe(config: ImageGeneration) -> Iterator[str]:
+    """What a run would build and read, a line each; nothing is written."""
+    parts = build(config)
+    yield summary(ENERGY, parts.model.networks[ENERGY])
+    for role, path in parts.files.items():
+        yield f"weights of the {role}: {path}"
+    yield f"chains: {_words(parts)}"
+    yield f"features: {parts.extractor.name}, {parts.extractor.weights}"
+    yield describe_data(parts.source)
+    for variation in config.variations:
+        experiments = list(variations.experiments(config, variation))
+        yield f"varied: {variation.setting}, {len(experiments)} values"
+
+
+def _words(parts: Parts) -> str:
+    config = parts.config
+    classes = f" of classes {list(parts.classes)}" if parts.classes else ""
+    return (
+        f"{config.num_samples:,} images{classes}, after {list(config.measured_steps)} "
+        f"steps that descend the {config.potential} energy from "
+        f"{type(config.start).__name__}"
+    )
+
+
+def build(config: ImageGeneration) -> Parts:
+    """Opens data, network and features.
+
+    Raises:
+      UserError: if a device, a dataset or a weight file is missing, or a class is none
+        of the classifier.
+    """
+    replicas = make_replicas(config.device, config.in_lanes)
+    replicas.batch_of_each(config.batch)
+    source = open_source(unaugmented(config.data))
+    test = open_source(unaugmented(config.data, config.test_split))
+    extractor = open_extractor(config, replicas)
+    with replicas.strategy.scope():
+        model = open_model(
+            config, [ENERGY], shared=config.weights, kind=config.weights_kind
+        )
+    parts = Parts(config, replicas, model, model.load(), source, test, extractor)
+    most = max(parts.classes, default=0)
+    if parts.num_classes is not None:
+        if most >= parts.num_classes:
+            raise ConfigError(
+                f"Expected classes={config.classes} to be below {parts.num_classes}, "
+                "the number that the classifier has."
+            )
+        _, labels = load_images(source, config.data, limit=FIRST_FEW)
+        setting = "the classifier's num_classes"
+        require_classes(labels, parts.num_classes, source, setting=setting)
+    return parts
+
+
+def generate(parts: Parts, workspace: Workspace) -> dict[str, Any]:
+    """Draws the images of an experiment, shows, exports and measures them.
+
+    Returns:
+      Their metrics, on the first worker.
+    """
+    config = parts.config
+    for role, path in parts.files.items():
+        workspace.log(f"Weights of the {role}: {path}")
+    provenance(config, parts.model.sources).log_notes(workspace)
+    reference, name = summary_of_reference(
+        config, parts.source, parts.extractor, parts.replicas, workspace
+    )
+    chains = sampling(parts, workspace)
+    run_chains(config, chains, workspace)
+    frames = chains.frames(config.measured_steps[-1]) if config.moves else None
+    gather(parts.replicas, 0)  # the files of all workers are there
+    if not workspace.is_chief:
+        return {}
+    if frames is not None:
+        save_animation(workspace.path("images", "chains.gif"), frames)
+    standard = _standard(parts, reference)
+    rows = [
+        {"num_steps": number, **_measured(parts, standard, number, workspace)}
+        for number in config.measured_steps
+    ]
+    several = {"by_num_steps": rows} if len(rows) > 1 else {}
+    return {**rows[-1], **_conditions(parts, name, standard), **several}
+
+
+def sampling(parts: Parts, workspace: Workspace) -> ClassSampling:
+    """Composes where chains start, what they descend, and their steps."""
+    config = parts.config
+    return ClassSampling(
+        config,
+        parts.replicas,
+        parts.model.ebm,
+        parts.source,
+        _start(parts, workspace),
+        _statistics(parts) if config.needs_statistics else None,
+    )
+
+
+def _start(parts: Parts, workspace: Workspace) -> StartFn:
+    config = parts.config
+    found: list[np.ndarray] = []
+    if class_starts.needs_images(config.start):
+        loaded = load_images(parts.source, config.data)
+        found = class_starts.by_class(*loaded, parts.classes)
+    kept = class_starts.kept_stem(workspace.root, config.data.name)
+    seed = seeds.integer(config.seed, Purpose.STARTS)
+    shape = image_shape(config)
+    return class_start(
+        config.start, ClassImages(shape, found, parts.classes, kept, seed)
+    )
+
+
+def _statistics(parts: Parts) -> ClassStatistics:
+    """Of the classifier's logits of images of learning, some that the seed draws."""
+    config, source = parts.config, parts.source
+    seed = seeds.integer(config.seed, Purpose.STATISTICS)
+    chosen = positions_at_random(source.num_examples, config.num_statistics, seed)
+    images, labels = load_images(subset(source, chosen), config.data)
+    logits = logits_of(parts.model.networks[ENERGY])
+    run = over_rows(logits, parts.replicas, config.batch)
+    return class_statistics(run(images), labels)
+
+
+def _standard(parts: Parts, reference: Any) -> Standard:
+    """What the images are measured by."""
+    config, network = parts.config, parts.model.networks[ENERGY]
+    test = load_images(parts.test, config.data, limit=MOST_TESTED)
+    is_classifier = parts.num_classes is not None
+    return make_standard(
+        logits_of(network) if is_classifier else None,
+        Labelled(parts.source, config.data, test),
+        reference,
+        parts.extractor,
+        parts.replicas,
+        num_classes=parts.num_classes or int(test[1].max()) + 1,
+        batch=config.batch,
+        seed=config.seed,
+    )
+
+
+def _measured(
+    parts: Parts, standard: Standard, num_steps: int, workspace: Workspace
+) -> dict[str, Any]:
+    """The metrics of the images after a number of steps, which are shown too."""
+    folder, total = workspace.folder, parts.config.num_samples
+    rounds = list(load_samples(folder, num_steps))
+    images = np.concatenate([images for images, _ in rounds])[:total]
+    labels = load_labels(folder, num_steps)
+    labels = labels if isinstance(labels, tuple) else labels[:total]
+    broken = sum(number for _, number in rounds)
+    if broken:
+        return {"fid": None, "num_samples": len(images), "num_not_finite": broken}
+    metrics = sample_metrics(standard, images, labels)
+    workspace.log(f"{num_steps} steps: {summary_line(metrics)}")
+    if not isinstance(labels, tuple):
+        classes, shown = rows_of_classes(images, labels, standard.num_classes)
+        path = workspace.path("images", f"by_class_{num_steps:08d}.png")
+        plots.save_by_class(path, classes, pixels.from_bytes(shown).numpy())
+    if parts.config.export and num_steps == parts.config.measured_steps[-1]:
+        _export(images, labels, workspace)
+    return metrics
+
+
+def _export(images: np.ndarray, labels: Any, workspace: Workspace) -> None:
+    """Writes the images as PNG files, those of a class in a folder of its own."""
+    if isinstance(labels, tuple):
+        _write(images, workspace.path("png", ""))
+        return
+    for label in np.unique(labels):
+        _write(images[labels == label], workspace.path("png", f"class_{label}", ""))
+
+
+def _write(images: np.ndarray, folder: str) -> None:
+    save_images(folder, images, [f"{place:05d}" for place in range(len(images))])
+
+
+def _conditions(parts: Parts, reference: str, standard: Standard) -> dict[str, Any]:
+    """What the images were made with, and measured by."""
+    config, extractor = parts.config, parts.extractor
+    return {
+        "judge_accuracy": standard.judged_by.test_accuracy,
+        "classes": list(parts.classes),
+        "potential": config.potential,
+        "start": to_mapping(config.start),
+        "langevin": to_mapping(config.langevin),
+        "stop_within": config.stop_within,
+        "features": extractor.name,
+        "feature_weights": extractor.weights,
+        "resize": extractor.resize,
+        "reference": reference,
+        "weights": parts.files,
+        "data": config.data.name,
+        "split": config.data.split,
+        "seed": config.seed,
+        "units": class_samples.MEANINGS,
+    }
