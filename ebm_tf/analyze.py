@@ -19,6 +19,8 @@ from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images, num_images
 from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
 from ebm_tf.evaluation import distal, generated, knowledge, plots
+from ebm_tf.evaluation.attack_energies import measurement as attack_energies
+from ebm_tf.evaluation.attack_energies.measurement import AttackStudy, open_study
 from ebm_tf.evaluation.generation import Generation, open_generation
 from ebm_tf.evaluation.knowledge import MEANINGS, VALIDATION, Level
 from ebm_tf.evaluation.other_images import Others, description, other_images
@@ -50,6 +52,7 @@ class System(NamedTuple):
       limits: how many of each are used; all if None.
       provenance: what there is to say of the run that learned the classifier.
       generation: what samples its energies; None if nothing does.
+      attacks: after which its energies are measured; None if none are.
     """
 
     replicas: Replicas
@@ -59,6 +62,7 @@ class System(NamedTuple):
     limits: Mapping[str, int | None]
     provenance: Provenance
     generation: Generation | None
+    attacks: AttackStudy | None
 
     @property
     def num_classes(self) -> int:
@@ -67,7 +71,7 @@ class System(NamedTuple):
 
 
 def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
-    """Measures accuracy, calibration, detection, distal adversarials and samples.
+    """Measures accuracy, calibration, detection, samples, energies under attack.
 
     Returns:
       On the first worker, all figures and what they stand for; nothing on others.
@@ -80,8 +84,15 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
     images = images | {name: other.images for name, other in others.items()}
     levels = _levels(config, system, images, labels, workspace)
     adversarials = _distal(config, system, workspace)
-    samples, doubts = _samples(system, (images[TEST], labels[TEST]), workspace)
-    warnings = [*system.provenance.warnings, *knowledge.warnings(levels), *doubts]
+    test = images[TEST], labels[TEST]
+    samples, doubts = _samples(system, test, workspace)
+    attacks, more = _attacks(system, test, workspace)
+    warnings = [
+        *system.provenance.warnings,
+        *knowledge.warnings(levels),
+        *doubts,
+        *more,
+    ]
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
     if not workspace.is_chief:
@@ -94,6 +105,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "others": {name: other.facts for name, other in others.items()},
         "distal": adversarials,
         "samples": samples,
+        "attacks": attacks,
         "data": config.data.name,
         "split": config.test_split,
         "validation_split": config.validation_split,
@@ -102,7 +114,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "weights": system.weights,
         "seed": config.seed,
         "warnings": warnings,
-        "units": MEANINGS | generated.MEANINGS,
+        "units": MEANINGS | generated.MEANINGS | attack_energies.MEANINGS,
     }
 
 
@@ -122,6 +134,8 @@ def describe(config: Analysis) -> Iterator[str]:
     yield f"noise: {', '.join(f'{level:g}' for level in config.noise)}"
     if system.generation is not None:
         yield from system.generation.lines()
+    if system.attacks is not None:
+        yield from system.attacks.lines()
     yield from system.provenance.lines()
 
 
@@ -150,6 +164,7 @@ def open_system(config: Analysis) -> System:
         {TEST: config.num_test, VALIDATION: config.num_validation},
         provenance(config, model.sources, list(splits.values())),
         open_generation(config, model, replicas),
+        open_study(config, model, replicas),
     )
 
 
@@ -228,6 +243,15 @@ def _samples(
     if system.generation is None:
         return None, []
     return generated.measure_generated(system.generation, test, workspace)
+
+
+def _attacks(
+    system: System, test: tuple[np.ndarray, np.ndarray], workspace: Workspace
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Attacks the test images, with reasons not to believe figures."""
+    if system.attacks is None:
+        return None, []
+    return attack_energies.measure(system.attacks, *test, workspace)
 
 
 def _save(

@@ -37,15 +37,22 @@ LEAST_RISING = 0.75  # of the steps of a window
 
 
 def apgd(
-    classifier: Classifier, ball: Ball, *, loss: LossName, num_steps: int
+    classifier: Classifier,
+    ball: Ball,
+    *,
+    loss: LossName,
+    num_steps: int,
+    stops_at_error: bool = True,
 ) -> AttackFn:
-    """APGD from one random start, until the first misclassified image.
+    """APGD from one random start.
 
     Args:
       classifier: what is attacked.
       ball: whose norm is meant; radii come with the images.
       loss: what is raised.
       num_steps: of ascent.
+      stops_at_error: whether the first misclassified image is the last. Else that of
+        the highest loss of all steps is kept, and is broken where it is misclassified.
     """
 
     def attack(
@@ -58,6 +65,7 @@ def apgd(
             images,
             labels,
             num_steps,
+            stops_at_error,
         )
         seeds = tf.unstack(tf.random.split(seed, 2))
         return attacked(merged(start, run.from_surface(start.broken, *seeds)))
@@ -66,7 +74,12 @@ def apgd(
 
 
 def apgd_targeted(
-    classifier: Classifier, ball: Ball, *, num_steps: int, num_targets: int
+    classifier: Classifier,
+    ball: Ball,
+    *,
+    num_steps: int,
+    num_targets: int,
+    stops_at_error: bool = True,
 ) -> AttackFn:
     """APGD on the targeted DLR loss, for the likeliest wrong classes in turn.
 
@@ -77,6 +90,8 @@ def apgd_targeted(
       ball: whose norm is meant; radii come with the images.
       num_steps: of ascent, for each target.
       num_targets: classes to aim at; fewer where there are fewer.
+      stops_at_error: as for `apgd`. Where it goes on, it does so to the last step for
+        the first class whose best image is misclassified.
     """
 
     def attack(
@@ -89,7 +104,7 @@ def apgd_targeted(
             ascent = plain(
                 classifier, lambda logits: losses.targeted_dlr(logits, labels, targets)
             )
-            run = Run(ascent, around, images, labels, num_steps)
+            run = Run(ascent, around, images, labels, num_steps, stops_at_error)
             seeds = tf.unstack(tf.random.split(seed, 2))
             return merged(best, run.from_surface(best.broken, *seeds))
 
@@ -152,7 +167,7 @@ class Run(NamedTuple):
       labels: int64 [n].
       num_steps: of the whole ascent, to which the checkpoints belong.
       stops_at_error: whether the first image that is misclassified is final. Else the
-        loss alone counts: one error of a random classifier may be chance.
+        loss alone counts, as it has to where one error may be chance.
     """
 
     ascent: AscentFn

@@ -1,5 +1,6 @@
 """Projected gradient ascent, to attack a classifier and to learn from attacks."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -137,6 +138,58 @@ def perturb(
     kernel = Kernel(lambda images: (images, ()), move)
     images, _ = iterate(kernel, *kernel.init(starts), num_steps, seed)
     return tf.stop_gradient(images)
+
+
+def climbing(
+    classifier: Classifier, settings: config.Pgd, ball: config.Ball
+) -> Callable[..., tf.Tensor]:
+    """The ascent of some settings whose last images count, to learn from.
+
+    Args:
+      classifier: what is attacked.
+      settings: loss, steps and start; restarts are for measurements.
+      ball: the norm, and the radius that the step size is meant for.
+
+    Returns:
+      The images of an `AttackFn` alone: (images, labels, epsilon, seed) -> images.
+    """
+
+    def climb(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> tf.Tensor:
+        start_seed, seed = tf.unstack(tf.random.split(seed, 2))
+        region = balls.ball(ball.norm, epsilon)
+        loss = attack_loss(settings.loss, classifier, images, labels)
+        return perturb(
+            plain(classifier, loss),
+            region,
+            images,
+            starts(settings.start, region, images, start_seed),
+            step=step_size(settings, ball, epsilon),
+            num_steps=settings.num_steps,
+            seed=seed,
+        )
+
+    return climb
+
+
+def pgd_to_the_end(
+    classifier: Classifier, settings: config.Pgd, ball: config.Ball
+) -> AttackFn:
+    """Projected gradient ascent once; its last images count, whatever they break.
+
+    So the loss alone decides where it ends: with "kl" no label has a part in it. The
+    arguments are those of `climbing`; there is no info.
+    """
+    climb = climbing(classifier, settings, ball)
+
+    def attack(
+        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
+    ) -> Attacked:
+        found = climb(images, labels, epsilon, seed)
+        return Attacked(found, errs(classifier(found), labels), {})
+
+    return attack
 
 
 def pgd_attack(

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import ClassVar, Literal
 
+from ebm_tf.config.attack_energies import AttackEnergies
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Experiment, Settings, require
 from ebm_tf.config.fid import FeatureExtractor
@@ -168,7 +169,7 @@ AnyOtherImages = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Analysis(Experiment):
-    """Measures accuracy, calibration, detection of other images, and samples.
+    """Measures accuracy, calibration, detection, samples, and energies under attack.
 
     Attributes:
       data: the dataset of the classes, the size of its images, and the split that the
@@ -183,12 +184,14 @@ class Analysis(Experiment):
       weights_kind: of a run: "selected" by validation, "averaged", "raw", or "best",
         the selected ones where there are any, else the averaged ones.
       noise: standard deviations of normal noise that is added to all images, in units
-        of images in [-1, 1]; everything but `distal` is measured with each.
+        of images in [-1, 1]; accuracy, calibration and detection are measured with
+        each.
       num_bins: of the calibration error, equally wide.
       others: sets of images that should be distinguished from the test images.
       num_draws: of the bootstrap, from which intervals are taken.
       distal: images that are made from noise for each class; none if None.
       samples: chains of the energies that the classifier has; none if None.
+      attacks: after which energies are measured; none if None.
       batch: images and chains at once, over all replicas.
     """
 
@@ -208,6 +211,7 @@ class Analysis(Experiment):
     num_draws: int = 1000
     distal: DistalAdversarials | None = DistalAdversarials()
     samples: GeneratedSamples | None = None
+    attacks: AttackEnergies | None = None
     batch: int = 100
 
     def validate(self) -> None:

@@ -10,6 +10,7 @@ import functools
 import os
 import zlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +26,7 @@ from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import AttackFn, Classifier
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.rows import KeyFn, over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
@@ -104,6 +105,79 @@ def evaluated(attack: AttackFn, evaluate: EvaluateFn) -> Callable:
     return run
 
 
+class Place(NamedTuple):
+    """Where images are attacked, and how.
+
+    Attributes:
+      replicas: the devices.
+      workspace: the run's folder.
+      batch: images at once, over all replicas.
+      seed: of the run.
+      save_every: batches between checkpoints.
+    """
+
+    replicas: Replicas
+    workspace: Workspace
+    batch: int
+    seed: int
+    save_every: int = 1
+
+
+def in_batches(
+    name: str,
+    function: Callable[[slice, KeyFn], Arrays],
+    positions: np.ndarray,
+    place: Place,
+) -> Arrays:
+    """The outcomes of a phase, batch by batch; what an earlier run did is read.
+
+    Args:
+      name: of the phase.
+      function: the places of a batch among all images, and the keys of its parts ->
+        arrays of its outcomes by name, on all workers.
+      positions: int64 [m], of all images in their source; other ones are another work.
+      place: where it is done.
+
+    Returns:
+      The outcomes [m, ...], m > 0.
+    """
+    size, count = place.batch, place.replicas.count
+    num_batches = -(-len(positions) // size)
+    key = seeds.key(place.seed, Purpose.ATTACKS)
+    key = tf.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+
+    def rows(index: int) -> slice:
+        return slice(index * size, (index + 1) * size)
+
+    def batch(index: int) -> Arrays:
+        def keys(_: int, replica: int) -> tf.Tensor:
+            return tf.random.fold_in(key, index * count + replica)
+
+        return function(rows(index), keys)
+
+    folder = os.path.join(place.workspace.folder, CHECKPOINTS, FOLDER, name)
+    work = BatchWork(
+        make=batch,
+        num_batches=num_batches,
+        # _0 is the first worker: earlier versions had a file of each.
+        path=lambda index: os.path.join(folder, f"{index:05d}_0.npz"),
+        about=lambda index: {
+            "num_replicas": count,
+            "positions": positions[rows(index)],
+        },
+        part=os.path.join(FOLDER, name),
+        unit=f"batches of {name}",
+    )
+    shown = [
+        actions.show_progress(num_batches, work.unit),
+        actions.log_pace(place.workspace, num_batches, name),
+    ]
+    parts = outcomes(
+        work, place.replicas, place.workspace, shown, save_every=place.save_every
+    )
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Phases:
     """A classifier, the images that are attacked, and where that is done.
@@ -164,49 +238,19 @@ class Phases:
         if not len(chosen):
             none = {"broken": np.zeros(0, bool), "claimed": np.zeros(0, bool)}
             return none | {"images": self.images[:0], "prediction": self.labels[:0]}
-        size, count = self.config.batch, self.replicas.count
-        num_batches = -(-len(chosen) // size)
-        key = seeds.key(self.config.seed, Purpose.ATTACKS)
-        key = tf.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
-        def rows(index: int) -> slice:
-            return slice(index * size, (index + 1) * size)
-
-        def batch(index: int) -> Arrays:
-            positions = chosen[rows(index)]
+        def function(rows: slice, keys: KeyFn) -> Arrays:
+            positions, radii = chosen[rows], epsilon[rows].astype(np.float32)
             found = run(
-                self.images[positions],
-                self.labels[positions],
-                epsilon[rows(index)].astype(np.float32),
-                keys=lambda _, replica: tf.random.fold_in(key, index * count + replica),
+                self.images[positions], self.labels[positions], radii, keys=keys
             )
             return {name: found[name] for name in kept or found}
 
-        folder = os.path.join(self.workspace.folder, CHECKPOINTS, FOLDER, name)
-        work = BatchWork(
-            make=batch,
-            num_batches=num_batches,
-            # _0 is the first worker: earlier versions had a file of each.
-            path=lambda index: os.path.join(folder, f"{index:05d}_0.npz"),
-            about=lambda index: {
-                "num_replicas": count,
-                "positions": chosen[rows(index)],
-            },
-            part=os.path.join(FOLDER, name),
-            unit=f"batches of {name}",
+        config = self.config
+        place = Place(
+            self.replicas, self.workspace, config.batch, config.seed, config.save_every
         )
-        shown = [
-            actions.show_progress(num_batches, work.unit),
-            actions.log_pace(self.workspace, num_batches, name),
-        ]
-        parts = outcomes(
-            work,
-            self.replicas,
-            self.workspace,
-            shown,
-            save_every=self.config.save_every,
-        )
-        return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+        return in_batches(name, function, chosen, place)
 
     def _over_rows(self, function: Callable) -> Callable:
         return over_rows(function, self.replicas, self.config.batch)

@@ -5,6 +5,7 @@ images drift from the natural ones; it runs away where the robust error rises ag
 (Mirza et al., 2024).
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.special import logsumexp
 from ebm_tf.attacks.outcomes import errs
 
 PERCENTILES = (5, 25, 50, 75, 95)
+_LEVELS = (0.025, 0.975)  # of a 95 % interval
 
 
 class Evaluation(NamedTuple):
@@ -40,6 +42,11 @@ class Evaluation(NamedTuple):
         """Whether it errs at an image or at the attacked one, bool [n]."""
         return self.broken | self.natural_errors
 
+    @property
+    def fooled(self) -> np.ndarray:
+        """Whether the attack made an error of a right answer, bool [n]."""
+        return self.broken & ~self.natural_errors
+
 
 class Energies(NamedTuple):
     """Energies of n images, float64 [n].
@@ -55,6 +62,19 @@ class Energies(NamedTuple):
     joint: np.ndarray
     delta_marginal: np.ndarray
     delta_joint: np.ndarray
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Whether all energies of an image are finite, bool [n]."""
+        return np.isfinite(self.delta_marginal + self.delta_joint)
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """All of them by name, and those of the attacked images, x*."""
+        attacked = {
+            "attacked_marginal": self.marginal - self.delta_marginal,
+            "attacked_joint": self.joint - self.delta_joint,
+        }
+        return self._asdict() | attacked
 
 
 def energies(evaluation: Evaluation) -> Energies:
@@ -90,3 +110,48 @@ def training_curves(evaluation: Evaluation) -> dict[str, float]:
         for percentile in PERCENTILES:
             points[f"{name}_{percentile:02d}"] = np.percentile(values, percentile)
     return {name: float(value) for name, value in points.items()}
+
+
+def statistics(
+    columns: Mapping[str, np.ndarray], chosen: np.ndarray, *, num_draws: int, seed: int
+) -> dict[str, Any] | None:
+    """Statistics of each column, of the chosen images.
+
+    Args:
+      columns: float64 [n], by name.
+      chosen: bool [n].
+      num_draws: of the bootstrap.
+      seed: of it.
+
+    Returns:
+      The number of images and, by name of the column, "mean", its 95 %
+      "mean_interval" (percentile bootstrap), "stddev" and "percentiles" by number; None
+      for fewer than two images.
+    """
+    if chosen.sum() < 2:
+        return None
+    values = np.stack(list(columns.values()), 1)[chosen]
+    intervals = mean_intervals(values, num_draws=num_draws, seed=seed)
+    percentiles = np.percentile(values, PERCENTILES, axis=0)
+    return {"num_images": len(values)} | {
+        name: {
+            "mean": float(values[:, place].mean()),
+            "mean_interval": intervals[place].tolist(),
+            "stddev": float(values[:, place].std(ddof=1)),
+            "percentiles": dict(
+                zip(map(str, PERCENTILES), percentiles[:, place].tolist(), strict=True)
+            ),
+        }
+        for place, name in enumerate(columns)
+    }
+
+
+def mean_intervals(values: np.ndarray, *, num_draws: int, seed: int) -> np.ndarray:
+    """The 95 % intervals [m, 2] of the means of values [n, m].
+
+    They are quantiles of the means of draws of n rows (percentile bootstrap).
+    """
+    generator, num = np.random.default_rng(seed), len(values)
+    draws = (generator.integers(0, num, num) for _ in range(num_draws))
+    means = np.array([values[rows].mean(0) for rows in draws])
+    return np.quantile(means, _LEVELS, axis=0).T

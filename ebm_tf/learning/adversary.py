@@ -4,10 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from ebm_tf.attacks.balls import ball
-from ebm_tf.attacks.gradients import plain
-from ebm_tf.attacks.losses import attack_loss
-from ebm_tf.attacks.pgd import perturb, starts, step_size
+from ebm_tf.attacks.pgd import climbing
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.pixels import from_255ths
@@ -28,23 +25,13 @@ def adversary(
       ball_settings: where images may go.
       jit: whether XLA compiles it.
     """
+    climb = climbing(classifier, settings, ball_settings)
     radius = from_255ths(ball_settings.epsilon)
 
     @tf.function(autograph=False, jit_compile=jit)
     def attack(images: tf.Tensor, labels: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        keys = tf.unstack(tf.random.split(seed, 2))
         epsilon = tf.fill(tf.shape(images)[:1], radius)
-        around = ball(ball_settings.norm, epsilon)
-        loss = attack_loss(settings.loss, classifier, images, labels)
-        return perturb(
-            plain(classifier, loss),
-            around,
-            images,
-            starts(settings.start, around, images, keys[0]),
-            step=step_size(settings, ball_settings, epsilon),
-            num_steps=settings.num_steps,
-            seed=keys[1],
-        )
+        return climb(images, labels, epsilon, seed)
 
     return attack
 

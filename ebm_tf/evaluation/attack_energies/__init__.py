@@ -1,0 +1,1 @@
+"""The energies of classifiers under attack: measured, pictured and compared."""
