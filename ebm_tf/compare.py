@@ -1,4 +1,7 @@
-"""Compares models by the life of their chains: python3 ebm_tf/compare.py CONFIG."""
+"""Compares learned models: python3 ebm_tf/compare.py CONFIG.
+
+Energies by the life of their chains, classifiers by their energies under attack.
+"""
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
     import pathlib
@@ -10,19 +13,55 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("compare"))
 
 import json
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-from ebm_tf import fid
-from ebm_tf.config.comparison import Comparison
+from ebm_tf import analyze, fid
+from ebm_tf.config.analysis import Analysis
+from ebm_tf.config.comparison import Comparison, EnergyComparison
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.attack_energies import comparison
+from ebm_tf.evaluation.attack_energies.comparison import Analysed
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
+Config = Comparison | EnergyComparison
 
-def run(config: Comparison, workspace: Workspace) -> dict[str, Any]:
+
+def run(config: Config, workspace: Workspace) -> dict[str, Any]:
+    """Measures every model that was not measured before, and compares them.
+
+    Returns:
+      On the first worker, the figures of all; of energies nothing on others.
+    """
+    if isinstance(config, EnergyComparison):
+        return _compare_energies(config, workspace)
+    return _compare_chains(config, workspace)
+
+
+def describe(config: Config) -> Iterator[str]:
+    """What a run would measure, a line each; nothing is written."""
+    if isinstance(config, EnergyComparison):
+        yield from _describe_energies(config)
+        return
+    for name, measurement in _measurements(config).items():
+        yield f"{name}: {json.dumps(fid.build(measurement).model.files())}"
+
+
+def _require_runs(config: Config) -> None:
+    if not config.runs:
+        raise ConfigError(
+            f"{config.name} needs runs to compare: --set \"runs=('RUN', 'RUN')\"."
+        )
+
+
+# Energies, by the life of their chains.
+
+
+def _compare_chains(config: Comparison, workspace: Workspace) -> dict[str, Any]:
     """Measures the chains of every run, each in a folder of its own."""
     results: dict[str, list[dict[str, Any]]] = {}
     for name, measurement in _measurements(config).items():
@@ -35,18 +74,9 @@ def run(config: Comparison, workspace: Workspace) -> dict[str, Any]:
     return {"features": config.features.name, "start": config.start, "runs": results}
 
 
-def describe(config: Comparison) -> Iterator[str]:
-    """What a run would measure, a line each; nothing is written."""
-    for name, measurement in _measurements(config).items():
-        yield f"{name}: {json.dumps(fid.build(measurement).model.files())}"
-
-
 def _measurements(config: Comparison) -> dict[str, SampleMeasurement]:
     """What `fid.py` would measure of each run, by its place and name."""
-    if not config.runs:
-        raise ConfigError(
-            f"{config.name} needs runs to compare: --set \"runs=('RUN', 'RUN')\"."
-        )
+    _require_runs(config)
     measurements = {}
     for index, folder in enumerate(config.runs):
         learned = find(folder).config
@@ -64,3 +94,68 @@ def _measure(
 ) -> dict[str, Any]:
     parts = fid.build(measurement)
     return fid.measure(parts, None, fid.reference_of(parts, workspace), part)
+
+
+# Classifiers, by their energies under attack.
+
+
+class Classifier(NamedTuple):
+    """One of those that are compared.
+
+    Attributes:
+      name: its place and what it is called.
+      weights: what names it, as in an analysis.
+      before: its analysis, where there was one.
+      robustness: results of `attack.py`, if any are given.
+    """
+
+    name: str
+    weights: str
+    before: Analysed | None
+    robustness: Mapping[str, Any] | None
+
+
+def _describe_energies(config: EnergyComparison) -> Iterator[str]:
+    for one in _classifiers(config):
+        if one.before is not None:
+            yield f"{one.name}: analysed before, in {one.before.folder}"
+        else:
+            lines = analyze.describe(config.analysis(one.weights))
+            yield from (f"{one.name}: {line}" for line in lines)
+
+
+def _compare_energies(config: EnergyComparison, workspace: Workspace) -> dict[str, Any]:
+    """Analyses every classifier, each in a folder of its own, and compares them."""
+    found = []
+    for one in _classifiers(config):
+        part, analysis = workspace.part(one.name), config.analysis(one.weights)
+        analysed = one.before or _analysed(analysis, part)
+        found.append(analysed._replace(robustness=one.robustness))
+    if not workspace.is_chief:
+        return {}
+    return comparison.compared(found, config.compared, workspace)
+
+
+def _classifiers(config: EnergyComparison) -> list[Classifier]:
+    """What is compared; what was measured before is read.
+
+    Raises:
+      UserError: if something is not there, not finished or no such run.
+    """
+    _require_runs(config)
+    found, folders = [], config.robustness or [""] * len(config.runs)
+    for index, (run, folder) in enumerate(zip(config.runs, folders, strict=True)):
+        source = find(run)
+        before, robustness = None, comparison.robustness(folder) if folder else None
+        if comparison.is_analysis(source.config):
+            results = Workspace(source.folder).results()
+            before = comparison.analysed(source.folder, results, config.compared)
+        learned = source.config.name if source.config else os.path.basename(source.path)
+        found.append(Classifier(f"{index}_{learned}", run, before, robustness))
+    return found
+
+
+def _analysed(analysis: Analysis, part: Workspace) -> Analysed:
+    results = part.results() or analyze.run(analysis, part)
+    part.write_results(results)
+    return Analysed(part.folder, results)

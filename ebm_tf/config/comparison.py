@@ -3,6 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
+from ebm_tf.config.analysis import Analysis
+from ebm_tf.config.attack_energies import AttackName
 from ebm_tf.config.chains import Start
 from ebm_tf.config.core import Experiment, field_types, require, runtime
 from ebm_tf.config.ebm import EbmExperiment
@@ -59,3 +61,49 @@ class Comparison(Experiment):
         if learned.prior is not None:
             networks["prior"] = dataclasses.replace(learned.prior, weights=None)
         return measurement_of(learned, weights=run, **networks, **shared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnergyComparison(Analysis):
+    """Compares classifiers by what an attack does to their energies.
+
+    Its other settings are those of the analysis of each classifier that was not
+    analysed before.
+
+    Attributes:
+      runs: classifiers, by whatever may stand for `weights`, or folders of finished
+        runs of `analyze.py` that measured `attacks`.
+      robustness: of each of them, in the same order, the folder of the run of
+        `attack.py` that measured its accuracies, or "" for the worst case of `attacks`;
+        () where all are "".
+      compared: the attack whose differences of energies are compared.
+    """
+
+    executable: ClassVar[str] = "compare"
+
+    runs: tuple[str, ...] = ()
+    robustness: tuple[str, ...] = ()
+    compared: AttackName = "pgd"
+
+    def validate(self) -> None:
+        """Checks that there is an attack, and that names go together."""
+        super().validate()
+        require(
+            self.attacks is not None and self.compared in self.attacks.attacks,
+            f"Expected attacks.attacks to have compared={self.compared!r}.",
+        )
+        require(
+            self.weights is None,
+            f"Expected weights={self.weights} to be None: runs names the classifiers.",
+        )
+        require(all(self.runs), f"Expected runs={self.runs} to be folders.")
+        require(
+            len(self.robustness) in (0, len(self.runs)),
+            f"Expected robustness={self.robustness} to name a folder or '' for each of "
+            f"runs={self.runs}.",
+        )
+
+    def analysis(self, run: str) -> Analysis:
+        """The analysis of one of the classifiers."""
+        shared = {name: getattr(self, name) for name in field_types(Analysis)}
+        return Analysis(**(shared | {"weights": run}))

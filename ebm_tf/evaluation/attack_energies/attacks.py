@@ -7,7 +7,7 @@ at classes.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 from ebm_tf.attacks.apgd import LossName, apgd, apgd_targeted
@@ -47,7 +47,7 @@ class EnergyAttack(NamedTuple):
         return math.isfinite(self.radius)
 
 
-def in_words(budget: dict[str, int]) -> str:
+def in_words(budget: Mapping[str, int]) -> str:
     """Counts for people, such as "20 steps, 9 targets"."""
     counts = budget.items()
     return ", ".join(
@@ -184,7 +184,7 @@ _KINDS: dict[AttackName, _Kind] = {
         _square,
     ),
     "carlini_wagner": _Kind(
-        "Carlini-Wagner, l2 without a bound",
+        "Carlini-Wagner, l2, unbounded",
         "the nearest error, however far; where there is none, the image as it is",
         ("num_steps", "num_constants", "num_targets"),
         _carlini_wagner,

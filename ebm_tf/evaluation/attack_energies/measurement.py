@@ -1,5 +1,6 @@
 """Measures the energies of a classifier, natural and under each of several attacks."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -221,16 +222,31 @@ def _results(study: AttackStudy, found: Mapping[str, Measured]) -> dict[str, Any
     bounded = [name for name, one in study.attacks.items() if one.is_bounded]
     worst = [found[name].evaluation.robust_errors for name in bounded]
     return {
+        "classifier": _name(study.model),
         "num_images": len(first.labels),
         **accuracy("natural_accuracy", ~first.natural_errors),
         "worst_case": worst
         and {"attacks": bounded, **accuracy("accuracy", ~np.any(worst, axis=0))},
         "by_attack": {
-            name: one.budget | {"keeps": one.keeps} | _row(study.config, found[name])
+            name: {
+                "title": one.title,
+                "budget": one.budget,
+                "keeps": one.keeps,
+                **_row(study.config, found[name]),
+            }
             for name, one in study.attacks.items()
         },
         "settings": to_mapping(study.settings),
     }
+
+
+def _name(model: LoadedModel) -> str:
+    """What the classifier is called: as the run that learned it, or as its file."""
+    found = model.sources[CLASSIFIER]
+    if found.source is None:
+        return found.settings.name
+    learned = found.source.config
+    return learned.name if learned else os.path.basename(found.source.path)
 
 
 def _row(config: Analysis, measured: Measured) -> dict[str, Any]:
@@ -271,6 +287,6 @@ def _warnings(found: Mapping[str, Measured]) -> Iterator[str]:
     for name, (_, energy, _) in found.items():
         if number := int((~energy.finite).sum()):
             yield (
-                f"Of {len(energy.finite)} images {number} have energies that are not finite, "
-                f"natural or under {name}; they are left out of statistics."
+                f"Of {len(energy.finite)} images {number} have energies, natural or "
+                f"under {name}, that are not finite; statistics leave them out."
             )

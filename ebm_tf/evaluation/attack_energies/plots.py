@@ -1,6 +1,7 @@
 """Pictures of energies under attack: histograms by attack, violins by classifier."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,8 +10,9 @@ from matplotlib.figure import Figure
 from ebm_tf.evaluation.energy_statistics import Energies
 from ebm_tf.runtime.plots import save_figure
 
-NUM_BINS = 120
+FEWEST_BINS, MOST_BINS = 20, 200
 _NATURAL, _ATTACKED = "tab:blue", "tab:red"
+_QUARTILES, _LENGTHS = (0.25, 0.5, 0.75), (0.08, 0.2, 0.08)
 # What lies beyond for every attack goes into the outermost bins.
 _TAIL = 0.002
 
@@ -58,7 +60,9 @@ def _edges(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
         if values.size
     ]
     low, high = (np.min(ends), np.max(ends)) if ends else (0.0, 1.0)
-    return np.linspace(low, high if high > low else low + 1.0, NUM_BINS + 1)
+    most = max(values.size for pair in pairs for values in pair)
+    num = int(np.clip(2.0 * np.sqrt(most), FEWEST_BINS, MOST_BINS))
+    return np.linspace(low, high if high > low else low + 1.0, num + 1)
 
 
 def _overlay(
@@ -70,3 +74,58 @@ def _overlay(
         counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
         axes.stairs(counts, edges, color=color, fill=True, alpha=0.4, label=label)
         axes.stairs(counts, edges, color=color, linewidth=0.8)
+
+
+class Violin(NamedTuple):
+    """A classifier beside others.
+
+    Attributes:
+      caption: its name and accuracies.
+      marginal: E(x) - E(x*), finite float64 [n].
+      joint: E(x, y) - E(x*, y), finite float64 [n].
+    """
+
+    caption: str
+    marginal: np.ndarray
+    joint: np.ndarray
+
+
+def save_violins(path: str, title: str, violins: Sequence[Violin]) -> None:
+    """Plots split violins: E(x) - E(x*) on the left, E(x, y) - E(x*, y) on the right.
+
+    Each half has a bar at the median and short ones at the other quartiles; all are
+    equally wide, whatever their spread.
+
+    Args:
+      path: of the PNG.
+      title: of the figure.
+      violins: from left to right.
+    """
+    figure = Figure(figsize=(1.6 + 1.9 * len(violins), 5.5), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0.0, color="black", linewidth=0.8)
+    for name, side, color, label in (
+        ("marginal", "low", "tab:orange", "E(x) - E(x*)"),
+        ("joint", "high", "tab:green", "E(x, y) - E(x*, y)"),
+    ):
+        _halves(axes, [getattr(violin, name) for violin in violins], side, color)
+        axes.fill_between([], [], color=color, alpha=0.5, label=label)
+    captions = [violin.caption for violin in violins]
+    axes.set_xticks(range(len(violins)), captions, fontsize=8)
+    axes.set(title=title, ylabel="natural less attacked energy")
+    axes.legend(loc="best", fontsize=8)
+    save_figure(figure, path)
+
+
+def _halves(
+    axes: Axes, values: Sequence[np.ndarray], side: Literal["low", "high"], color: str
+) -> None:
+    """Draws one half of each violin, at 0, 1, ..."""
+    direction = -1.0 if side == "low" else 1.0
+    for place, own in enumerate(values):
+        parts = axes.violinplot(own, [place], widths=0.85, side=side, showextrema=False)
+        for body in parts["bodies"]:
+            body.set(facecolor=color, edgecolor=color, alpha=0.5)
+        for level, length in zip(np.quantile(own, _QUARTILES), _LENGTHS, strict=True):
+            end = place + direction * length
+            axes.plot([place, end], [level, level], color="black", linewidth=1.0)
