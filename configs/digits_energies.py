@@ -4,6 +4,9 @@ python3 ebm_tf/analyze.py configs/digits_energies.py
 
 It is the released one of configs/digits_clean.py; `--set weights=RUN` takes the folder
 that one of configs/digits_{clean,sat,trades,weat_adv,jem}.py left, or release:NAME.
+Expected: at most two minutes on two cores; mean E(x) -9.6, and -7.4 under PGD, -10.6
+under TRADES-KL, -5.1 under APGD-T and -5.8 under Carlini and Wagner; of
+release:digits_weat_adv -4.8, -4.3, -4.7, -4.5 and -3.8.
 """
 
 from configs.digits_clean import config as learning

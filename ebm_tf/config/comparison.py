@@ -6,7 +6,7 @@ from typing import ClassVar
 from ebm_tf.config.analysis import Analysis
 from ebm_tf.config.attack_energies import AttackName
 from ebm_tf.config.chains import Start
-from ebm_tf.config.core import Experiment, field_types, require, runtime
+from ebm_tf.config.core import Experiment, field_types, from_mapping, require, runtime
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
 from ebm_tf.config.parts import Data
@@ -106,4 +106,4 @@ class EnergyComparison(Analysis):
     def analysis(self, run: str) -> Analysis:
         """The analysis of one of the classifiers."""
         shared = {name: getattr(self, name) for name in field_types(Analysis)}
-        return Analysis(**(shared | {"weights": run}))
+        return from_mapping(Analysis, shared | {"weights": run})

@@ -67,6 +67,36 @@ def test_a_linear_classifier_breaks_just_where_it_can(norm):
     np.testing.assert_allclose(reached[stands], worst[stands], atol=2e-3)
 
 
+@pytest.mark.parametrize("is_targeted", [False, True])
+def test_what_goes_on_after_an_error_breaks_as_much(is_targeted):
+    classifier, images = network(), draw_colours(8)
+    labels = predicted(classifier, images)
+    labels = tf.concat([(labels[:2] + 1) % 5, labels[2:]], 0)
+    epsilon, how, ends = tf.linspace(0.0, 0.15, 8), {"num_steps": 8}, {}
+    for stops in (True, False):
+        if is_targeted:
+            attack = apgd_targeted(
+                classifier, Ball(), num_targets=2, stops_at_error=stops, **how
+            )
+        else:
+            attack = apgd(
+                classifier, Ball(), loss="margin", stops_at_error=stops, **how
+            )
+        ends[stops] = attacked = attack(images, labels, epsilon, SEED)
+        assert_sound(classifier, "linf", images, labels, epsilon, attacked)
+    np.testing.assert_array_equal(ends[True].broken, ends[False].broken)
+    first, last = (
+        losses.margin(classifier(ends[stops].images), labels).numpy()
+        for stops in (True, False)
+    )
+    fooled = np.asarray(ends[True].broken) & (np.arange(8) > 1)
+    assert 3 <= fooled.sum() < 6
+    assert np.all(last[fooled] != first[fooled])
+    if not is_targeted:  # else another loss was raised than the margin
+        assert np.all(last[fooled] > first[fooled])
+    np.testing.assert_array_equal(last[:2], first[:2])
+
+
 @pytest.mark.parametrize("norm", NORMS)
 def test_it_starts_at_the_surface_of_the_ball(norm):
     """As published: what is looked at after the natural image is epsilon away."""

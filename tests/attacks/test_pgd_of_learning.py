@@ -9,7 +9,8 @@ from ebm_tf import pixels
 from ebm_tf.attacks import losses
 from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
-from ebm_tf.attacks.pgd import perturb, starts
+from ebm_tf.attacks.pgd import perturb, pgd_to_the_end, starts
+from ebm_tf.config.attacks import Ball, Pgd
 from tests.attacks.linear_classifiers import SEED, SHAPE, crooked, draw_images
 
 
@@ -71,3 +72,31 @@ def test_weights_get_no_gradient_and_images_of_learning_are_constants():
     assert tape.gradient(loss, weights) == [None, None]
     for variable, value in zip(model.variables, before, strict=True):
         np.testing.assert_array_equal(variable, value)
+
+
+@pytest.mark.parametrize("start", ["uniform", "normal", "natural"])
+def test_an_attack_to_the_end_is_the_ascent_of_learning(start):
+    """Step and radius go together, and verdicts are those of its last images."""
+    classifier, images = crooked(), draw_images(6, most=0.8)
+    labels = tf.argmax(classifier(images), -1)
+    settings = Pgd(num_steps=4, step_size=3.0, start=start)
+    radii = tf.linspace(0.0, 0.25, 6)
+    found = pgd_to_the_end(classifier, settings, Ball(epsilon=6.0))(
+        images, labels, radii, SEED
+    )
+    start_seed, seed = tf.unstack(tf.random.split(SEED, 2))
+    region = ball("linf", radii)
+    loss = losses.attack_loss("cross_entropy", classifier, images, labels)
+    expected = perturb(
+        plain(classifier, loss),
+        region,
+        images,
+        starts(start, region, images, start_seed),
+        step=0.5 * radii,
+        num_steps=4,
+        seed=seed,
+    )
+    np.testing.assert_allclose(found.images, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.images[0], images[0])
+    wrong = tf.argmax(classifier(found.images), -1) != labels
+    np.testing.assert_array_equal(found.broken, wrong)

@@ -12,6 +12,7 @@ from ebm_tf.runtime.plots import save_figure
 
 FEWEST_BINS, MOST_BINS = 20, 200
 _NATURAL, _ATTACKED = "tab:blue", "tab:red"
+_COLORS = ("tab:orange", "tab:green")  # of the two halves of a violin
 _QUARTILES, _LENGTHS = (0.25, 0.5, 0.75), (0.08, 0.2, 0.08)
 # What lies beyond for every attack goes into the outermost bins.
 _TAIL = 0.002
@@ -61,7 +62,7 @@ def _edges(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     ]
     low, high = (np.min(ends), np.max(ends)) if ends else (0.0, 1.0)
     most = max(values.size for pair in pairs for values in pair)
-    num = int(np.clip(2.0 * np.sqrt(most), FEWEST_BINS, MOST_BINS))
+    num = int(np.clip(3.0 * np.sqrt(most), FEWEST_BINS, MOST_BINS))
     return np.linspace(low, high if high > low else low + 1.0, num + 1)
 
 
@@ -104,11 +105,11 @@ def save_violins(path: str, title: str, violins: Sequence[Violin]) -> None:
     figure = Figure(figsize=(1.6 + 1.9 * len(violins), 5.5), layout="constrained")
     axes = figure.subplots()
     axes.axhline(0.0, color="black", linewidth=0.8)
-    for name, side, color, label in (
-        ("marginal", "low", "tab:orange", "E(x) - E(x*)"),
-        ("joint", "high", "tab:green", "E(x, y) - E(x*, y)"),
+    _halves(axes, [v.marginal for v in violins], "low", _COLORS[0])
+    _halves(axes, [v.joint for v in violins], "high", _COLORS[1])
+    for color, label in zip(
+        _COLORS, ("E(x) - E(x*)", "E(x, y) - E(x*, y)"), strict=True
     ):
-        _halves(axes, [getattr(violin, name) for violin in violins], side, color)
         axes.fill_between([], [], color=color, alpha=0.5, label=label)
     captions = [violin.caption for violin in violins]
     axes.set_xticks(range(len(violins)), captions, fontsize=8)
@@ -123,9 +124,8 @@ def _halves(
     """Draws one half of each violin, at 0, 1, ..."""
     direction = -1.0 if side == "low" else 1.0
     for place, own in enumerate(values):
-        parts = axes.violinplot(own, [place], widths=0.85, side=side, showextrema=False)
-        for body in parts["bodies"]:
-            body.set(facecolor=color, edgecolor=color, alpha=0.5)
+        axes.violinplot(own, [place], widths=0.85, side=side, showextrema=False)
+        axes.collections[-1].set(facecolor=color, edgecolor=color, alpha=0.5)
         for level, length in zip(np.quantile(own, _QUARTILES), _LENGTHS, strict=True):
             end = place + direction * length
             axes.plot([place, end], [level, level], color="black", linewidth=1.0)
