@@ -157,11 +157,7 @@ def _swept(config: SampleMeasurement, sweep: Sweep, model: LoadedModel) -> list[
         raise WeightsError(
             f"The run {config.weights} has no {kind} weights of its {role}."
         )
-    chosen = [
-        step
-        for step in saved
-        if sweep.first <= step <= (sweep.last or step) and step % sweep.every == 0
-    ]
+    chosen = sweep.chosen(saved)
     if not chosen:
         raise WeightsError(
             f"None of the weights of {config.weights} are to be swept: they are "

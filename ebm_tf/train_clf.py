@@ -9,7 +9,6 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train_clf"))
 
-import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,6 +34,7 @@ from ebm_tf.evaluation.classifier_validation import (
     selection,
     validate,
 )
+from ebm_tf.evaluation.removal import Removal, removal
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, make_step
@@ -43,7 +43,8 @@ from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.runtime import actions, plots, seeds
 from ebm_tf.runtime.distribution import Replicas, distributed, make_replicas, replicated
-from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
+from ebm_tf.runtime.learner import NUM_PICTURED, Learner, learn
+from ebm_tf.runtime.learner import describe as describe_learner
 from ebm_tf.runtime.loop import Action, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import FOLDER, weights_name
@@ -72,13 +73,28 @@ class Networks(NamedTuple):
         return averaged(self.learned)
 
 
-def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Learner:
+def run(config: ClassifierTraining, workspace: Workspace) -> dict[str, Any]:
+    """Learns, or goes on learning, and measures; the metrics of the first worker."""
+    return learn(build(config, None, workspace), workspace)
+
+
+def describe(config: ClassifierTraining) -> Iterator[str]:
+    """What a run would build and read, a line each; nothing is written."""
+    return describe_learner(build(config))
+
+
+def build(
+    config: ClassifierTraining,
+    num_checked: int | None = FIRST_FEW,
+    workspace: Workspace | None = None,
+) -> Learner:
     """Composes data, network, attack, learning step and selection.
 
     Args:
       config: the experiment.
       num_checked: images that are read for a look at their labels alone, as in a dry
         run; None reads all that are measured while learning.
+      workspace: where it is kept which images are not learned from.
 
     Raises:
       UserError: if a device or a dataset is missing, or labels are no classes.
@@ -87,6 +103,9 @@ def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Le
     for batch in (config.batch, config.evaluation_batch):
         replicas.batch_of_each(batch)
     sources = open_sources(config)
+    removed = removal(config, sources.data, replicas, workspace)
+    if removed is not None:
+        sources = sources._replace(data=removed.applied(sources.data))
     images = measured_images(config, sources, num_checked)
     networks = make_networks(config, replicas)
     model = networks.learned.model
@@ -100,11 +119,18 @@ def build(config: ClassifierTraining, num_checked: int | None = FIRST_FEW) -> Le
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
         save_every=config.save_every or config.validate_every or epoch,
         actions=lambda workspace: [
-            validating(evaluator, networks, images, epoch, workspace)
+            validating(evaluator, networks, images, epoch, workspace),
+            *_keeping(config, networks, workspace),
         ],
         before_save=lambda workspace: _saving(config, networks, workspace),
-        measure=functools.partial(measure, evaluator, networks, sources.test),
-        notes=lambda: describe_sources(config, sources, epoch),
+        measure=lambda workspace: (
+            measure(evaluator, networks, sources.test, workspace)
+            | _removed(config, removed)
+        ),
+        notes=lambda: [
+            *describe_sources(config, sources, epoch),
+            *_notes(config, removed),
+        ],
     )
 
 
@@ -213,6 +239,16 @@ def validating(
     return every(config.validate_every or epoch, action, config.num_updates)
 
 
+def _keeping(
+    config: ClassifierTraining, networks: Networks, workspace: Workspace
+) -> list[Action]:
+    """Writes the averaged weights along the way, where that is asked for."""
+    if config.keep_weights_every is None:
+        return []
+    save = actions.save_network(workspace, f"{CLASSIFIER}_average", networks.average)
+    return [every(config.keep_weights_every, save)]
+
+
 def _saving(
     config: ClassifierTraining, networks: Networks, workspace: Workspace
 ) -> list[Action]:
@@ -287,4 +323,16 @@ def describe_sources(
         )
 
 
-run, describe = entry_points(build, checked=functools.partial(build, num_checked=None))
+def _notes(config: ClassifierTraining, removed: Removal | None) -> Iterator[str]:
+    """What is left out and what is kept, a line each."""
+    if config.removal is not None and removed is not None:
+        yield from removed.lines(config.removal)
+    if config.keep_weights_every is not None:
+        yield f"averaged weights: kept every {config.keep_weights_every} updates"
+
+
+def _removed(config: ClassifierTraining, removed: Removal | None) -> dict[str, Any]:
+    """What the results say of images that were left out."""
+    if config.removal is None or removed is None:
+        return {}
+    return {"removal": to_mapping(config.removal) | removed.facts}

@@ -4,8 +4,9 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.attacks import Pgd
-from ebm_tf.config.core import Settings, require
+from ebm_tf.config.core import Settings, require, runtime
 from ebm_tf.config.objectives import Clean, Objective
+from ebm_tf.config.removal import EnergyRemoval
 from ebm_tf.config.selection import SelectedTraining
 
 
@@ -37,6 +38,9 @@ class ClassifierTraining(SelectedTraining):
         none.
       evaluation_attack: by which weights are selected and measured.
       weight_perturbation: none if None.
+      removal: images of `data` that are not learned from; none if None.
+      keep_weights_every: updates between files of the averaged weights, by which the
+        way of learning can be looked at afterwards; only those of the end if None.
     """
 
     executable: ClassVar[str] = "train_clf"
@@ -45,6 +49,8 @@ class ClassifierTraining(SelectedTraining):
     attack: Pgd | None = None
     evaluation_attack: Pgd | None = Pgd()
     weight_perturbation: WeightPerturbation | None = None
+    removal: EnergyRemoval | None = None
+    keep_weights_every: int | None = runtime(None)
 
     @property
     def selects_by_attack(self) -> bool:
@@ -54,6 +60,7 @@ class ClassifierTraining(SelectedTraining):
     def validate(self) -> None:
         """Checks that there is an attack where one is needed."""
         super().validate()
+        self.require_positive("keep_weights_every")
         self.guard.require_default_energy_bound()
         require(
             (self.attack is None) == isinstance(self.objective, Clean),

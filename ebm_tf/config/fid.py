@@ -1,7 +1,9 @@
 """Experiments that measure the samples of a learned model."""
 
 import dataclasses
+import math
 import typing
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from ebm_tf.config.chains import Start
@@ -57,6 +59,11 @@ class Sweep(Settings):
             self.last is None or self.first <= self.last,
             f"Expected first={self.first} to be at most last={self.last}.",
         )
+
+    def chosen(self, steps: Iterable[int]) -> list[int]:
+        """Those of some numbers of updates that are measured."""
+        last = math.inf if self.last is None else self.last
+        return [s for s in steps if self.first <= s <= last and s % self.every == 0]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -166,7 +166,11 @@ def _decoded(
 
 
 def images_in_order(
-    source: Source, data: Data, *, limit: int | None = None
+    source: Source,
+    data: Data,
+    *,
+    limit: int | None = None,
+    batch: int = _MEASURED_BATCH,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The split, or the first limit of it, in file order, never augmented.
 
@@ -183,7 +187,7 @@ def images_in_order(
         .map(lambda encoded: _decoded(source, data, encoded, None), tf.data.AUTOTUNE)
     )
     with raises_data_errors(source):
-        batched = examples.batch(_MEASURED_BATCH).prefetch(1)
+        batched = examples.batch(batch).prefetch(1)
         for part in batched.as_numpy_iterator():
             yield part["image"], part["label"]
 

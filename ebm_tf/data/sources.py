@@ -72,16 +72,24 @@ def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:
 def subset(source: Source, positions: np.ndarray) -> Source:
     """The examples of a source at rising positions, int64 [n].
 
-    It is meant to be read in file order; what was not chosen is never decoded.
+    In every order they come as in that of the source; what was not chosen is never
+    decoded.
     """
     is_chosen = np.zeros(source.num_examples, bool)
     is_chosen[positions] = True
 
-    def in_order() -> tf.data.Dataset:
-        kept = source.in_order().filter(lambda one: tf.gather(is_chosen, one["index"]))
-        return kept.take(len(positions))
+    def kept(examples: tf.data.Dataset) -> tf.data.Dataset:
+        chosen = examples.filter(lambda one: tf.gather(is_chosen, one["index"]))
+        return chosen.take(len(positions))
 
-    return source._replace(num_examples=len(positions), in_order=in_order)
+    def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
+        return kept(source.shuffled(key, tf.constant(0, tf.int64))).skip(skip)
+
+    return source._replace(
+        num_examples=len(positions),
+        in_order=lambda: kept(source.in_order()),
+        shuffled=shuffled,
+    )
 
 
 def require_classes(

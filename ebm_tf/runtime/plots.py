@@ -3,7 +3,7 @@
 import io
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -59,7 +59,25 @@ def save_images(folder: str, images: np.ndarray, names: Sequence[str]) -> None:
 def save_animation(path: str, frames: np.ndarray, *, milliseconds: int = 100) -> None:
     """Writes images [time, n, H, W, C] as a GIF of grids that rests on the last one."""
     pictures = [Image.fromarray(grid(images)) for images in frames]
-    durations = [milliseconds] * (len(pictures) - 1) + [20 * milliseconds]
+    _save_gif(path, pictures, milliseconds, rest=20 * milliseconds)
+
+
+def save_figures(
+    path: str, figures: Iterable[Figure], *, milliseconds: int = 400
+) -> None:
+    """Writes figures of one size as a GIF that rests on the last one."""
+    pictures = []
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    _save_gif(path, pictures, milliseconds, rest=5 * milliseconds)
+
+
+def _save_gif(
+    path: str, pictures: Sequence[Image.Image], milliseconds: int, *, rest: int
+) -> None:
+    durations = [milliseconds] * (len(pictures) - 1) + [rest]
     buffer = io.BytesIO()
     pictures[0].save(
         buffer,
