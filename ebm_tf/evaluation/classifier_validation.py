@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,13 +30,13 @@ class Evaluator:
     """Evaluates the network of averages, with the weights that it has at the time.
 
     Attributes:
-      config: has the attack, the ball and the number of images at once. Without an
-        attack the attacked images are the natural ones.
+      config: has `evaluation_attack`, `ball`, `evaluation_batch` and `seed`. Without
+        an attack the attacked images are the natural ones.
       replicas: the devices.
       model: the network of averages.
     """
 
-    config: SelectedTraining
+    config: Any
     replicas: Replicas
     model: keras.Model
 

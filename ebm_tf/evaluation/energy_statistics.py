@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from ebm_tf.attacks.outcomes import errs
+from ebm_tf.evaluation.robustness import POINT
 
 PERCENTILES = (5, 25, 50, 75, 95)
 _LEVELS = (0.025, 0.975)  # of a 95 % interval
@@ -84,6 +85,16 @@ def energies(evaluation: Evaluation) -> Energies:
         for logits in (evaluation.natural, evaluation.attacked)
     )
     return Energies(marginal, joint, marginal - of_attacked, joint - joint_of_attacked)
+
+
+def mean_interval(values: np.ndarray) -> list[float]:
+    """The 95 % interval of the mean of values [n], n > 1: [low, high].
+
+    It is that of the normal distribution, for which n should be large.
+    """
+    mean = np.mean(values, dtype=np.float64)
+    half = POINT * np.std(values, ddof=1, dtype=np.float64) / np.sqrt(len(values))
+    return [float(mean - half), float(mean + half)]
 
 
 def _both(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

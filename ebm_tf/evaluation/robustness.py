@@ -10,7 +10,7 @@ import numpy as np
 UNITS = {"lengths": "255ths of the pixel range", "accuracies": "fractions"}
 
 # The 97.5 % point of the standard normal distribution.
-_POINT = 1.959963984540054
+POINT = 1.959963984540054
 
 
 def interval(num_right: int, num: int) -> list[float]:
@@ -18,10 +18,10 @@ def interval(num_right: int, num: int) -> list[float]:
 
     Unlike the normal one it stays in [0, 1] and is sound for shares near 0 and 1.
     """
-    share, square = num_right / num, _POINT**2
+    share, square = num_right / num, POINT**2
     centre = (share + square / (2 * num)) / (1 + square / num)
     spread = math.sqrt(share * (1 - share) / num + square / (4 * num**2))
-    half = _POINT * spread / (1 + square / num)
+    half = POINT * spread / (1 + square / num)
     low = 0.0 if num_right == 0 else centre - half
     high = 1.0 if num_right == num else centre + half
     return [low, high]

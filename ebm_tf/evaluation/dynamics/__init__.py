@@ -1,0 +1,1 @@
+"""Energies of the same images along the learning of classifiers."""
