@@ -21,6 +21,8 @@ from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
 from ebm_tf.evaluation import distal, generated, knowledge, plots
 from ebm_tf.evaluation.attack_energies import measurement as attack_energies
 from ebm_tf.evaluation.attack_energies.measurement import AttackStudy, open_study
+from ebm_tf.evaluation.corruptions import measured
+from ebm_tf.evaluation.corruptions.plots import save_by_severity, save_examples
 from ebm_tf.evaluation.generation import Generation, open_generation
 from ebm_tf.evaluation.knowledge import MEANINGS, VALIDATION, Level
 from ebm_tf.evaluation.other_images import Others, description, other_images
@@ -85,6 +87,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
     levels = _levels(config, system, images, labels, workspace)
     adversarials = _distal(config, system, workspace)
     test = images[TEST], labels[TEST]
+    corruptions = _corrupted(config, system, test, workspace)
     samples, doubts = _samples(system, test, workspace)
     attacks, more = _attacks(system, test, workspace)
     warnings = [
@@ -106,6 +109,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "distal": adversarials,
         "samples": samples,
         "attacks": attacks,
+        "corruptions": corruptions,
         "data": config.data.name,
         "split": config.test_split,
         "validation_split": config.validation_split,
@@ -114,14 +118,18 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "weights": system.weights,
         "seed": config.seed,
         "warnings": warnings,
-        "units": MEANINGS | generated.MEANINGS | attack_energies.MEANINGS,
+        "units": MEANINGS
+        | generated.MEANINGS
+        | attack_energies.MEANINGS
+        | measured.MEANINGS,
     }
 
 
 def describe(config: Analysis) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     system = open_system(config)
-    _labelled(config, system, dict.fromkeys(system.sources, FIRST_FEW))
+    few = dict.fromkeys(system.sources, FIRST_FEW)
+    images, labels = _labelled(config, system, few)
     yield summary(CLASSIFIER, system.model.networks[CLASSIFIER])
     yield f"weights of the classifier: {system.weights}"
     for name, source in system.sources.items():
@@ -136,6 +144,9 @@ def describe(config: Analysis) -> Iterator[str]:
         yield from system.generation.lines()
     if system.attacks is not None:
         yield from system.attacks.lines()
+    if config.corruptions is not None:
+        test = images[TEST], labels[TEST]
+        yield measured.open_sets(config, *test, system.num_classes).line
     yield from system.provenance.lines()
 
 
@@ -252,6 +263,28 @@ def _attacks(
     if system.attacks is None:
         return None, []
     return attack_energies.measure(system.attacks, *test, workspace)
+
+
+def _corrupted(
+    config: Analysis,
+    system: System,
+    test: tuple[np.ndarray, np.ndarray],
+    workspace: Workspace,
+) -> dict[str, Any] | None:
+    """Measures corrupted test images, where that is asked for."""
+    if config.corruptions is None:
+        return None
+    sets = measured.open_sets(config, *test, system.num_classes)
+    parts = system.model.classifier, system.model.energy
+    measure = measured.measurer(*parts, system.replicas, config.batch)
+    found = measured.measured(config, sets, measure, test, workspace.log)
+    if workspace.is_chief:
+        save_arrays(workspace.path("corruptions.npz"), **found.arrays)
+        path = workspace.path("plots", "corruptions.png")
+        save_by_severity(path, found.results)
+        path = workspace.path("images", "corruptions.png")
+        save_examples(path, found.pictures, config.corruptions.severities)
+    return found.results
 
 
 def _save(

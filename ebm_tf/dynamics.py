@@ -46,7 +46,7 @@ class Run(NamedTuple):
       model: its classifier.
       updates: after which weights were kept, and are measured.
       epoch: updates in one of its epochs.
-      provenance: of the measured images.
+      provenance: what there is to say of the test images.
     """
 
     folder: str
@@ -68,11 +68,14 @@ def run(config: EnergyDynamics, workspace: Workspace) -> dict[str, Any]:
     images = measured_images(config, opened)
     if not workspace.is_chief:
         return {}
-    tracks = []
+    tracks, warnings = [], []
     for name, one in opened.items():
         workspace.log(f"{name}: {len(one.updates)} files of weights of {one.folder}")
         one.provenance.log_notes(workspace)
         tracks.append(_track(config, replicas, name, one, images, workspace))
+        warnings += [f"{name}: {warning}" for warning in one.provenance.warnings]
+    for warning in warnings:
+        workspace.log(f"Warning: {warning}")
     _save(config, workspace, tracks, images)
     return {
         "runs": {
@@ -89,6 +92,7 @@ def run(config: EnergyDynamics, workspace: Workspace) -> dict[str, Any]:
         "evaluation_attack": to_mapping(config.evaluation_attack),
         "ball": to_mapping(config.ball),
         "seed": config.seed,
+        "warnings": warnings,
         "units": MEANINGS,
     }
 
@@ -158,8 +162,7 @@ def _open_run(
     if not lines:
         raise WeightsError(f"{folder} has no {VALIDATION}, which says its epochs.")
     epoch = lines[-1]["step"] / lines[-1]["epoch"]
-    splits = list(config.splits.values())
-    told = provenance(measurement, model.sources, splits)
+    told = provenance(measurement, model.sources, [config.test_split])
     return Run(source.folder, model, updates, epoch, told)
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from ebm_tf.config.attack_energies import AttackEnergies
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Experiment, Settings, require
+from ebm_tf.config.corruption import AnyCorruptions
 from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import is_reference
 from ebm_tf.config.parts import AnyLangevin, Data
@@ -192,6 +193,7 @@ class Analysis(Experiment):
       distal: images that are made from noise for each class; none if None.
       samples: chains of the energies that the classifier has; none if None.
       attacks: after which energies are measured; none if None.
+      corruptions: corrupted test images; none if None.
       batch: images and chains at once, over all replicas.
     """
 
@@ -212,6 +214,7 @@ class Analysis(Experiment):
     distal: DistalAdversarials | None = DistalAdversarials()
     samples: GeneratedSamples | None = None
     attacks: AttackEnergies | None = None
+    corruptions: AnyCorruptions | None = None
     batch: int = 100
 
     def validate(self) -> None:

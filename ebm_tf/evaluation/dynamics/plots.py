@@ -20,7 +20,7 @@ _PANELS = {
     "marginal_mean": "mean of E(x)",
 }
 # Of the points, this share lies beyond each end of the axes at most.
-_BEYOND = 0.002
+_BEYOND = 0.0002
 
 Limits = tuple[float, float]
 

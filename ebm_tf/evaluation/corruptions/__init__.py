@@ -1,0 +1,1 @@
+"""What corruptions do to a classifier and to its energies."""
