@@ -28,7 +28,7 @@ class Corruptions(Settings):
         unknown = [name for name in self.names if name not in MADE]
         require(
             bool(self.names) and not unknown,
-            f"Expected names={self.names} of {', '.join(MADE)}.",
+            f"Expected names={self.names} to be of {', '.join(MADE)}.",
         )
 
 

@@ -1,10 +1,9 @@
 """Corruptions that this program makes itself, at five severities, for any images.
 
 The kinds follow Hendrycks and Dietterich (2019); the strengths are our own, so figures
-are not comparable with those on CIFAR-10-C. Images are bytes, before and after. Lengths
-in pixels are for images of 32 pixels a side and scale with the root of the side, a
-middle between the same number of pixels and the same part of the image: at 8 pixels
-they are half as long.
+are not comparable with those on CIFAR-10-C. Images are bytes, before and after. What
+blurs is told for images of 32 pixels a side, and weaker for smaller ones, by the root
+of the side: a middle between the same number of pixels and the same part of the image.
 """
 
 import io
@@ -29,8 +28,9 @@ STRENGTHS: Mapping[str, tuple[float, ...]] = {
     "brightness": (0.08, 0.16, 0.24, 0.34, 0.45),
     # Quality, 1 to 100; colour has half the resolution.
     "jpeg": (60, 35, 20, 12, 6),
-    # Part of the pixels a side that is left, means over what they stand for.
-    "pixelate": (0.75, 0.6, 0.45, 0.35, 0.25),
+    # Part of the pixels a side that is left, at 32 a side: 26, 19, 14, 10 and 6, as
+    # means over what they stand for; at 8 a side 7, 6, 5, 4 and 3.
+    "pixelate": (0.8, 0.6, 0.45, 0.3, 0.18),
 }
 _USUAL_SIDE = 32
 
@@ -67,8 +67,13 @@ def _noise(shape: tuple[int, ...], seed: int, first: int) -> np.ndarray:
     return np.stack([np.random.default_rng(k).standard_normal(shape[1:]) for k in keys])
 
 
+def _scale(side: int) -> float:
+    """By what strengths that depend on the size of images scale."""
+    return math.sqrt(side / _USUAL_SIDE)
+
+
 def _blur(images: np.ndarray, strength: float) -> np.ndarray:
-    sigma = strength * math.sqrt(min(images.shape[1:3]) / _USUAL_SIDE)
+    sigma = strength * _scale(images.shape[1])
     values = images.astype(np.float64)
     return _bytes(ndimage.gaussian_filter(values, (0, sigma, sigma, 0), mode="reflect"))
 
@@ -90,8 +95,9 @@ def _jpeg(picture: Image.Image, strength: float) -> Image.Image:
 
 
 def _pixelate(picture: Image.Image, strength: float) -> Image.Image:
-    sides = [max(1, round(strength * side)) for side in picture.size]
-    small = picture.resize((sides[0], sides[1]), Image.Resampling.BOX)
+    left = strength ** _scale(picture.height)
+    width, height = (max(1, round(left * side)) for side in picture.size)
+    small = picture.resize((width, height), Image.Resampling.BOX)
     return small.resize(picture.size, Image.Resampling.NEAREST)
 
 

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ebm_tf.config.parts import Data
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import positions_at_random, subset
+from ebm_tf.data.sources import Source, positions_at_random, subset
 
 DATA = Data(name="digits", image_size=8, channels=1, split="train[:50]")
 
@@ -42,3 +43,19 @@ def test_the_examples_at_these_positions(positions):
     some_images, some_labels = load_images(some, DATA)
     np.testing.assert_array_equal(some_images, images[positions])
     np.testing.assert_array_equal(some_labels, labels[positions])
+
+
+def order(source: Source, key: int, skip: int = 0) -> list[int]:
+    """The positions of an epoch, in its order."""
+    examples = source.shuffled(tf.constant([key, 5]), tf.constant(skip, tf.int64))
+    return [int(example["index"]) for example in examples.as_numpy_iterator()]
+
+
+def test_an_epoch_of_some_has_the_order_of_the_whole_epoch():
+    source, positions = open_source(DATA), np.array([3, 8, 9, 17, 40])
+    some = subset(source, positions)
+    whole = [place for place in order(source, 1) if place in positions]
+    assert order(some, 1) == whole and sorted(whole) == positions.tolist()
+    assert order(some, 2) != whole
+    for skip in range(6):
+        assert order(some, 1, skip) == whole[skip:]

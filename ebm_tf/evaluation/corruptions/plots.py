@@ -58,6 +58,7 @@ def _curve(
     low, high = np.transpose([row[f"{key}_interval"] for row in every])
     bars = [values - low, high - values]
     axes.errorbar(across, values, bars, marker=".", color=color, capsize=2)
+    axes.set_xticks(across)
     axes.axhline(clean[key], color="black", linewidth=0.8, linestyle=":")
 
 
