@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ebm_tf.config.overrides import override
 from tests import runs
 from tests.runs import ROOT, learn_here, run_here
 from tests.test_train_clf import lines, tiny
@@ -37,9 +36,7 @@ def learned(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def without(tmp_path_factory) -> pathlib.Path:
     """A run that did not."""
-    config = tiny("num_updates=3", name="digits_clean")
-    config = override(config, ["attack=None"])
-    return learn_here(config, tmp_path_factory.mktemp("without"))[0]
+    return learn_here(tiny("num_updates=3"), tmp_path_factory.mktemp("without"))[0]
 
 
 @pytest.mark.slow

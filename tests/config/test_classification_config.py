@@ -7,9 +7,10 @@ import pytest
 from ebm_tf.config.attacks import Pgd
 from ebm_tf.config.classification import ClassifierTraining, WeightPerturbation
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import from_mapping, to_mapping
+from ebm_tf.config.core import differing_fields, from_mapping, to_mapping
 from ebm_tf.config.objectives import Clean, WeatAdv
 from ebm_tf.config.parts import Data, Guard
+from ebm_tf.config.removal import EnergyRemoval
 from ebm_tf.errors import ConfigError
 
 CONFIG = ClassifierTraining(
@@ -21,6 +22,8 @@ CONFIG = ClassifierTraining(
     objective=WeatAdv(),
     attack=Pgd(),
 )
+
+NEW = ("removal", "keep_weights_every")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,7 @@ CONFIG = ClassifierTraining(
         ({"guard": Guard(max_energy_difference=5)}, "max_energy_difference=1000, its"),
         ({"evaluation_batch": 0}, "evaluation_batch=0 > 0"),
         ({"num_test": -5}, "num_test=-5 > 0"),
+        ({"keep_weights_every": 0}, "keep_weights_every=0 > 0"),
         ({"classifier": ClassifierNetwork(energy_head=True)}, "energy_head=False"),
     ],
     ids=str,
@@ -49,7 +53,22 @@ def test_what_cannot_work_is_told(changes, message):
         dataclasses.replace(CONFIG, **changes)
 
 
+def test_what_is_removed_is_fixed_and_what_is_kept_is_not():
+    """A run cannot go on with other images, but it can begin to keep weights."""
+    others = EnergyRemoval(threshold=-3.0)
+    removing = dataclasses.replace(CONFIG, removal=others, keep_weights_every=5)
+    assert differing_fields(CONFIG, removing) == ["removal"]
+
+
+def test_a_config_of_before_removes_and_keeps_nothing():
+    mapping = to_mapping(CONFIG)
+    before = {k: v for k, v in mapping.items() if k not in NEW}
+    assert from_mapping(ClassifierTraining, before) == CONFIG
+
+
 def test_settings_survive_a_file():
     perturbed = dataclasses.replace(CONFIG, weight_perturbation=WeightPerturbation())
-    for config in (CONFIG, perturbed):
+    removal = EnergyRemoval(weights="release:digits_clean", quantile=0.9)
+    removing = dataclasses.replace(CONFIG, removal=removal, keep_weights_every=5)
+    for config in (CONFIG, perturbed, removing):
         assert from_mapping(ClassifierTraining, to_mapping(config)) == config

@@ -185,3 +185,17 @@ def test_the_measurement_may_begin_elsewhere():
     ours = measurement_of(scaled, features=PIXELS, noise_scale=0.7, num_steps=3)
     assert (ours.noise_scale, ours.num_steps) == (0.7, 3)
     assert isinstance(long_run().chains, BurnIn)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "chosen"),
+    [
+        (Sweep(), [5, 10, 12, 20]),
+        (Sweep(first=10), [10, 12, 20]),
+        (Sweep(first=6, last=12), [10, 12]),
+        (Sweep(every=10), [10, 20]),
+        (Sweep(first=21), []),
+    ],
+)
+def test_a_sweep_chooses_among_what_there_is(sweep, chosen):
+    assert sweep.chosen([5, 10, 12, 20]) == chosen
