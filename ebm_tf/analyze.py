@@ -84,10 +84,11 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
     images, labels = _labelled(config, system, system.limits)
     others = _others(config, images[TEST], workspace)
     images = images | {name: other.images for name, other in others.items()}
+    test = images[TEST], labels[TEST]
+    # First, because files may be missing.
+    corruptions = _corrupted(config, system, test, workspace)
     levels = _levels(config, system, images, labels, workspace)
     adversarials = _distal(config, system, workspace)
-    test = images[TEST], labels[TEST]
-    corruptions = _corrupted(config, system, test, workspace)
     samples, doubts = _samples(system, test, workspace)
     attacks, more = _attacks(system, test, workspace)
     warnings = [
