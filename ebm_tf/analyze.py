@@ -278,7 +278,7 @@ def _corrupted(
     sets = measured.open_sets(config, *test, system.num_classes)
     parts = system.model.classifier, system.model.energy
     measure = measured.measurer(*parts, system.replicas, config.batch)
-    found = measured.measured(config, sets, measure, test, workspace.log)
+    found = measured.measured(config.corruptions, sets, measure, test, workspace.log)
     if workspace.is_chief:
         save_arrays(workspace.path("corruptions.npz"), **found.arrays)
         path = workspace.path("plots", "corruptions.png")

@@ -123,14 +123,11 @@ def build(
             *_keeping(config, networks, workspace),
         ],
         before_save=lambda workspace: _saving(config, networks, workspace),
-        measure=lambda workspace: (
-            measure(evaluator, networks, sources.test, workspace)
-            | _removed(config, removed)
-        ),
-        notes=lambda: [
-            *describe_sources(config, sources, epoch),
-            *_notes(config, removed),
-        ],
+        measure=lambda workspace: {
+            **measure(evaluator, networks, sources.test, workspace),
+            **_removed(config, removed),
+        },
+        notes=lambda: _notes(config, sources, epoch, removed),
     )
 
 
@@ -323,8 +320,11 @@ def describe_sources(
         )
 
 
-def _notes(config: ClassifierTraining, removed: Removal | None) -> Iterator[str]:
-    """What is left out and what is kept, a line each."""
+def _notes(
+    config: ClassifierTraining, sources: Sources, epoch: int, removed: Removal | None
+) -> Iterator[str]:
+    """The parts of the data, what is left out and what is kept, a line each."""
+    yield from describe_sources(config, sources, epoch)
     if config.removal is not None and removed is not None:
         yield from removed.lines(config.removal)
     if config.keep_weights_every is not None:

@@ -70,19 +70,21 @@ def open_folder(settings: CorruptedFolder, data: Data) -> CorruptedFiles:
         )
     labels = _labels(folder)
     names = settings.names or tuple(there)
-    found = CorruptedFiles(folder, names, len(labels) // NUM_SEVERITIES, labels)
-    wanted = (len(labels), data.image_size, data.image_size, data.channels)
     for name in names:
-        path = os.path.join(folder, f"{name}{SUFFIX}")
-        with fetched(path) as local:
-            images = _mapped(local)
+        wanted = (len(labels), data.image_size, data.image_size, data.channels)
+        _check_images(os.path.join(folder, f"{name}{SUFFIX}"), wanted)
+    return CorruptedFiles(folder, names, len(labels) // NUM_SEVERITIES, labels)
+
+
+def _check_images(path: str, wanted: tuple[int, ...]) -> None:
+    with fetched(path) as local:
+        images = _mapped(local)
         if images.dtype != np.uint8 or images.shape != wanted:
             raise DataError(
                 f"Expected {path} to hold uint8 {list(wanted)}, an image for each of "
                 f"the labels and of the size and channels of data, got {images.dtype} "
                 f"{list(images.shape)}."
             )
-    return found
 
 
 def _labels(folder: str) -> np.ndarray:

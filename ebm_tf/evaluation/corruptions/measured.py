@@ -10,7 +10,7 @@ from ebm_tf import pixels
 from ebm_tf.attacks.outcomes import errs
 from ebm_tf.config.analysis import Analysis
 from ebm_tf.config.core import to_mapping
-from ebm_tf.config.corruption import Corruptions
+from ebm_tf.config.corruption import AnyCorruptions, Corruptions
 from ebm_tf.data.corrupted_files import CorruptedFiles, open_folder
 from ebm_tf.data.corruptions import corrupted
 from ebm_tf.errors import DataError
@@ -138,7 +138,7 @@ def measurer(
 
 
 def measured(
-    config: Analysis,
+    settings: AnyCorruptions,
     sets: Sets,
     measure: MeasureFn,
     clean: tuple[np.ndarray, np.ndarray],
@@ -147,17 +147,13 @@ def measured(
     """Measures every corruption at every severity.
 
     Args:
-      config: of the measurement.
+      settings: of the corruptions.
       sets: the corrupted images.
       measure: logits and energies of images.
       clean: test images float32 [n, H, W, C] in [-1, 1] and labels [n].
       log: takes lines for people.
     """
-    settings = config.corruptions
-    if settings is None:
-        raise ValueError("Expected corruptions.")
-    logits, energies = measure(clean[0])
-    of_clean = _figures(logits, energies, clean[1])
+    of_clean = _figures(*measure(clean[0]), clean[1])
     rows, arrays, pictures = [], {}, {}
     for name in sets.names:
         shown = []

@@ -35,7 +35,7 @@ def bright(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def measure(settings: Corruptions | CorruptedFolder) -> measured.Corrupted:
     given = config(settings)
     sets = measured.open_sets(given, IMAGES, LABELS, 2)
-    return measured.measured(given, sets, bright, (IMAGES, LABELS), lambda _: None)
+    return measured.measured(settings, sets, bright, (IMAGES, LABELS), lambda _: None)
 
 
 def test_what_is_known_of_a_known_classifier(monkeypatch):
