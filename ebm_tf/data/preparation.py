@@ -15,6 +15,7 @@ from tensorflow_datasets.core import constants
 from tensorflow_datasets.core.shuffle import DuplicatedKeysError
 from tqdm import tqdm
 
+from ebm_tf.data import image_files
 from ebm_tf.data.prepared import tfds_name
 from ebm_tf.data.raw_arrays import CIFAR_CLASSES
 from ebm_tf.data.raw_datasets import RAW_DATASETS, Examples, RawDataset
@@ -64,37 +65,45 @@ def prepare(
       DataError: for raw files that are missing, damaged or of another format, a
         dataset that is there, or a place that cannot be written.
     """
-    target = _target(directory or constants.DATA_DIR)
-    is_local = isinstance(target, pathlib.Path)
     if name not in RAW_DATASETS:
         known = ", ".join(RAW_DATASETS)
         raise DataError(f"Unknown dataset {name!r}: there are {known}.")
     if "://" in raw:
         raise DataError(f"Expected {raw} on a local disk: copy it there first.")
-    source = pathlib.Path(raw).expanduser()
-    if not source.exists():
-        raise DataError(f"{raw} does not exist.")
+    target = _target(directory or constants.DATA_DIR)
+    is_local = isinstance(target, pathlib.Path)
     with _raises_data_errors(target):
+        source = pathlib.Path(os.path.expanduser(raw))
+        if not source.exists():
+            raise DataError(f"{raw} does not exist.")
         place = target / tfds_name(name) / _version(name)
         if place.exists() and not overwrite:
             raise DataError(f"{place} is there already: --overwrite replaces it.")
         found = RAW_DATASETS[name](source)
         counts = found.counts
+        for split, count in counts.items():
+            _require_images(count, split, raw)
         if not dry_run:
             here = _folder_in(target) if is_local else tempfile.TemporaryDirectory()
             with here as folder:
-                counts = _write(name, found, folder)
+                counts = _write(name, found, folder, raw)
                 written = pathlib.Path(folder, *place.parts[-2:])
                 (_move if is_local else _upload)(written, place)
     left = sorted(target.glob(f"{_PREFIX}*")) if is_local else []
     notes = [f"{p} is of a preparation that was killed or still runs." for p in left]
-    return Prepared(counts, target, found.notes + notes)
+    notes = found.notes + image_files.notes(found.changes) + notes
+    return Prepared(counts, target, notes)
+
+
+def _require_images(count: int, split: str, raw: str) -> None:
+    if not count:
+        raise DataError(f"The files of split {split} in {raw} hold no images.")
 
 
 def _target(directory: str) -> Any:
     """The folder of all datasets as a path of its file system."""
     if "://" not in directory:
-        return pathlib.Path(directory).expanduser().absolute()
+        return pathlib.Path(os.path.expanduser(directory)).absolute()
     try:
         return tfds.core.Path(directory)
     except KeyError:
@@ -115,7 +124,7 @@ def _raises_data_errors(target: os.PathLike[str]) -> Iterator[None]:
         raise DataError(f"Preparing under {target} failed: {reason}") from None
 
 
-def _write(name: str, raw: RawDataset, folder: str) -> dict[str, int]:
+def _write(name: str, found: RawDataset, folder: str, raw: str) -> dict[str, int]:
     features = _features(name, folder)
     tfds.disable_progress_bar()  # TFDS's own do not know how much there is
     # TFDS prints that it downloads, which it does not.
@@ -125,15 +134,12 @@ def _write(name: str, raw: RawDataset, folder: str) -> dict[str, int]:
             version=_version(name),
             features=features,
             split_datasets={
-                split: _watched(raw, split, features) for split in raw.splits
+                split: _watched(found, split, features, raw) for split in found.splits
             },
             data_dir=folder,
             description=f"{name}, prepared from raw files by tools/prepare_data.py.",
         )
-    counts = {split: info.num_examples for split, info in builder.info.splits.items()}
-    if empty := [split for split, count in counts.items() if not count]:
-        raise DataError(f"The raw files of split {empty[0]} hold no images.")
-    return counts
+    return {split: info.num_examples for split, info in builder.info.splits.items()}
 
 
 def _version(name: str) -> str:
@@ -158,16 +164,18 @@ def _features(name: str, folder: str) -> Any:
     return tfds.features.FeaturesDict({**features, **other}) if other else features
 
 
-def _watched(raw: RawDataset, split: str, features: Any) -> Examples:
+def _watched(found: RawDataset, split: str, features: Any, raw: str) -> Examples:
     """The examples with zeros for what raw files lack, and a progress bar."""
-    examples, total = raw.examples(split), raw.counts.get(split)
+    examples, total, count = found.examples(split), found.counts.get(split), 0
     for key, example in tqdm(examples, split, total, unit=" images", disable=None):
+        count += 1
         zeros = {
             name: {part: feature.np_dtype(0) for part, feature in group.items()}
             for name, group in features.items()
             if name not in example
         }
         yield key, {**zeros, **example}
+    _require_images(count, split, raw)  # TFDS fails on none
 
 
 @contextmanager

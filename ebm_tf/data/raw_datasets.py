@@ -2,16 +2,17 @@
 
 import io
 import pathlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ebm_tf.data import raw_arrays, raw_images
+from ebm_tf.data import raw_arrays, raw_images, raw_lists
 from ebm_tf.errors import DataError
 
 # Portraits at other sizes than CelebA's 218x178: twice what the largest network sees.
 _PORTRAIT_SIDE = 256
-_PARTITION = "list_eval_partition.txt"
-_CELEB_SPLITS = {"0": "train", "1": "validation", "2": "test"}
+# Images of ImageNet 2012 whose classes were never published.
+_UNLABELLED = "ILSVRC2012_test_"
 
 # TFDS's (key, example): its order on disk is by a hash of the key.
 Examples = Iterator[tuple[str | int, dict[str, Any]]]
@@ -25,12 +26,14 @@ class RawDataset(NamedTuple):
       splits: which there are.
       counts: split -> how many there are, where it is known beforehand.
       notes: what a user should know about the result.
+      changes: counts what happened to images as they are read, for `image_files.notes`.
     """
 
     examples: Callable[[str], Examples]
     splits: list[str]
     counts: dict[str, int]
     notes: list[str]
+    changes: Counter[str]
 
 
 def of_arrays(
@@ -66,7 +69,7 @@ def of_arrays(
             for split, count in whole.items()
             if counts.get(split, 0) != count
         ]
-        return RawDataset(examples, list(splits), counts, notes)
+        return RawDataset(examples, list(splits), counts, notes, Counter())
 
     return found
 
@@ -81,51 +84,102 @@ def mnist(raw: pathlib.Path) -> RawDataset:
 
 def celeb_a(raw: pathlib.Path) -> RawDataset:
     """Faces from a folder or zip, in CelebA's splits where its list is there."""
-    names, read = raw_images.find_images(raw)
-    partition = _partition(raw)
+    images = raw_images.find_images(raw, _PORTRAIT_SIDE)
+    partition = raw_lists.partition(images.files)
 
     def split_of(name: str) -> str:
-        file_name = pathlib.PurePosixPath(name).name
-        if partition and file_name not in partition:
-            raise DataError(f"{name} in {raw} is not listed in {_PARTITION}.")
-        return partition[file_name] if partition else "train"
+        if partition is None:
+            return "train"
+        if raw_lists.stem(name) not in partition.splits:
+            raise DataError(f"{name} in {raw} is not listed in {partition.origin}.")
+        return partition.splits[raw_lists.stem(name)]
 
     def example(name: str) -> dict[str, Any]:
-        content = raw_images.shrink(read(name), _PORTRAIT_SIDE)
-        return {"image": io.BytesIO(content)}
+        return {"image": io.BytesIO(images.read(name))}
 
-    notes = ["Attributes, landmarks and identities are not filled in (all zero)."]
-    if not partition:
-        notes.append(f"There was no {_PARTITION}: all images are in train.")
-    notes.append(
-        f"Images with a short side over {_PORTRAIT_SIDE} are scaled down to it; "
-        "others are kept byte by byte. With other sizes than 218x178, TFDS itself "
-        "reads them by version only, as celeb_a:2.1.0."
-    )
-    return _of_images(names, split_of, example, notes)
+    notes = [
+        "Attributes, landmarks and identities are not filled in (all zero).",
+        *_of_splits(images.names, partition),
+        f"Images with a short side over {_PORTRAIT_SIDE} are scaled down to it; plain "
+        "JPEGs and PNGs are kept byte by byte, and others become PNGs. With other "
+        "sizes than 218x178, TFDS itself reads them by version only, as celeb_a:2.1.0.",
+    ]
+    return _of_images(images, images.names, split_of, example, notes)
+
+
+def _of_splits(
+    names: list[str], partition: raw_lists.Partition | None
+) -> Iterator[str]:
+    """What a user should know about the splits of faces."""
+    if partition is None:
+        yield "There was no list_eval_partition.txt: all images are in train."
+        return
+    yield f"Splits are those of {partition.origin}."
+    stems = {raw_lists.stem(name) for name in names}
+    if missing := len(partition.splits) - len(stems):
+        yield f"A subset: {missing:,} of {len(partition.splits):,} faces are not there."
+    if twice := len(names) - len(stems):
+        yield f"Faces that are there twice, by the names of their files: {twice:,}."
 
 
 def imagenet2012(raw: pathlib.Path) -> RawDataset:
     """ImageNet from its official tars, or from a folder or zip of photographs.
 
-    The images of a validation split lie in a folder "val" or "validation".
+    The images of a validation split lie in a folder "val" or "validation", or have the
+    official names.
     """
     folder = raw if raw.is_dir() else raw.parent
     tars = {s: folder / name for s, name in raw_images.IMAGENET_TARS.items()}
     tars = {s: p for s, p in tars.items() if p.is_file() and raw in (p, folder)}
     if tars:
-        return RawDataset(lambda s: _of_tar(s, tars[s]), list(tars), {}, [])
-    names, read = raw_images.find_images(raw)
+        changes: Counter[str] = Counter()
+        return RawDataset(
+            lambda s: _of_tar(s, tars[s], changes), list(tars), {}, [], changes
+        )
+    images = raw_images.find_images(raw)
+    classes, notes = _classes(images)
 
     def split_of(name: str) -> str:
-        raw_images.wordnet_id_of(name, raw)  # raises where there is none
         folders = pathlib.PurePosixPath(name).parts[:-1]
-        return "validation" if {"val", "validation"} & set(folders) else "train"
+        is_held_out = {"val", "validation"} & set(folders)
+        held_out = is_held_out or raw_lists.validation_number(name)
+        return "validation" if held_out else "train"
 
     def example(name: str) -> dict[str, Any]:
-        return _photograph(name, read(name), raw_images.wordnet_id_of(name, raw))
+        return _photograph(name, images.read(name), classes[name])
 
-    return _of_images(names, split_of, example, notes=[])
+    return _of_images(images, list(classes), split_of, example, notes)
+
+
+def _classes(images: raw_images.RawImages) -> tuple[dict[str, str], list[str]]:
+    """The WordNet id of each photograph that has a class, and notes."""
+    raw = images.files.origin
+    found = {name: raw_lists.class_in(name, raw) for name in images.names}
+    without = [name for name, wordnet_id in found.items() if wordnet_id is None]
+    unlabelled = [n for n in without if raw_lists.stem(n).startswith(_UNLABELLED)]
+    flat = [name for name in without if name not in {*unlabelled}]
+    notes = []
+    if unlabelled:
+        notes.append(
+            f"Left out: {len(unlabelled):,} images {_UNLABELLED}*, no classes."
+        )
+    if flat:
+        listed = raw_lists.validation_classes(images.files, flat)
+        found |= {name: listed.of(name) for name in flat}
+        origin = listed.origin or "TFDS"
+        notes.append(
+            f"The classes of {len(flat):,} images are by the list of {origin}."
+        )
+    classes = {name: wordnet_id for name, wordnet_id in found.items() if wordnet_id}
+    if left := next((name for name in flat if name not in classes), None):
+        raise DataError(
+            f"{left} in {raw} has no class: expected a file name or a folder that "
+            "begins with a WordNet id such as n01440764, or an official name such as "
+            "ILSVRC2012_val_00000001.JPEG that is listed."
+        )
+    if not classes:
+        raise DataError(f"{raw} has no images with classes.")
+    return classes, notes
 
 
 RAW_DATASETS: dict[str, Callable[[pathlib.Path], RawDataset]] = {
@@ -148,6 +202,7 @@ RAW_DATASETS: dict[str, Callable[[pathlib.Path], RawDataset]] = {
 
 
 def _of_images(
+    images: raw_images.RawImages,
     names: list[str],
     split_of: Callable[[str], str],
     example: Callable[[str], dict[str, Any]],
@@ -162,11 +217,12 @@ def _of_images(
             yield name, example(name)
 
     counts = {split: len(names) for split, names in splits.items()}
-    return RawDataset(examples, list(splits), counts, notes)
+    notes = images.notes + notes
+    return RawDataset(examples, list(splits), counts, notes, images.changes)
 
 
-def _of_tar(split: str, path: pathlib.Path) -> Examples:
-    for name, content, wordnet_id in raw_images.imagenet_tar(split, path):
+def _of_tar(split: str, path: pathlib.Path, changes: Counter[str]) -> Examples:
+    for name, content, wordnet_id in raw_images.imagenet_tar(split, path, changes):
         yield name, _photograph(name, content, wordnet_id)
 
 
@@ -174,17 +230,3 @@ def _photograph(name: str, content: bytes, wordnet_id: str) -> dict[str, Any]:
     file_name = pathlib.PurePosixPath(name).name
     image = io.BytesIO(content)
     return {"image": image, "label": wordnet_id, "file_name": file_name}
-
-
-def _partition(raw: pathlib.Path) -> dict[str, str]:
-    """CelebA's own list, beside the images or in their folder: file name -> split."""
-    folders = [raw.parent] if raw.is_file() else [raw, raw.parent]
-    paths = [folder / _PARTITION for folder in folders]
-    path = next((path for path in paths if path.is_file()), None)
-    partition = {}
-    for line in path.read_text().splitlines() if path else []:
-        words = line.split()
-        if len(words) != 2 or words[1] not in _CELEB_SPLITS:
-            raise DataError(f"Expected lines such as '000001.jpg 0' in {path}: {line}")
-        partition[words[0]] = _CELEB_SPLITS[words[1]]
-    return partition

@@ -1,0 +1,159 @@
+"""The files of a folder or of a zip, by names that can be printed and written."""
+
+import os
+import pathlib
+import stat
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from ebm_tf.errors import DataError, UserError
+
+MOST_BYTES = 2**31  # of one file that is read into memory
+_LOCKED = 1  # the flag of a zip's file that needs a password
+
+
+class RawFiles(NamedTuple):
+    """The files at any depth of a folder or a zip.
+
+    Attributes:
+      origin: the folder or the zip.
+      names: sorted, relative to it, with slashes; a zip may have one twice.
+      read: name -> its content, or DataError.
+      notes: what was left out.
+    """
+
+    origin: pathlib.Path
+    names: list[str]
+    read: Callable[[str], bytes]
+    notes: list[str]
+
+
+@contextmanager
+def raises_damaged(problem: str) -> Iterator[None]:
+    """Turns whatever readers raise for damaged files into a message of the problem.
+
+    Only calls of libraries stand in it: they fail in too many ways to list.
+
+    Raises:
+      DataError: in place of it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{problem}: {reason[:200]}.") from None
+
+
+def printable(name: str) -> str:
+    r"""A name with escapes such as \xff for what is no UTF-8 or moves the cursor."""
+    if name.isprintable():
+        return name
+    shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+    return "".join(escaped)
+
+
+def open_files(raw: pathlib.Path) -> RawFiles:
+    """Lists the files of a folder, links followed, or of a zip.
+
+    Raises:
+      DataError: if it is neither, or cannot be read.
+    """
+    return _of_folder(raw) if raw.is_dir() else _of_zip(raw)
+
+
+def read_path(path: pathlib.Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+      DataError: if it cannot be read, or is too large for that.
+    """
+    with raises_damaged(f"{path} cannot be read"):
+        _require_size(path.stat().st_size, str(path))
+        return path.read_bytes()
+
+
+def _require_size(size: int, origin: str) -> None:
+    """Checks that a file is one that can be read into memory.
+
+    Raises:
+      DataError: if it has 2 GiB or more.
+    """
+    if size >= MOST_BYTES:
+        raise DataError(
+            f"{origin} has {size:,} bytes: files of {MOST_BYTES:,} and more are not "
+            "read."
+        )
+
+
+def _of_folder(raw: pathlib.Path) -> RawFiles:
+    paths, lost = {}, 0
+    for path, is_file in _walk(raw):
+        if is_file:
+            paths[printable(path.relative_to(raw).as_posix())] = path
+        lost += not is_file
+    notes = [f"Left out, as links that lead nowhere or no plain files: {lost:,}."]
+    return RawFiles(
+        raw, sorted(paths), lambda name: read_path(paths[name]), notes if lost else []
+    )
+
+
+def _walk(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
+    """Everything below that is no folder, and whether it is a file, links followed."""
+    waiting = [(folder, frozenset[tuple[int, int]]())]
+    while waiting:
+        place, above = waiting.pop()
+        with raises_damaged(f"The folder {place} cannot be read"):
+            facts = place.stat()
+            identity = (facts.st_dev, facts.st_ino)
+            entries = list(os.scandir(place))
+        if identity in above:  # a link to a folder that it lies in
+            continue
+        for entry in entries:
+            if entry.is_dir():
+                waiting.append((pathlib.Path(entry.path), above | {identity}))
+            else:
+                yield pathlib.Path(entry.path), entry.is_file()
+
+
+def _of_zip(raw: pathlib.Path) -> RawFiles:
+    if not zipfile.is_zipfile(raw):
+        raise DataError(f"{raw} is neither a folder nor a whole zip file.")
+    with raises_damaged(f"{raw} is a damaged zip file"):
+        archive = zipfile.ZipFile(raw)  # open as long as it is read from
+    # Programs of Windows write names with backslashes.
+    members = [
+        (printable(info.filename.replace("\\", "/")), info)
+        for info in archive.infolist()
+        if not info.is_dir()
+    ]
+    infos = dict(members)
+    links = sum(stat.S_ISLNK(info.external_attr >> 16) for _, info in members)
+    notes = [f"Symbolic links in the zip, which are not followed: {links:,}."]
+    return RawFiles(
+        raw,
+        sorted(name for name, _ in members),
+        lambda name: _unzip(archive, infos[name], name),
+        notes if links else [],
+    )
+
+
+def _unzip(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bytes:
+    origin = f"{name} in {archive.filename}"
+    if info.flag_bits & _LOCKED:
+        raise DataError(
+            f"{origin} is locked with a password: unpack it, and give the folder."
+        )
+    _require_size(info.file_size, origin)
+    with raises_damaged(f"{origin} is damaged"):
+        try:
+            return archive.read(info)
+        except NotImplementedError:
+            raise DataError(
+                f"{origin} is packed by method {info.compress_type}, which Python "
+                "cannot unpack: unpack it, and give the folder."
+            ) from None
