@@ -29,6 +29,7 @@ from ebm_tf.evaluation.other_images import Others, description, other_images
 from ebm_tf.evaluation.scores import SCORES, scorer
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.plots import save_grid
 from ebm_tf.runtime.rows import over_rows
@@ -79,6 +80,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
       On the first worker, all figures and what they stand for; nothing on others.
     """
     system = open_system(config)
+    require_same(workspace, _inputs(system))
     workspace.log(f"Weights of the classifier: {system.weights}")
     system.provenance.log_notes(workspace)
     images, labels = _labelled(config, system, system.limits)
@@ -124,6 +126,15 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         | attack_energies.MEANINGS
         | measured.MEANINGS,
     }
+
+
+def _inputs(system: System) -> dict[str, str]:
+    """Hashes of what is read, for `require_same`."""
+    digests = {
+        f"{name} images": source.digest(source.num_examples)
+        for name, source in system.sources.items()
+    }
+    return system.model.digests(None) | digests
 
 
 def describe(config: Analysis) -> Iterator[str]:

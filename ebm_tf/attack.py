@@ -42,6 +42,7 @@ from ebm_tf.evaluation.robustness import UNITS
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
@@ -79,6 +80,9 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
       them, if there are any, and what they were made with; nothing on others.
     """
     system = open_system(config)
+    digest = system.source.digest(system.source.num_examples)
+    inputs = system.model.digests(None) | {"images of the data": digest}
+    require_same(workspace, inputs)
     for role, path in system.weights.items():
         workspace.log(f"Weights of the {role}: {path}")
     system.provenance.log_notes(workspace)

@@ -25,6 +25,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
@@ -66,7 +67,11 @@ def _compare_chains(config: Comparison, workspace: Workspace) -> dict[str, Any]:
     results: dict[str, list[dict[str, Any]]] = {}
     for name, measurement in _measurements(config).items():
         part = workspace.part(name)
-        measured = part.results() or _measure(measurement, part, workspace)
+        parts = fid.build(measurement)
+        require_same(part, fid.inputs(parts))
+        measured = part.results() or fid.measure(
+            parts, None, fid.reference_of(parts, workspace), part
+        )
         part.write_results(measured)
         results[name] = measured.get("by_num_steps", [measured])
         if workspace.is_chief:
@@ -87,13 +92,6 @@ def _measurements(config: Comparison) -> dict[str, SampleMeasurement]:
         name = f"{index}_{learned.name}"
         measurements[name] = config.measurement(folder, learned)
     return measurements
-
-
-def _measure(
-    measurement: SampleMeasurement, part: Workspace, workspace: Workspace
-) -> dict[str, Any]:
-    parts = fid.build(measurement)
-    return fid.measure(parts, None, fid.reference_of(parts, workspace), part)
 
 
 # Classifiers, by their energies under attack.

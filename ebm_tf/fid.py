@@ -27,6 +27,8 @@ from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import Summary, compare, summarize
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
+from ebm_tf.runtime.files import exists, sha256_of
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
@@ -69,6 +71,7 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
     ``--set reference=FOLDER/moments/00000100.npz``.
     """
     parts = build(config)
+    require_same(workspace, inputs(parts))
     if config.moves:
         provenance(config, parts.model.sources).log_notes(workspace)
     reference = reference_of(parts, workspace)
@@ -78,6 +81,16 @@ def run(config: SampleMeasurement, workspace: Workspace) -> dict[str, Any]:
     rows = results.get("by_num_steps", [])  # of the first worker
     plot_distances({config.name: rows}, "num_steps", parts.extractor.name, workspace)
     return results
+
+
+def inputs(parts: Parts) -> dict[str, str]:
+    """Hashes of what a measurement reads, for `require_same`."""
+    found = parts.model.digests(*parts.steps)
+    if (source := parts.source) is not None:
+        found["images of the data"] = source.digest(source.num_examples)
+    if (path := parts.config.reference) and exists(path):
+        found["moments of the reference"] = sha256_of(path)
+    return found
 
 
 def describe(config: SampleMeasurement) -> Iterator[str]:

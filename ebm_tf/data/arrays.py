@@ -58,7 +58,17 @@ def array_source(
         decode=lambda encoded: {
             part: tf.gather(values, encoded["index"]) for part, values in held.items()
         },
+        digest=lambda count: _digest(examples[:count], labels[:count]),
     )
+
+
+def _digest(examples: np.ndarray, labels: np.ndarray) -> str:
+    """The SHA-256 of arrays: their types, shapes and values."""
+    digest = hashlib.sha256()
+    for array in (examples, labels):
+        digest.update(f"{_described(array)}:".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def source_of(
@@ -78,8 +88,7 @@ def source_of(
       name: the dataset's name.
       split: the part that is read.
       directory: where datasets lie.
-      origin: where the arrays come from; if None, a hash of them, so that what is
-        kept of them is not taken for that of others.
+      origin: where the arrays come from; if None, a hash of them.
 
     Raises:
       DataError: if the function fails or returns something else, or has no such split.
@@ -95,7 +104,7 @@ def source_of(
     part = _slice(split, name, len(examples))
     examples, labels = examples[part], labels[part]
     if origin is None:
-        digest = hashlib.sha256(examples.tobytes() + labels.tobytes()).hexdigest()
+        digest = _digest(examples, labels)
         origin = f"{name} (SHA-256 of the examples {digest[:16]})"
     return array_source(examples, labels, name=name, split=split, origin=origin)
 

@@ -178,16 +178,20 @@ def _encoded(image: Image.Image, short_side: int | None) -> bytes:
 
 
 def _require_decodable(content: bytes, origin: str) -> None:
+    """Checks it by TensorFlow; where that fails, Pillow knows the better reason."""
     is_jpeg = content.startswith(b"\xff\xd8")
     try:
         with tf.device("CPU"):
             if is_jpeg:  # all its coefficients are read, an eighth of the size computed
-                tf.io.decode_jpeg(content, channels=3, ratio=8)
+                tf.image.decode_jpeg(content, channels=3, ratio=8)
             else:
-                tf.io.decode_png(content, channels=3)
+                tf.image.decode_png(content, channels=3)
     except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())[:200]
+        with _told(origin), warnings.catch_warnings(action="ignore"):
+            _opened(content).load()
+        reason = error.message.rpartition("}}")[-1].partition("[Op")[0]
         raise DataError(
-            f"{origin} is an image that TensorFlow cannot decode ({reason}): save it "
-            "anew in another program, or remove it."
+            f"{origin} is an image that TensorFlow cannot decode "
+            f"({' '.join(reason.split())}): save it anew in another program, or "
+            "remove it."
         ) from None

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ebm_tf.data import image_files
 from ebm_tf.data.prepared import tfds_name
-from ebm_tf.data.raw_arrays import CIFAR_CLASSES
+from ebm_tf.data.raw_cifar import CIFAR_CLASSES
 from ebm_tf.data.raw_datasets import RAW_DATASETS, Examples, RawDataset
 from ebm_tf.errors import DataError
 

@@ -15,6 +15,7 @@ from tensorflow_datasets.core import constants, read_only_builder
 from ebm_tf.data.arrays import array_source
 from ebm_tf.data.sources import Source
 from ebm_tf.errors import DataError
+from ebm_tf.runtime.record_files import digest_of_records
 
 # An epoch reads its files in random order, 16 at once, and shuffles block by block. A
 # block is what tf.data's shuffle buffer would be, but its order is stateless: that of
@@ -154,10 +155,15 @@ def raises_data_errors(source: Source) -> Iterator[None]:
     """
     try:
         yield
+    except tf.errors.InvalidArgumentError as error:
+        raise DataError(
+            f"Dataset {source.name} in {source.origin} is damaged, or has an image "
+            f"that TensorFlow cannot decode: {_AGAIN}, which tries every image and "
+            f"names the one ({_reason(error)})."
+        ) from None
     except (
         tf.errors.DataLossError,
         tf.errors.FailedPreconditionError,
-        tf.errors.InvalidArgumentError,
         tf.errors.NotFoundError,
     ) as error:
         raise DataError(
@@ -189,7 +195,16 @@ def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
         in_order=lambda: in_order(shards),
         shuffled=lambda key, skip: shuffled(shards, key, skip),
         decode=decode,
+        digest=lambda count: digest_of_records(_first(shards, count)),
     )
+
+
+def _first(shards: Shards, count: int) -> Iterator[tuple[str, int, int]]:
+    """(path, skip, take) of the files with the first so many records."""
+    for path, skip, take in zip(*shards, strict=True):
+        if count > 0:
+            yield path, skip, min(take, count)
+        count -= take
 
 
 def _shards(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Shards:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ebm_tf.data import raw_arrays, raw_images, raw_lists
+from ebm_tf.data import raw_arrays, raw_cifar, raw_images, raw_lists
 from ebm_tf.errors import DataError
 
 # Portraits at other sizes than CelebA's 218x178: twice what the largest network sees.
@@ -184,9 +184,9 @@ def _classes(images: raw_images.RawImages) -> tuple[dict[str, str], list[str]]:
 
 RAW_DATASETS: dict[str, Callable[[pathlib.Path], RawDataset]] = {
     "celeb_a": celeb_a,
-    "cifar10": of_arrays(raw_arrays.read_cifar10, ids=True, train=50_000, test=10_000),
+    "cifar10": of_arrays(raw_cifar.read_cifar10, ids=True, train=50_000, test=10_000),
     "cifar100": of_arrays(
-        raw_arrays.read_cifar100,
+        raw_cifar.read_cifar100,
         ids=True,
         labels=("coarse_label", "label"),
         train=50_000,

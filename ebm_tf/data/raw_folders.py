@@ -114,10 +114,19 @@ def _walk(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, bool]]:
         if identity in above:  # a link to a folder that it lies in
             continue
         for entry in entries:
-            if entry.is_dir():
+            is_folder, is_file = _kind(entry)
+            if is_folder:
                 waiting.append((pathlib.Path(entry.path), above | {identity}))
             else:
-                yield pathlib.Path(entry.path), entry.is_file()
+                yield pathlib.Path(entry.path), is_file
+
+
+def _kind(entry: os.DirEntry[str]) -> tuple[bool, bool]:
+    """Whether it is a folder, and whether it is a plain file."""
+    try:
+        return entry.is_dir(), entry.is_file()
+    except OSError:  # a link to itself
+        return False, False
 
 
 def _of_zip(raw: pathlib.Path) -> RawFiles:

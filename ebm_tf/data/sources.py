@@ -1,6 +1,7 @@
 """What a source of data is, and its order as a pure function of (seed, epoch)."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ class Source(NamedTuple):
         it is called while tf.data traces the epochs.
       decode: encoded example -> {"image": uint8 [H,W,C] or float32 of the shape,
         "label": int64 [], -1 where there is none}.
+      digest: count -> a hash of the content of so many examples, the first ones in
+        file order. What is kept of a source has it in its key, because a place and a
+        number of examples stay the same where a dataset is prepared anew.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Source(NamedTuple):
     in_order: Callable[[], tf.data.Dataset]
     shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
     decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
+    digest: Callable[[int], str]
 
 
 def epoch_keys(seed: int, epoch: tf.Tensor) -> list[tf.Tensor]:
@@ -85,10 +90,16 @@ def subset(source: Source, positions: np.ndarray) -> Source:
     def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
         return kept(source.shuffled(key, tf.constant(0, tf.int64))).skip(skip)
 
+    def digest(count: int) -> str:
+        chosen = np.asarray(positions[:count], np.int64)
+        whole = source.digest(source.num_examples).encode()
+        return hashlib.sha256(whole + chosen.tobytes()).hexdigest()
+
     return source._replace(
         num_examples=len(positions),
         in_order=lambda: kept(source.in_order()),
         shuffled=shuffled,
+        digest=digest,
     )
 
 

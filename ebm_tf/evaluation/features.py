@@ -5,6 +5,7 @@ is measured, as published Fréchet distances demand.
 """
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ebm_tf.config.core import to_mapping
 from ebm_tf.config.fid import FeatureExtractor, MeasuredChains
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import UnnamedWeightsError
@@ -53,6 +55,7 @@ class Extractor(NamedTuple):
       weights: description of its weights.
       extract: bytes [n,H,W,C], where C is 1 or 3 -> features. It is pure, and keeps a
         known n known.
+      network: description of what the weights are put into, where that is a choice.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Extractor(NamedTuple):
     resize: str
     weights: str
     extract: Callable[[tf.Tensor], Features]
+    network: str = ""
 
 
 def pixels(image_size: int, channels: int) -> Extractor:
@@ -174,7 +178,9 @@ def _classifier(settings: FeatureExtractor, data: Data) -> Extractor:
     found = network_source(CLASSIFIER, settings.classifier, _needed(settings))
     model = found.build(data, "float32")
     path = found.load(model)
-    return classifier(model, f"{path} sha256 {sha256_of(path)}")
+    extractor = classifier(model, f"{path} sha256 {sha256_of(path)}")
+    network = to_mapping(found.settings) | {"weights": None}
+    return extractor._replace(network=json.dumps(network, sort_keys=True))
 
 
 def _needed(settings: FeatureExtractor) -> str:

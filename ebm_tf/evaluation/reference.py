@@ -19,7 +19,7 @@ from ebm_tf.runtime.files import load_arrays, make_folder, save_arrays
 from ebm_tf.runtime.workspace import Workspace
 
 FOLDER = "reference"
-FORMAT = 1  # to be raised where the same images would get other features
+FORMAT = 2  # to be raised where the same images would get other features
 
 
 def summary_of_reference(
@@ -32,7 +32,8 @@ def summary_of_reference(
     """The summary that samples are compared with, and its description.
 
     The summary of a dataset is kept beside the runs, under a key of everything that
-    determines it. Published moments need no dataset, so the source may be None.
+    determines it, the content of its images too. Published moments need no dataset,
+    so the source may be None.
 
     Raises:
       DataError: if published moments are missing or damaged.
@@ -68,14 +69,14 @@ def summary_of_reference(
 def _cache_path(
     config: MeasuredChains, source: Source, extractor: Extractor, workspace: Workspace
 ) -> str:
-    data = config.data
+    data, count = config.data, num_images(source, config.num_reference)
     key: Mapping[str, Any] = {
         "format": FORMAT,
-        "data": [data.name, data.split, data.image_size, data.channels],
-        "origin": [source.origin, source.num_examples],
-        "count": num_images(source, config.num_reference),
+        # Not where it lies: a dataset that is prepared anew lies there too.
+        "content": [source.digest(count), count],
+        "images": [data.image_size, data.channels],
         "extractor": [extractor.name, extractor.size, extractor.resize],
-        "weights": extractor.weights,
+        "weights": [extractor.weights, extractor.network],
     }
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     stem = os.path.basename(data.name)  # of a guest's file

@@ -14,6 +14,7 @@ from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
 from ebm_tf.models.ebm import EbmModels, build_energy, marginal_energy
 from ebm_tf.protocols import Classifier, Energy, Generator
+from ebm_tf.runtime.files import exists, sha256_of
 from ebm_tf.runtime.weight_files import read_weights
 from ebm_tf.store.sources import Source, find
 
@@ -206,6 +207,23 @@ class LoadedModel:
           WeightsError: if one is missing, or made for other settings.
         """
         return {role: found.file(step) for role, found in self.sources.items()}
+
+    def digests(self, *steps: int | None) -> dict[str, str]:
+        """Hashes of the weight files, by what they are, for `inputs.require_same`.
+
+        Args:
+          *steps: updates that the weights had made; None for the newest.
+
+        Raises:
+          WeightsError: if one is missing, or made for other settings.
+        """
+        return {
+            f"weights of the {role}" + (f" at {step}" if step else ""): (
+                sha256_of(path) if exists(path) else path  # a name of Keras' own
+            )
+            for step in steps
+            for role, path in self.files(step).items()
+        }
 
     def load(self, step: int | None = None) -> dict[str, str]:
         """Loads all weights, the newest or those after some updates.

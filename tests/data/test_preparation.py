@@ -192,7 +192,7 @@ def test_celeb_a_partition_is_respected(tmp_path, out, faces):
     result = prepare("celeb_a", str(raw), str(out))
     assert result.counts == {"train": 2, "validation": 1, "test": 1}
     listed.write_text("000001.jpg 0\n")
-    check_refused("celeb_a", raw, tmp_path / "other", "is not listed in list_eval")
+    check_refused("celeb_a", raw, tmp_path / "other", "is not listed in .*list_eval")
     listed.write_text("000001.jpg nine\n")
     check_refused("celeb_a", raw, tmp_path / "other", "Expected lines such as")
 
@@ -200,8 +200,11 @@ def test_celeb_a_partition_is_respected(tmp_path, out, faces):
 def test_images_that_cannot_be_used_are_refused(tmp_path, out, faces):
     image = faces["a/000001.jpg"]
     for files, message in [
-        ({"notes.txt": b""}, "has no .jpg, .jpeg or .png files"),
-        ({"1.jpg": image, "2.jpg": b"GIF89a"}, "2.jpg is no JPEG or PNG image"),
+        ({"notes.txt": b""}, "has no files that end in .jpg, .jpeg"),
+        (
+            {"1.jpg": image, "2.jpg": b"GIF89a"},
+            "2.jpg is no JPEG, PNG, WebP, BMP or TIFF",
+        ),
         ({"1.jpg": image, "2.jpg": image[:-300]}, "2.jpg is a damaged image"),
         ({"1.png": faces["b/000003.PNG"][:-60]}, "1.png is a damaged image"),
     ]:
@@ -216,7 +219,7 @@ def test_images_that_cannot_be_used_are_refused(tmp_path, out, faces):
     raw.write_bytes(content)
     check_refused("celeb_a", raw, out, "1.jpg in .* is damaged: Bad CRC")
     (tmp_path / "empty").mkdir()
-    check_refused("celeb_a", tmp_path / "empty", out, "has no .jpg")
+    check_refused("celeb_a", tmp_path / "empty", out, "has no files that end in .jpg")
 
 
 @pytest.fixture
@@ -347,13 +350,13 @@ def test_an_interruption_leaves_nothing(tmp_path, out, faces, monkeypatch, stop)
     )
     calls = []
 
-    def interrupted(content, _):
+    def interrupted(content, *_):
         calls.append(1)
         if len(calls) == 3:
             raise stop
         return content
 
-    monkeypatch.setattr("ebm_tf.data.raw_images.checked_image", interrupted)
+    monkeypatch.setattr("ebm_tf.data.raw_images.upright", interrupted)
     with pytest.raises((KeyboardInterrupt, DataError)):
         prepare("celeb_a", str(raw), str(out))
     assert len(calls) == 3 and not out.exists()

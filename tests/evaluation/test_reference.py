@@ -95,15 +95,15 @@ def test_it_is_kept_for_all_runs_of_an_output(summarized, tmp_path):
 
 
 CHANGES = {
-    "data.split": {"config": {"data": dataclasses.replace(DATA, split="train[:99]")}},
     "data.image_size": {"config": {"data": dataclasses.replace(DATA, image_size=4)}},
     "num_reference": {"config": {"num_reference": 99}},
-    "the files": {"source": {"origin": "elsewhere"}},
+    "the images": {"source": {"digest": lambda _: "that of others"}},
     "how many": {"source": {"num_examples": 99}},
     "the extractor": {"extractor": {"name": "classifier"}},
     "its size": {"extractor": {"size": 4}},
     "its resize": {"extractor": {"resize": "bilinear"}},
     "its weights": {"extractor": {"weights": "sha256 of others"}},
+    "its network": {"extractor": {"network": "of another activation"}},
 }
 
 
