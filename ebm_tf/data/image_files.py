@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, UnidentifiedImageError
 
+from ebm_tf.data.raw_folders import reason_of
 from ebm_tf.errors import DataError, UserError
 
 ENDINGS = (
@@ -100,9 +101,9 @@ def _told(origin: str) -> Iterator[None]:
         ) from None
     # Pillow fails on damaged files in too many ways to list.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"{origin} is a damaged image ({reason[:200]}): get it again, or remove it."
+            f"{origin} is a damaged image ({reason_of(error)}): get it again, or "
+            "remove it."
         ) from None
 
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants
-from tensorflow_datasets.core.shuffle import DuplicatedKeysError
 from tqdm import tqdm
 
 from ebm_tf.data import image_files
@@ -117,8 +116,6 @@ def _target(directory: str) -> Any:
 def _raises_data_errors(target: os.PathLike[str]) -> Iterator[None]:
     try:
         yield
-    except DuplicatedKeysError as error:
-        raise DataError(f"Two images have the same name: {error}") from None
     except (OSError, tf.errors.OpError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"Preparing under {target} failed: {reason}") from None

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from ebm_tf.data.raw_folders import MOST_BYTES, raises_damaged, read_path
+from ebm_tf.data.raw_matlab import read_matlab
 from ebm_tf.errors import DataError
 
 Splits = dict[str, tuple[np.ndarray, ...]]
@@ -82,11 +82,15 @@ def read_svhn(folder: pathlib.Path) -> Splits:
     for split in ("train", "test", "extra"):
         path = folder / f"{split}_32x32.mat"
         if split == "train" or path.is_file():
-            images, labels = _entries(path, scipy.io.loadmat, "MATLAB", ("X", "y"))
+            images, labels = _entries(path, _load_matlab, "MATLAB", ("X", "y"))
             images = np.moveaxis(images, -1, 0)
             labels = np.where(labels == 10, np.zeros([], labels.dtype), labels).ravel()
             splits[split] = _checked(images, labels, path, (32, 32, 3), 10)
     return splits
+
+
+def _load_matlab(path: pathlib.Path) -> dict[str, Any]:
+    return read_matlab(read_path(path), ("X", "y"))
 
 
 def read_tiny_imagenet(folder: pathlib.Path) -> Splits:
@@ -111,7 +115,7 @@ def _entries(
         if name not in found:
             raise DataError(f"{path} has no {name!r}.")
         if not isinstance(found[name], np.ndarray) or found[name].ndim == 0:
-            raise DataError(f"Expected {name!r} in {path} to be an array.")
+            raise DataError(f"Expected {name!r} in {path} to be an array of numbers.")
     return list(found.values())
 
 

@@ -160,16 +160,12 @@ def _classes(images: raw_images.RawImages) -> tuple[dict[str, str], list[str]]:
     flat = [name for name in without if name not in {*unlabelled}]
     notes = []
     if unlabelled:
-        notes.append(
-            f"Left out: {len(unlabelled):,} images {_UNLABELLED}*, no classes."
-        )
+        notes.append(f"Left out, without classes: {len(unlabelled):,} {_UNLABELLED}*.")
     if flat:
         listed = raw_lists.validation_classes(images.files, flat)
         found |= {name: listed.of(name) for name in flat}
         origin = listed.origin or "TFDS"
-        notes.append(
-            f"The classes of {len(flat):,} images are by the list of {origin}."
-        )
+        notes.append(f"Classes by the list of {origin}: {len(flat):,} images.")
     classes = {name: wordnet_id for name, wordnet_id in found.items() if wordnet_id}
     if left := next((name for name in flat if name not in classes), None):
         raise DataError(
@@ -222,7 +218,11 @@ def _of_images(
 
 
 def _of_tar(split: str, path: pathlib.Path, changes: Counter[str]) -> Examples:
+    seen = set()
     for name, content, wordnet_id in raw_images.imagenet_tar(split, path, changes):
+        if name in seen:  # by which TFDS fails, after hours
+            raise DataError(f"{path} has {name} twice.")
+        seen.add(name)
         yield name, _photograph(name, content, wordnet_id)
 
 

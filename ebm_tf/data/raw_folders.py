@@ -44,8 +44,12 @@ def raises_damaged(problem: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{problem}: {reason[:200]}.") from None
+        raise DataError(f"{problem}: {reason_of(error)}.") from None
+
+
+def reason_of(error: Exception) -> str:
+    """The message of a library about a damaged file, as a part of one line."""
+    return printable(" ".join(str(error).split()))[:200] or type(error).__name__
 
 
 def printable(name: str) -> str:

@@ -2,16 +2,16 @@
 
 import codecs
 import functools
-import io
+import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-import scipy.io
 import tensorflow_datasets as tfds
 
 from ebm_tf.data.raw_folders import RawFiles, printable, raises_damaged, read_path
+from ebm_tf.data.raw_matlab import read_matlab
 from ebm_tf.errors import DataError
 
 _PARTITIONS = ("list_eval_partition.txt", "list_eval_partition.csv")  # also Kaggle's
@@ -23,7 +23,9 @@ _SYNSETS = "imagenet_2012_validation_synset_labels.txt"
 _TRUTH, _META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
 LISTS = frozenset((*_PARTITIONS, _SOLUTION, _SYNSETS, _TRUTH, _META))
 
-_OFFICIAL_FOLDER = "Eval"  # of CelebA, beside the folder "Img" with its images
+# Where they lie beside a folder of images: of CelebA, whose images are in "Img", and of
+# the development kit of ImageNet.
+_BESIDE = (".", "Eval", "../Eval", "ILSVRC2012_devkit_t12/data")
 _MARKS = {  # the longest first: that of UTF-32 begins as that of UTF-16
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -80,10 +82,10 @@ def _find(files: RawFiles, *names: str) -> _List | None:
         if inside:
             nearest = min(inside, key=lambda one: one.count("/"))
             return _List(f"{files.origin}: {nearest}", files.read(nearest))
-        upper = raw.parent.parent / _OFFICIAL_FOLDER
-        for folder in (raw.parent, raw.parent / _OFFICIAL_FOLDER, upper):
-            if (folder / name).is_file():
-                return _List(str(folder / name), read_path(folder / name))
+        for folder in _BESIDE:
+            path = pathlib.Path(os.path.normpath(raw.parent / folder / name))
+            if path.is_file():
+                return _List(str(path), read_path(path))
     return None
 
 
@@ -223,13 +225,8 @@ def _by_name(found: _List) -> Callable[[str], str | None]:
 def _of_kit(truth: _List, meta: _List) -> Iterator[str]:
     """The WordNet ids of the development kit's list, in its order."""
     with raises_damaged(f"{meta.origin} is no meta.mat of ImageNet 2012"):
-        synsets = scipy.io.loadmat(io.BytesIO(meta.content), squeeze_me=True)["synsets"]
-        ids = {
-            int(number): str(wordnet_id)
-            for number, wordnet_id in zip(
-                synsets["ILSVRC2012_ID"], synsets["WNID"], strict=True
-            )
-        }
+        synsets = read_matlab(meta.content, ("synsets",))["synsets"]
+        ids = {int(one["ILSVRC2012_ID"].item()): str(one["WNID"]) for one in synsets}
     for line in truth.lines():
         if not line[0].isdecimal() or int(line[0][:9]) not in ids:
             raise truth.wrong("490", line)

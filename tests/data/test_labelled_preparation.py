@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import tensorflow_datasets as tfds
 
 from ebm_tf.config.parts import Data
@@ -137,6 +138,18 @@ def test_damaged_svhn_is_refused(tmp_path, out):
         ({"X": planes, "y": digits[:2]}, "Expected 3 labels in"),
         ({"X": planes[:30], "y": digits}, "images uint8 of 32x32x3 in"),
         ({"X": planes / 255.0, "y": digits}, "got float64"),
+        ({"X": planes, "y": digits + 0.5}, "to be whole numbers, got 1.5"),
+        ({"X": planes, "y": digits * np.nan}, "to be whole numbers, got nan"),
+        (
+            {"X": planes, "y": np.array(["one", "two", "six"])},
+            "'y' in .* to be an array",
+        ),
+        ({"X": planes, "y": np.array([[1], "a", [2]], object)}, "'y' in .* an array"),
+        (
+            {"X": planes, "y": scipy.sparse.csc_array(digits)},
+            "'y' in .* to be an array",
+        ),
+        ({"X": planes[..., :0], "y": digits[:0]}, "split train .* hold no images"),
     ]:
         scipy.io.savemat(path, content)
         check_refused("svhn", raw, out, message)
@@ -157,6 +170,12 @@ def test_damaged_tiny_imagenet_is_refused(tmp_path, out):
         ({"image": images, "label": np.arange(5) + 199}, "labels 0..199"),
         ({"image": images, "label": np.arange(5) - 1}, "labels 0..199 in .*, got -1"),
         ({"image": images[:, :32], "label": np.arange(5)}, "uint8 of 64x64x3"),
+        ({"image": images, "label": np.arange(5) / 2}, "whole numbers, got 0.5"),
+        ({"image": images, "label": np.array(list("abcde"))}, "whole numbers, got <U1"),
+        ({"image": images, "label": np.array([{}] * 5)}, "val.npz is cut off or no"),
+        ({"image": np.uint8(3), "label": np.arange(5)}, "'image' in .* to be an array"),
+        ({"image": images, "label": np.full(5, 2**64 - 1, np.uint64)}, "labels 0..199"),
+        ({"image": images[:0], "label": np.arange(0)}, "split validation .* no images"),
     ]:
         np.savez(path, **content)
         check_refused("tiny_imagenet", raw, out, message)

@@ -81,6 +81,7 @@ def test_mnist_without_test_files_says_so(tmp_path, out):
         (raw_files.idx(np.zeros([3, 28, 28])) + b"x", "2,352 bytes .* got 2,353"),
         (raw_files.idx(np.zeros([5, 20, 20])), "images uint8 of 28x28x1 in"),
         (raw_files.idx(np.zeros([4, 28, 28])), r"Expected 4 labels in .* \(5,\)"),
+        (b"\0\0\x08\x03" + b"\xff" * 12, "got 0"),
     ],
 )
 def test_damaged_idx_is_refused(tmp_path, out, content, message):
@@ -91,6 +92,51 @@ def test_damaged_idx_is_refused(tmp_path, out, content, message):
     (raw / "train-images-idx3-ubyte").unlink()
     (raw / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(content))
     check_refused("mnist", raw, out, message)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_dataset_without_images_is_refused(tmp_path, out, dry_run):
+    raw_files.write_mnist(tmp_path / "raw", train=0, test=0)
+    with pytest.raises(DataError, match="of split train in .* hold no images"):
+        prepare("mnist", str(tmp_path / "raw"), str(out), dry_run=dry_run)
+    assert not out.exists()
+
+
+def test_a_tar_without_images_is_refused(tmp_path, out):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "ILSVRC2012_img_val.tar").write_bytes(tar({}))
+    check_refused("imagenet2012", tmp_path / "raw", out, "validation in .* no images")
+
+
+def test_a_name_twice_in_a_tar_is_refused(tmp_path, out, photographs):
+    image = photographs[f"{TENCH}_1.JPEG"]
+    content = tar({"ILSVRC2012_val_00000001.JPEG": image})
+    ends = content.rindex(image) + len(image) + -len(image) % 512
+    (tmp_path / "raw").mkdir()
+    twice = content[:ends] + content
+    (tmp_path / "raw" / "ILSVRC2012_img_val.tar").write_bytes(twice)
+    check_refused("imagenet2012", tmp_path / "raw", out, "_00000001.JPEG twice")
+
+
+def test_paths_that_no_system_takes_are_told(tmp_path, out):
+    check_refused("mnist", tmp_path / ("long" * 99), out, "File name too long")
+    check_refused("mnist", pathlib.Path("~nobody-here/raw"), out, "does not exist")
+
+
+def test_what_happened_to_images_is_told(tmp_path, out):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying, file = picture(30, 40, seed=1), io.BytesIO()
+    lying.save(file, "PNG", exif=exif)
+    files = {"1.png": file.getvalue(), "2.png": file.getvalue(), "notes.txt": b""}
+    result = prepare("celeb_a", str(write_zip(tmp_path / "a.zip", files)), str(out))
+    turned = "Images turned upright, as a tag in their files says: 2."
+    left = "Left out, as their names are not those of images: 1 .txt."
+    assert turned in result.notes and left in result.notes
+    upright = lying.transpose(Image.Transpose.ROTATE_270)
+    for example in written("celeb_a", out):
+        shown = Image.open(io.BytesIO(example["image"]))
+        np.testing.assert_array_equal(shown, upright)
 
 
 def test_truncated_gzip_and_missing_files_are_refused(tmp_path, out):

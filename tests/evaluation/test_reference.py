@@ -1,6 +1,7 @@
 """What samples are compared with is computed once, and again where it matters."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.config.parts import Data
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
+from ebm_tf.data.preparation import prepare
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.evaluation import features
 from ebm_tf.evaluation.features import Features
@@ -18,6 +21,7 @@ from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import Summary
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.workspace import Workspace
+from tests.data.raw_files import write_mnist
 from tests.runs import measuring, tiny
 
 CONFIG = measuring(tiny(), "none")
@@ -115,6 +119,33 @@ def test_what_determines_it_is_in_the_key(summarized, tmp_path, change):
     config = dataclasses.replace(CONFIG, **changed[0])
     summarized(config, SOURCE._replace(**changed[1]), FEW._replace(**changed[2]))
     assert len(cached(tmp_path)) == 2
+
+
+def test_a_dataset_that_is_prepared_anew_has_another_summary(summarized, tmp_path):
+    """As many images of the same size, in files of the same names, sizes and times."""
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    means, stamps = [], {}
+    data = Data(name="mnist", directory=str(out), image_size=8, channels=1)
+    config = dataclasses.replace(CONFIG, data=data)
+    for invert in (False, True):
+        write_mnist(raw, train=20, test=2, zipped=False)
+        path = raw / "train-images-idx3-ubyte"
+        if invert:
+            content = path.read_bytes()
+            path.write_bytes(content[:16] + bytes(255 - b for b in content[16:]))
+        prepare("mnist", str(raw), str(out), overwrite=True)
+        for shard in out.glob("mnist/*/*tfrecord*"):
+            stamp = stamps.setdefault(shard, shard.stat().st_mtime_ns)
+            os.utime(shard, ns=(stamp, stamp))
+        means.append(summarized(config, open_source(data))[0].whole.mean)
+    assert len(cached(tmp_path)) == 2
+    np.testing.assert_allclose(means[0], -means[1], atol=1e-6)
+
+
+def test_equal_images_elsewhere_have_the_same_summary(summarized, tmp_path):
+    first, _ = summarized()
+    elsewhere = SOURCE._replace(origin="elsewhere", name="copy")
+    assert_same_summary(first, summarized(source=elsewhere, extractor=IDLE)[0])
 
 
 @pytest.mark.parametrize("part", [0, 0.01, 0.5, 0.99, "text", "list"])
