@@ -44,6 +44,7 @@ from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.models.ebm import image_shape, logits_of, num_classes
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.plots import save_animation, save_images, save_panels
 from ebm_tf.runtime.rows import over_rows
@@ -190,6 +191,9 @@ def generate(parts: Parts, workspace: Workspace) -> dict[str, Any]:
       Their metrics, on the first worker.
     """
     config = parts.config
+    inputs = parts.model.digests(None)
+    inputs["images of the data"] = parts.source.digest(parts.source.num_examples)
+    require_same(workspace, inputs)
     for role, path in parts.files.items():
         workspace.log(f"Weights of the {role}: {path}")
     provenance(config, parts.model.sources).log_notes(workspace)

@@ -18,7 +18,8 @@ IMAGES = tf.random.stateless_uniform([2, 2, 2, 1], SEED, -0.9, 0.9)
 
 
 def class_energy(images):
-    return joint_energy(tf.tanh(tf.reshape(images, [-1, 4])) @ WEIGHTS, LABELS)
+    vectors = tf.tanh(tf.reshape(images, [-1, 4]))
+    return joint_energy(tf.matmul(vectors, WEIGHTS), LABELS)
 
 
 def run(kernel, num_steps, images=IMAGES):
@@ -57,8 +58,10 @@ def test_it_is_the_published_sampler_in_its_own_units(zeta, bound, num_steps):
 
 def test_bounds_that_nothing_reaches_change_nothing():
     free, wide = (
-        momentum_langevin(BOWL, drift=0.05, noise=0.2, momentum=0.5, **bounds)
-        for bounds in ({}, {"max_step": 1e6, "image_bound": 1e6})
+        momentum_langevin(
+            BOWL, drift=0.05, noise=0.2, momentum=0.5, max_step=bound, image_bound=bound
+        )
+        for bound in (None, 1e6)
     )
     np.testing.assert_allclose(
         run(free, 6)[0].images, run(wide, 6)[0].images, rtol=0, atol=1e-6
