@@ -19,7 +19,7 @@ from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images, num_images
 from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
 from ebm_tf.evaluation import distal, generated, knowledge, plots
-from ebm_tf.evaluation.attack_energies import measurement as attack_energies
+from ebm_tf.evaluation.attack_energies import figures, measurement
 from ebm_tf.evaluation.attack_energies.measurement import AttackStudy, open_study
 from ebm_tf.evaluation.corruptions import measured
 from ebm_tf.evaluation.corruptions.plots import save_by_severity, save_examples
@@ -123,7 +123,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "warnings": warnings,
         "units": MEANINGS
         | generated.MEANINGS
-        | attack_energies.MEANINGS
+        | figures.MEANINGS
         | measured.MEANINGS,
     }
 
@@ -274,7 +274,7 @@ def _attacks(
     """Attacks the test images, with reasons not to believe figures."""
     if system.attacks is None:
         return None, []
-    return attack_energies.measure(system.attacks, *test, workspace)
+    return measurement.measure(system.attacks, *test, workspace)
 
 
 def _corrupted(

@@ -50,7 +50,7 @@ def test_an_analysis_has_energies_under_all_attacks(tmp_path):
     accuracy = results["by_noise"][0]["accuracy"]
     assert attacks["natural_accuracy"] == accuracy
     for name, row in attacks["by_attack"].items():
-        assert row["accuracy"] <= accuracy and row["num_fooled"] > 5
+        assert row["accuracy"] <= accuracy and row["num_fooled"] > 0
         assert row["num_not_finite"] == 0
         assert row["num_fooled"] == round(40 * (accuracy - row["accuracy"]))
         # The label becomes less likely by every attack that succeeds.

@@ -11,7 +11,7 @@ from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.evaluation.attack_energies import plots
 from ebm_tf.evaluation.attack_energies.attacks import in_words
-from ebm_tf.evaluation.attack_energies.measurement import ARRAYS, NATURAL
+from ebm_tf.evaluation.attack_energies.figures import ARRAYS, NATURAL
 from ebm_tf.evaluation.attack_energies.plots import Violin
 from ebm_tf.runtime.files import load_arrays
 from ebm_tf.runtime.run_folders import read_config, reopen

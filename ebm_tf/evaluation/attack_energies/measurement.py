@@ -15,54 +15,22 @@ from ebm_tf.config.attack_energies import AttackEnergies
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import to_mapping
 from ebm_tf.errors import ConfigError
-from ebm_tf.evaluation.attack_energies import plots
+from ebm_tf.evaluation.attack_energies import figures, plots
 from ebm_tf.evaluation.attack_energies.attacks import (
     EnergyAttack,
     energy_attacks,
     in_words,
 )
+from ebm_tf.evaluation.attack_energies.figures import Measured
 from ebm_tf.evaluation.attack_phases import Place, in_batches
 from ebm_tf.evaluation.batch_files import Arrays
-from ebm_tf.evaluation.energy_statistics import (
-    Energies,
-    Evaluation,
-    energies,
-    statistics,
-)
-from ebm_tf.evaluation.robustness import accuracy
+from ebm_tf.evaluation.energy_statistics import Evaluation, energies
 from ebm_tf.protocols import AttackFn, Classifier
-from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.rows import KeyFn, over_rows
-from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.models import CLASSIFIER, LoadedModel
-
-ARRAYS = "attack_energies.npz"
-NATURAL = "natural"
-MEANINGS = {
-    "attacks": "marginal is E(x) = -logsumexp of the logits, joint E(x, y) = minus the "
-    "logit of the label, attacked_ the same at the attacked image x*, delta_ the "
-    "natural less the attacked one; means with 95 % intervals of the percentile "
-    "bootstrap; all: all images, fooled: those that were right and are wrong at x*; "
-    "accuracies are shares of images that are right at x and at x*; worst_case: by all "
-    "attacks that stay in the ball; distances in 255ths of the pixel range"
-}
-
-
-class Measured(NamedTuple):
-    """The energies under an attack.
-
-    Attributes:
-      evaluation: logits and errors.
-      energies: natural ones, and their differences to the attacked ones.
-      outcome: arrays [n]: "linf" and "l2" distances in 255ths, besides the logits.
-    """
-
-    evaluation: Evaluation
-    energies: Energies
-    outcome: Arrays
 
 
 class AttackStudy(NamedTuple):
@@ -156,16 +124,21 @@ def measure(
         outcome = _outcome(study, name, one, (images, labels), workspace)
         evaluation = _evaluation(natural, outcome["logits"], labels)
         found[name] = Measured(evaluation, energies(evaluation), outcome)
-        workspace.log(_line(name, one, found[name]))
+        workspace.log(figures.line(name, one, found[name]))
     if workspace.is_chief:
-        save_arrays(workspace.path(ARRAYS), **arrays(found))
+        save_arrays(workspace.path(figures.ARRAYS), **figures.arrays(found))
         titles = {
             name: f"{one.title} ({in_words(one.budget)})"
             for name, one in study.attacks.items()
         }
         path = workspace.path("plots", "attack_energies.png")
         plots.save_energies(path, {titles[n]: of.energies for n, of in found.items()})
-    return _results(study, found), list(_warnings(found))
+    results = {
+        "classifier": _name(study.model),
+        **figures.results(study.config, study.attacks, found),
+        "settings": to_mapping(study.settings),
+    }
+    return results, list(figures.warnings(found))
 
 
 def _outcome(
@@ -195,51 +168,6 @@ def _evaluation(
     return Evaluation(natural, attacked, labels, errs(attacked, labels).numpy())
 
 
-def arrays(found: Mapping[str, Measured]) -> dict[str, np.ndarray]:
-    """What was measured of every image, under natural/NAME and ATTACK/NAME."""
-    first = next(iter(found.values()))
-    values = {
-        "labels": first.evaluation.labels,
-        f"{NATURAL}/logits": first.evaluation.natural,
-        f"{NATURAL}/wrong": first.evaluation.natural_errors,
-        f"{NATURAL}/marginal": first.energies.marginal,
-        f"{NATURAL}/joint": first.energies.joint,
-    }
-    for name, (evaluation, energy, outcome) in found.items():
-        columns = energy.columns()
-        own = {
-            "wrong": evaluation.broken,
-            "fooled": evaluation.fooled,
-            "marginal": columns["attacked_marginal"],
-            "joint": columns["attacked_joint"],
-        }
-        values |= {f"{name}/{kind}": v for kind, v in (outcome | own).items()}
-    return values
-
-
-def _results(study: AttackStudy, found: Mapping[str, Measured]) -> dict[str, Any]:
-    first = next(iter(found.values())).evaluation
-    bounded = [name for name, one in study.attacks.items() if one.is_bounded]
-    worst = [found[name].evaluation.robust_errors for name in bounded]
-    return {
-        "classifier": _name(study.model),
-        "num_images": len(first.labels),
-        **accuracy("natural_accuracy", ~first.natural_errors),
-        "worst_case": worst
-        and {"attacks": bounded, **accuracy("accuracy", ~np.any(worst, axis=0))},
-        "by_attack": {
-            name: {
-                "title": one.title,
-                "budget": one.budget,
-                "keeps": one.keeps,
-                **_row(study.config, found[name]),
-            }
-            for name, one in study.attacks.items()
-        },
-        "settings": to_mapping(study.settings),
-    }
-
-
 def _name(model: LoadedModel) -> str:
     """What the classifier is called: as the run that learned it, or as its file."""
     found = model.sources[CLASSIFIER]
@@ -247,46 +175,3 @@ def _name(model: LoadedModel) -> str:
         return found.settings.name
     learned = found.source.config
     return learned.name if learned else os.path.basename(found.source.path)
-
-
-def _row(config: Analysis, measured: Measured) -> dict[str, Any]:
-    """The figures of one attack."""
-    evaluation, energy, outcome = measured
-    columns, fooled, finite = energy.columns(), evaluation.fooled, energy.finite
-    draws = {
-        "num_draws": config.num_draws,
-        "seed": seeds.integer(config.seed, Purpose.STATISTICS),
-    }
-    row = {
-        **accuracy("accuracy", ~evaluation.robust_errors),
-        "num_fooled": int(fooled.sum()),
-        "num_not_finite": int((~finite).sum()),
-    }
-    for norm in ("linf", "l2"):
-        middle = float(np.median(outcome[norm][fooled])) if fooled.any() else None
-        row[f"median_{norm}_of_fooled"] = middle
-    return row | {
-        "all": statistics(columns, finite, **draws),
-        "fooled": statistics(columns, finite & fooled, **draws),
-    }
-
-
-def _line(name: str, one: EnergyAttack, measured: Measured) -> str:
-    """The main figures of an attack, for people."""
-    evaluation, energy, _ = measured
-    means = {name: values.mean() for name, values in energy.columns().items()}
-    return (
-        f"{name}, {in_words(one.budget)}: accuracy "
-        f"{1.0 - evaluation.robust_errors.mean():.3f}; mean E(x) "
-        f"{means['marginal']:.2f}, attacked {means['attacked_marginal']:.2f}; E(x, y) "
-        f"{means['joint']:.2f}, attacked {means['attacked_joint']:.2f}"
-    )
-
-
-def _warnings(found: Mapping[str, Measured]) -> Iterator[str]:
-    for name, (_, energy, _) in found.items():
-        if number := int((~energy.finite).sum()):
-            yield (
-                f"Of {len(energy.finite)} images {number} have energies, natural or "
-                f"under {name}, that are not finite; statistics leave them out."
-            )

@@ -10,7 +10,7 @@ from ebm_tf.config.core import to_mapping
 from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
-from ebm_tf.evaluation.attack_energies.measurement import ARRAYS
+from ebm_tf.evaluation.attack_energies.figures import ARRAYS
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.workspace import Workspace
 

@@ -14,7 +14,8 @@ from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import measurement
-from ebm_tf.evaluation.attack_energies.measurement import ARRAYS, open_study
+from ebm_tf.evaluation.attack_energies.figures import ARRAYS
+from ebm_tf.evaluation.attack_energies.measurement import open_study
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import load_arrays
 from ebm_tf.runtime.workspace import Workspace
