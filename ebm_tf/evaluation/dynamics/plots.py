@@ -116,8 +116,8 @@ def _panel(axes: Axes, name: str, moment: Moment, part: str, num: int) -> None:
     wrong = moment.robust_errors[part][:num]
     axes.axline((0, 0), slope=1, color="black", linewidth=0.8, alpha=0.4)
     for of, color, label in (
-        (~wrong, "tab:blue", "attacked, still right"),
-        (wrong, "tab:red", "wrong, or wrong when attacked"),
+        (~wrong, "tab:blue", "attacked: right"),
+        (wrong, "tab:red", "attacked: wrong"),
     ):
         moved = (right - across)[of], (above - up)[of]
         exact = {"angles": "xy", "scale_units": "xy", "scale": 1.0}
