@@ -9,7 +9,7 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("analyze"))
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,18 @@ NUM_PICTURED = 25
 
 # Arrays of each set of images, by its name.
 Sets = Mapping[str, np.ndarray]
+
+
+class Report(NamedTuple):
+    """What a part of an analysis measured.
+
+    Attributes:
+      results: its metrics; None where it is not asked for, or on other workers.
+      warnings: reasons not to believe them, as sentences.
+    """
+
+    results: dict[str, Any] | None = None
+    warnings: Sequence[str] = ()
 
 
 class System(NamedTuple):
@@ -87,18 +99,16 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
     others = _others(config, images[TEST], workspace)
     images = images | {name: other.images for name, other in others.items()}
     test = images[TEST], labels[TEST]
-    # First, because files may be missing.
-    corruptions = _corrupted(config, system, test, workspace)
+    # The corrupted images first, because files may be missing.
+    first = {"corruptions": _corrupted(config, system, test, workspace)}
     levels = _levels(config, system, images, labels, workspace)
-    adversarials = _distal(config, system, workspace)
-    samples, doubts = _samples(system, test, workspace)
-    attacks, more = _attacks(system, test, workspace)
-    warnings = [
-        *system.provenance.warnings,
-        *knowledge.warnings(levels),
-        *doubts,
-        *more,
-    ]
+    reports = first | {
+        "distal": _distal(config, system, workspace),
+        "samples": _samples(system, test, workspace),
+        "attacks": _attacks(system, test, workspace),
+    }
+    warnings = [*system.provenance.warnings, *knowledge.warnings(levels)]
+    warnings += [line for report in reports.values() for line in report.warnings]
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
     if not workspace.is_chief:
@@ -109,10 +119,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "num_validation": len(images[VALIDATION]),
         "by_noise": [level.results for level in levels],
         "others": {name: other.facts for name, other in others.items()},
-        "distal": adversarials,
-        "samples": samples,
-        "attacks": attacks,
-        "corruptions": corruptions,
+        **{name: report.results for name, report in reports.items()},
         "data": config.data.name,
         "split": config.test_split,
         "validation_split": config.validation_split,
@@ -121,10 +128,7 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "weights": system.weights,
         "seed": config.seed,
         "warnings": warnings,
-        "units": MEANINGS
-        | generated.MEANINGS
-        | figures.MEANINGS
-        | measured.MEANINGS,
+        "units": MEANINGS | generated.MEANINGS | figures.MEANINGS | measured.MEANINGS,
     }
 
 
@@ -235,13 +239,11 @@ def _levels(
     return levels
 
 
-def _distal(
-    config: Analysis, system: System, workspace: Workspace
-) -> dict[str, Any] | None:
+def _distal(config: Analysis, system: System, workspace: Workspace) -> Report:
     """Makes distal adversarials, and logs how confident the classifier became."""
     settings = config.distal
     if settings is None:
-        return None
+        return Report()
     model, classes = system.model, distal.shown_classes(system.num_classes)
     shape = model.networks[CLASSIFIER].input_shape[1:]
     given = distal.starts(classes, shape, settings.num_per_class, config.seed)
@@ -256,25 +258,25 @@ def _distal(
         path = workspace.path("images", "distal.png")
         plots.save_by_class(path, classes, found.images, found.confidence)
         save_arrays(workspace.path("distal.npz"), classes=given[1], **found._asdict())
-    return results
+    return Report(results)
 
 
 def _samples(
     system: System, test: tuple[np.ndarray, np.ndarray], workspace: Workspace
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Samples what the classifier generates, with reasons not to believe figures."""
+) -> Report:
+    """Samples what the classifier generates."""
     if system.generation is None:
-        return None, []
-    return generated.measure_generated(system.generation, test, workspace)
+        return Report()
+    return Report(*generated.measure_generated(system.generation, test, workspace))
 
 
 def _attacks(
     system: System, test: tuple[np.ndarray, np.ndarray], workspace: Workspace
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """Attacks the test images, with reasons not to believe figures."""
+) -> Report:
+    """Attacks the test images, and measures their energies."""
     if system.attacks is None:
-        return None, []
-    return measurement.measure(system.attacks, *test, workspace)
+        return Report()
+    return Report(*measurement.measure(system.attacks, *test, workspace))
 
 
 def _corrupted(
@@ -282,10 +284,10 @@ def _corrupted(
     system: System,
     test: tuple[np.ndarray, np.ndarray],
     workspace: Workspace,
-) -> dict[str, Any] | None:
-    """Measures corrupted test images, where that is asked for."""
+) -> Report:
+    """Measures corrupted test images."""
     if config.corruptions is None:
-        return None
+        return Report()
     sets = measured.open_sets(config, *test, system.num_classes)
     parts = system.model.classifier, system.model.energy
     measure = measured.measurer(*parts, system.replicas, config.batch)
@@ -296,7 +298,7 @@ def _corrupted(
         save_by_severity(path, found.results)
         path = workspace.path("images", "corruptions.png")
         save_examples(path, found.pictures, config.corruptions.severities)
-    return found.results
+    return Report(found.results)
 
 
 def _save(

@@ -23,7 +23,8 @@ def class_energy(images):
 
 
 def run(kernel, num_steps, images=IMAGES):
-    return iterate(kernel, *kernel.init(images), num_steps, SEED)
+    state, info = kernel.init(images)
+    return iterate(kernel, state, info, num_steps, SEED)
 
 
 def published(images, *, eta, zeta, num_steps, bound):

@@ -34,8 +34,9 @@ def test_they_are_those_of_an_independent_decomposition(num):
     assert found.directions.shape == (rank, 6)
     np.testing.assert_allclose(found.mean, other.mean_, atol=1e-6)
     variances: Any = other.explained_variance_
+    directions: Any = other.components_
     np.testing.assert_allclose(found.variances, variances[:rank], rtol=1e-5)
-    overlaps = np.abs(np.sum(found.directions * other.components_[:rank], axis=1))
+    overlaps = np.abs(np.sum(found.directions * directions[:rank], axis=1))
     np.testing.assert_allclose(overlaps, 1.0, atol=1e-5)
 
 
