@@ -240,7 +240,7 @@ def test_what_a_measurement_leaves(measured):
     folder = measured[0]
     found = {p.relative_to(folder).parts[0] for p in folder.rglob("*") if p.is_file()}
     assert found == {
-        *("config.json", "environment.json", "log.txt", "record.npz"),
+        *("config.json", "environment.json", "inputs.json", "log.txt", "record.npz"),
         *("checkpoints", "images", "plots"),
     }
     for name in ("images/attacked.png", "plots/accuracy_by_epsilon.png"):

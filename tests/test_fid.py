@@ -309,6 +309,26 @@ def test_a_stopped_measurement_says_how_to_go_on(
     assert "num_updates" not in line, "a measurement has none"
 
 
+@pytest.mark.slow
+def test_a_measurement_does_not_go_on_with_other_weights(
+    learned, tmp_path, monkeypatch
+):
+    run = pathlib.Path(shutil.copytree(learned[0], tmp_path / "run"))
+    write_config(tmp_path / "measuring.py", measuring(learning(), run))
+    arguments = (tmp_path / "measuring.py", "--output", tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(segments.actions, "show_progress", stop_at((0, 1)))
+        told = run_here(*arguments, executable="fid")
+    assert told.code == 3
+    weights = sorted(run.glob("weights/energy_average_*.h5"))
+    shutil.copy(weights[0], weights[-1])  # under the name of the newest
+    refused = go_on(told)
+    assert refused.code == 2 and refused.err.endswith(
+        f"The weights of the energy have changed since {told.folder} was begun: begin "
+        "a new run.\n"
+    )
+
+
 def test_another_reference_is_compared_with_the_samples_that_are_there(
     swept, learned, tmp_path
 ):

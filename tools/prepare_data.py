@@ -5,16 +5,22 @@ python3 tools/prepare_data.py DATASET RAW [--data_dir DIR] [--overwrite] [--dry_
   DATASET       RAW
   mnist         folder with train-images-idx3-ubyte(.gz) and its three companions
   cifar10       folder with data_batch_1.bin .. 5.bin and test_batch.bin, or a part of
-                these; or cifar-10-binary.tar.gz
-  cifar100      folder with train.bin and test.bin, or cifar-100-binary.tar.gz
+                these; or cifar-10-binary.tar.gz; or those of the Python version
+  cifar100      folder with train.bin and test.bin, or cifar-100-binary.tar.gz; or those
+                of the Python version
   svhn          folder with train_32x32.mat and, if wanted, test_ and extra_32x32.mat
   tiny_imagenet folder with train.npz and val.npz, each with uint8 NHWC "image" and
                 int "label"
-  celeb_a       folder or zip of .jpg or .png faces; where CelebA's own
-                list_eval_partition.txt lies in or beside it, its splits
+  celeb_a       folder or zip of faces; where CelebA's list_eval_partition.txt or
+                Kaggle's .csv lies in it, beside it or in CelebA's Eval/, its splits
   imagenet2012  ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar or their folder; or a
-                folder or zip of n01440764_name.JPEG or n01440764/name.JPEG
+                folder or zip of n01440764_name.JPEG, n01440764/name.JPEG or
+                ILSVRC2012_val_00000001.JPEG, whose classes are by
+                LOC_val_solution.csv, the development kit or
+                imagenet_2012_validation_synset_labels.txt where one is there
 
+Images are .jpg (.jpeg, .jpe, .jfif), .png, .webp, .bmp or .tif (.tiff), and are made
+upright and of 8 bits. What is left out or changed is told.
 Training then finds the dataset by the same --data_dir.
 """
 

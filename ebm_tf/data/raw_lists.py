@@ -50,12 +50,12 @@ class _List(NamedTuple):
           DataError: if it is no text.
         """
         lines = _text(self).replace('"', "").splitlines()
-        words = (re.split(r"[,;\s]+", line.strip()) for line in lines)
+        words = (re.split(r"[,;\s]+", printable(line.strip())) for line in lines)
         return [line for line in words if line != [""]]
 
     def wrong(self, expected: str, line: list[str]) -> DataError:
         """The error of a line that is none of those expected."""
-        shown = printable(" ".join(line))[:80]
+        shown = " ".join(line)[:80]
         return DataError(
             f"Expected lines such as {expected!r} in {self.origin}: {shown}"
         )
