@@ -104,7 +104,7 @@ def test_what_a_measurement_leaves(measured):
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     events = {name for name in found if name.startswith("tensorboard/")}
     assert events and found - events == {
-        *("config.json", "environment.json", "log.txt"),
+        *("config.json", "environment.json", "inputs.json", "log.txt"),
         *("metrics.jsonl", "results.json"),
         *("plots/traces.png", "images/samples_00000004.png"),
         *("samples/00000004/00000_0.npz", "moments/00000004.npz"),
