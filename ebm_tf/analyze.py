@@ -9,6 +9,7 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("analyze"))
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,13 @@ import numpy as np
 from ebm_tf.config.analysis import TEST, Analysis
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images, num_images
-from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
+from ebm_tf.data.sources import (
+    FIRST_FEW,
+    Source,
+    deferred,
+    require_classes,
+    unaugmented,
+)
 from ebm_tf.evaluation import distal, generated, knowledge, plots
 from ebm_tf.evaluation.attack_energies import figures, measurement
 from ebm_tf.evaluation.attack_energies.measurement import AttackStudy, open_study
@@ -144,10 +151,14 @@ def _inputs(system: System) -> dict[str, str]:
 def describe(config: Analysis) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     system = open_system(config)
-    few = dict.fromkeys(system.sources, FIRST_FEW)
-    images, labels = _labelled(config, system, few)
     yield summary(CLASSIFIER, system.model.networks[CLASSIFIER])
     yield f"weights of the classifier: {system.weights}"
+    yield f"noise: {', '.join(f'{level:g}' for level in config.noise)}"
+    if system.generation is not None:
+        yield from system.generation.lines()
+    if system.attacks is not None:
+        yield from system.attacks.lines()
+    yield from system.provenance.lines()
     for name, source in system.sources.items():
         number = num_images(source, system.limits[name])
         yield (
@@ -155,28 +166,25 @@ def describe(config: Analysis) -> Iterator[str]:
             f"{source.origin}"
         )
     yield from (description(config, other) for other in config.others)
-    yield f"noise: {', '.join(f'{level:g}' for level in config.noise)}"
-    if system.generation is not None:
-        yield from system.generation.lines()
-    if system.attacks is not None:
-        yield from system.attacks.lines()
+    few = dict.fromkeys(system.sources, FIRST_FEW)
+    images, labels = _labelled(config, system, few)
     if config.corruptions is not None:
         test = images[TEST], labels[TEST]
         yield measured.open_sets(config, *test, system.num_classes).line
-    yield from system.provenance.lines()
 
 
 def open_system(config: Analysis) -> System:
-    """Builds the classifier on the devices, with its weights, and opens its data.
+    """Builds the classifier on the devices, with its weights.
 
     Raises:
-      UserError: if a device, a dataset or a weight file is missing or does not fit.
+      UserError: if a device or a weight file is missing or does not fit; if a dataset
+        is missing, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)
     splits = {TEST: config.test_split, VALIDATION: config.validation_split}
     sources = {
-        name: open_source(unaugmented(config.data, split))
+        name: deferred(functools.partial(open_source, unaugmented(config.data, split)))
         for name, split in splits.items()
     }
     with replicas.strategy.scope():

@@ -10,8 +10,9 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("attack"))
 
 import dataclasses
+import functools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +25,19 @@ from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import (
     FIRST_FEW,
     Source,
+    deferred,
     positions_at_random,
     require_classes,
     subset,
 )
-from ebm_tf.evaluation import defense_record, plots, reliability, verdicts
+from ebm_tf.evaluation import (
+    attack_phases,
+    defense_record,
+    plots,
+    purified_setup,
+    reliability,
+    verdicts,
+)
 from ebm_tf.evaluation.attack_phases import (
     Phases,
     attacked_in_turn,
@@ -36,7 +45,7 @@ from ebm_tf.evaluation.attack_phases import (
     named_attacks,
 )
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
-from ebm_tf.evaluation.purified_setup import description, purified_attack
+from ebm_tf.evaluation.purified_setup import purified_attack
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
 from ebm_tf.runtime import actions, seeds
@@ -52,24 +61,51 @@ from ebm_tf.store.provenance import Provenance, provenance
 Config = RobustnessMeasurement | DefenseMeasurement
 
 
-class System(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class System:
     """What is attacked.
 
     Attributes:
+      config: of the measurement.
       replicas: the devices.
-      source: natural images, in file order.
-      positions: int64 [n], theirs in the split, in rising order.
+      split: of which some images are attacked; it is opened when it is read.
       model: the classifier, and the networks that purify images for it.
       weights: the files that the networks are from, by role.
       provenance: what there is to say of the runs that learned them.
     """
 
+    config: Config
     replicas: Replicas
-    source: Source
-    positions: np.ndarray
+    split: Source
     model: LoadedModel
     weights: dict[str, str]
     provenance: Provenance
+
+    @property
+    def num_classes(self) -> int:
+        """Of the classifier."""
+        return self.model.networks[CLASSIFIER].output_shape[-1]
+
+    @functools.cached_property
+    def positions(self) -> np.ndarray:
+        """Int64 [n], of the natural images in the split, in rising order."""
+        config, total = self.config, self.split.num_examples
+        num = min(config.num_images or total, total)
+        if config.subset == "first":
+            return np.arange(num)
+        seed = seeds.integer(config.seed, Purpose.SUBSET)
+        return positions_at_random(total, num, seed)
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """The natural images, in file order."""
+        return subset(self.split, self.positions)
+
+    def notes(self) -> Iterator[str]:
+        """What the attacks do otherwise than the config says."""
+        if isinstance(self.config, DefenseMeasurement):
+            return purified_setup.notes(self.config, self.num_classes)
+        return attack_phases.notes(self.config, self.num_classes)
 
 
 def run(config: Config, workspace: Workspace) -> dict[str, Any]:
@@ -86,6 +122,9 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
     for role, path in system.weights.items():
         workspace.log(f"Weights of the {role}: {path}")
     system.provenance.log_notes(workspace)
+    notes = list(system.notes())
+    for note in notes:
+        workspace.log(f"Note: {note}.")
     if isinstance(config, DefenseMeasurement):
         results = _attack_purified(config, system, workspace)
     else:
@@ -93,45 +132,43 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
     results["warnings"] += system.provenance.warnings
     for warning in results["warnings"]:
         workspace.log(f"Warning: {warning}")
+    if notes:
+        results["notes"] = notes
     return results if workspace.is_chief else {}
 
 
 def describe(config: Config) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
     system = open_system(config)
-    natural_images(config, system, FIRST_FEW)  # which looks at their labels
     for role, model in system.model.networks.items():
         yield summary(role, model)
         yield f"weights of the {role}: {system.weights[role]}"
     if isinstance(config, DefenseMeasurement):
-        yield from description(config)
+        yield from purified_setup.description(config)
     else:
         yield f"attacks: {', '.join(named_attacks(config, system.model.classifier))}"
+    yield from (f"note: {note}" for note in system.notes())
+    yield from system.provenance.lines()
     count, source = len(system.positions), system.source
     yield f"data: {count:,} images of {source.name}, {source.origin}"
-    yield from system.provenance.lines()
+    natural_images(config, system, FIRST_FEW)  # which looks at their labels
 
 
 def open_system(config: Config) -> System:
-    """Builds the networks on the devices, with their weights, and opens the data.
+    """Builds the networks on the devices, with their weights.
 
     Raises:
-      UserError: if a device, a dataset or a weight file is missing or does not fit.
+      UserError: if a device or a weight file is missing or does not fit; if a dataset
+        is missing, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     purifies = isinstance(config, DefenseMeasurement)
     replicas.batch_of_each(config.chunk if purifies else config.batch)
-    source = open_source(config.data)
-    num = min(config.num_images or source.num_examples, source.num_examples)
-    positions = np.arange(num)
-    if config.subset == "random":
-        seed = seeds.integer(config.seed, Purpose.SUBSET)
-        positions = positions_at_random(source.num_examples, num, seed)
     model = _model(config, replicas)
     return System(
+        config,
         replicas,
-        subset(source, positions),
-        positions,
+        deferred(lambda: open_source(config.data)),
         model,
         model.load(),
         provenance(config, model.sources),
@@ -171,9 +208,8 @@ def natural_images(
       DataError: if a label is none of the classes.
     """
     images, labels = load_images(system.source, config.data, limit=limit)
-    num_classes = system.model.networks[CLASSIFIER].output_shape[-1]
     setting = "the classifier's num_classes"
-    require_classes(labels, num_classes, system.source, setting=setting)
+    require_classes(labels, system.num_classes, system.source, setting=setting)
     return images, labels
 
 

@@ -22,10 +22,12 @@ from ebm_tf.config.analysis import Analysis
 from ebm_tf.config.comparison import Comparison, EnergyComparison
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
 from ebm_tf.runtime.inputs import require_same
+from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
@@ -48,8 +50,14 @@ def describe(config: Config) -> Iterator[str]:
     if isinstance(config, EnergyComparison):
         yield from _describe_energies(config)
         return
-    for name, measurement in _measurements(config).items():
-        yield f"{name}: {json.dumps(fid.build(measurement).model.files())}"
+    built = {name: fid.build(one) for name, one in _measurements(config).items()}
+    for name, parts in built.items():
+        for role, network in parts.model.networks.items():
+            yield f"{name}: {summary(role, network)}"
+        yield f"{name}: {json.dumps(parts.model.files())}"
+    for name, parts in built.items():
+        if parts.source is not None:
+            yield f"{name}: {describe_data(parts.source)}"
 
 
 def _require_runs(config: Config) -> None:

@@ -19,7 +19,7 @@ import numpy as np
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import describe_data, num_batches
-from ebm_tf.data.sources import Source
+from ebm_tf.data.sources import Source, deferred
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
 from ebm_tf.evaluation.frechet import save_moments
@@ -118,7 +118,8 @@ def build(config: SampleMeasurement) -> Parts:
     """Composes networks with their weights, chains, data and features.
 
     Raises:
-      UserError: if a device, a dataset or a weight file is missing.
+      UserError: if a device or a weight file is missing; if a dataset is, what first
+        reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)
@@ -145,6 +146,11 @@ def _source(config: SampleMeasurement) -> Source | None:
         raise ConfigError("Expected data.name to be a dataset to compare with.")
     if config.reference is not None and config.start not in ("data", "class_gaussian"):
         return None
+    return deferred(lambda: _opened(config))
+
+
+def _opened(config: SampleMeasurement) -> Source:
+    """The data, opened; ConfigError or DataError where there is too little of it."""
     source = open_source(config.data)
     if config.start == "data":
         num_batches(source, config.batch)  # raises where there is none

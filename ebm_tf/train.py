@@ -26,7 +26,7 @@ from ebm_tf.data.pipelines import (
     learning_stream,
     open_for_learning,
 )
-from ebm_tf.data.sources import Source
+from ebm_tf.data.sources import Source, deferred
 from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
@@ -56,12 +56,12 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
       source: images to learn from in place of those that the config names.
 
     Raises:
-      UserError: if a device or a dataset is missing.
+      UserError: if a device is missing; if a dataset is, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
     if source is None and config.data.name != "generator":
-        source = open_for_learning(config.data, config.batch)
+        source = deferred(lambda: open_for_learning(config.data, config.batch))
     learning, models = _networks(config, replicas)
     frozen = {role: m for role, m in models.by_role.items() if role not in learning}
     chains = EbmSampling(config, replicas, models, source)
@@ -72,7 +72,8 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
         task=_task(config, chains, learning),
         networks=models.by_role,
         initial_weights=lambda: load_initial(config, models.by_role, frozen),
-        save_every=config.save_every,
+        save_every=lambda: config.save_every,
+        open_data=lambda few: [describe_data(source)] if source else [],
         examples=source and functools.partial(first_images, source, config.data),
         weights={role: lambda n=network: n.model for role, network in learning.items()}
         | {f"{role}_average": average for role, average in averages.items()},
@@ -242,13 +243,11 @@ def _measure(
 
 
 def _notes(chains: EbmSampling) -> Iterable[str]:
-    """Banks and data, for a dry run."""
+    """Banks, for a dry run."""
     for name, size in chains.bank_sizes._asdict().items():
         if name == "bank" or size:
             count = size * chains.replicas.count
             yield f"{name}: {count:,} chains, {count * chains.chain_bytes:,} bytes"
-    if chains.source is not None:
-        yield describe_data(chains.source)
 
 
 run, describe = entry_points(build)

@@ -9,7 +9,8 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
 
     sys.exit(main("train_clf"))
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -21,12 +22,14 @@ from ebm_tf.config.core import to_mapping
 from ebm_tf.config.selection import SelectedTraining
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import (
+    check_labels,
     learning_stream,
     load_images,
     num_batches,
+    num_images,
     open_for_learning,
 )
-from ebm_tf.data.sources import FIRST_FEW, Source, require_classes, unaugmented
+from ebm_tf.data.sources import Source, deferred, unaugmented
 from ebm_tf.evaluation.classifier_validation import (
     Evaluator,
     ImagesByPart,
@@ -61,6 +64,14 @@ class Sources(NamedTuple):
     validation: Source
     test: Source
 
+    def epoch(self, config: SelectedTraining) -> int:
+        """Updates in an epoch."""
+        return num_batches(self.data, config.batch)
+
+    def save_every(self, config: SelectedTraining) -> int:
+        """Updates between checkpoints."""
+        return config.save_every or config.validate_every or self.epoch(config)
+
 
 class Networks(NamedTuple):
     """The network that learns, and one on the host for the best weights so far."""
@@ -75,7 +86,7 @@ class Networks(NamedTuple):
 
 def run(config: ClassifierTraining, workspace: Workspace) -> dict[str, Any]:
     """Learns, or goes on learning, and measures; the metrics of the first worker."""
-    return learn(build(config, None, workspace), workspace)
+    return learn(build(config, workspace), workspace)
 
 
 def describe(config: ClassifierTraining) -> Iterator[str]:
@@ -83,33 +94,27 @@ def describe(config: ClassifierTraining) -> Iterator[str]:
     return describe_learner(build(config))
 
 
-def build(
-    config: ClassifierTraining,
-    num_checked: int | None = FIRST_FEW,
-    workspace: Workspace | None = None,
-) -> Learner:
+def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Learner:
     """Composes data, network, attack, learning step and selection.
 
     Args:
       config: the experiment.
-      num_checked: images that are read for a look at their labels alone, as in a dry
-        run; None reads all that are measured while learning.
       workspace: where it is kept which images are not learned from.
 
     Raises:
-      UserError: if a device or a dataset is missing, or labels are no classes.
+      UserError: if a device is missing; if a dataset is, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     for batch in (config.batch, config.evaluation_batch):
         replicas.batch_of_each(batch)
     sources = open_sources(config)
-    removed = removal(config, sources.data, replicas, workspace)
-    if removed is not None:
-        sources = sources._replace(data=removed.applied(sources.data))
-    images = measured_images(config, sources, num_checked)
+    removed = functools.cache(
+        functools.partial(removal, config, sources.data, replicas, workspace)
+    )
+    if config.removal is not None:
+        sources = sources._replace(data=_left(sources.data, removed))
     networks = make_networks(config, replicas)
     model = networks.learned.model
-    epoch = num_batches(sources.data, config.batch)
     evaluator = Evaluator(config, replicas, networks.learned.average)
     return Learner(
         config=config,
@@ -117,53 +122,41 @@ def build(
         task=_task(config, replicas, networks, sources.data),
         networks={CLASSIFIER: model},
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
-        save_every=config.save_every or config.validate_every or epoch,
+        save_every=functools.partial(sources.save_every, config),
+        open_data=functools.partial(open_data, config, sources),
         actions=lambda workspace: [
-            validating(evaluator, networks, images, epoch, workspace),
+            validating(evaluator, networks, sources, workspace),
             *_keeping(config, networks, workspace),
         ],
         before_save=lambda workspace: _saving(config, networks, workspace),
         measure=lambda workspace: {
             **measure(evaluator, networks, sources.test, workspace),
-            **_removed(config, removed),
+            **_removed(config, removed()),
         },
-        notes=lambda: _notes(config, sources, epoch, removed),
+        notes=lambda: _notes(config, removed()),
     )
 
 
 def open_sources(config: SelectedTraining) -> Sources:
-    """Opens the three parts of the data, of which only the first is augmented."""
+    """The three parts of the data, of which only the first is augmented."""
+    held_out = (config.validation_split, config.test_split)
+    others = (unaugmented(config.data, split) for split in held_out)
     return Sources(
-        open_for_learning(config.data, config.batch),
-        *(
-            open_source(unaugmented(config.data, split))
-            for split in (config.validation_split, config.test_split)
-        ),
+        deferred(lambda: open_for_learning(config.data, config.batch)),
+        *(deferred(functools.partial(open_source, data)) for data in others),
     )
 
 
-def measured_images(
-    config: SelectedTraining, sources: Sources, num_checked: int | None
-) -> ImagesByPart:
+def measured_images(config: SelectedTraining, sources: Sources) -> ImagesByPart:
     """What is measured while learning: images of learning and of validation.
 
     Of the images of learning the first are taken, as many as there are others, in
     file order and not augmented.
     """
-    limit = config.num_validation if num_checked is None else num_checked
-    of_validation = _load(config, sources.validation, limit)
-    of_learning = _load(config, sources.data, len(of_validation[1]))
+    data, limit = unaugmented(config.data), config.num_validation
+    of_validation = load_images(sources.validation, data, limit=limit)
+    of_learning = load_images(sources.data, data, limit=len(of_validation[1]))
     return {"train": of_learning, "validation": of_validation}
-
-
-def _load(
-    config: SelectedTraining, source: Source, limit: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images float32 [n, H, W, C] and labels int64 [n], which are classes."""
-    images, labels = load_images(source, unaugmented(config.data), limit=limit)
-    classes = config.classifier.num_classes
-    require_classes(labels, classes, source, setting="classifier.num_classes")
-    return images, labels
 
 
 def make_networks(config: SelectedTraining, replicas: Replicas) -> Networks:
@@ -217,14 +210,11 @@ def _task(
 
 
 def validating(
-    evaluator: Evaluator,
-    networks: Networks,
-    images: ImagesByPart,
-    epoch: int,
-    workspace: Workspace,
+    evaluator: Evaluator, networks: Networks, sources: Sources, workspace: Workspace
 ) -> Action:
     """Measures the averaged weights now and then, and keeps the best."""
     config = evaluator.config
+    images, epoch = measured_images(config, sources), sources.epoch(config)
     action = validate(
         evaluator,
         images,
@@ -272,7 +262,8 @@ def measure(
     if best is None:
         raise ValueError("The last update is measured, and may be selected.")
     evaluator.model.set_weights(networks.selected.get_weights())
-    images, labels = _load(config, source, config.num_test)
+    data = unaugmented(config.data)
+    images, labels = load_images(source, data, limit=config.num_test)
     workspace.log(
         f"Measuring the weights of update {best['step']} on {len(labels)} test images."
     )
@@ -302,29 +293,41 @@ def _save_images(workspace: Workspace, kind: str, images: np.ndarray) -> None:
     plots.save_grid(path, images[:NUM_PICTURED])
 
 
-def describe_sources(
-    config: SelectedTraining, sources: Sources, epoch: int
-) -> Iterator[str]:
-    """How often what is measured, and the three parts of the data, a line each."""
-    validate_every = config.validate_every or epoch
+def open_data(config: SelectedTraining, sources: Sources, few: bool) -> Iterator[str]:
+    """Opens the three parts of the data, and checks the labels that are used.
+
+    Yields:
+      How often what is measured, and lines on each part.
+    """
+    epoch, save_every = sources.epoch(config), sources.save_every(config)
     yield (
         f"epoch: {epoch} updates, of {config.num_updates}; measured every "
-        f"{validate_every}, saved every {config.save_every or validate_every}"
+        f"{config.validate_every or epoch}, saved every {save_every}"
     )
     limits = (None, config.num_validation, config.num_test)
-    for role, source, limit in zip(Sources._fields, sources, limits, strict=True):
-        number = min(source.num_examples, limit or source.num_examples)
+    used = list(zip(Sources._fields, sources, limits, strict=True))
+    for role, source, limit in used:
         yield (
-            f"{role}: {number:,} images of {source.name}, {source.split}, "
-            f"{source.origin}"
+            f"{role}: {num_images(source, limit):,} images of {source.name}, "
+            f"{source.split}, {source.origin}"
         )
+    classes, setting = config.classifier.num_classes, "classifier.num_classes"
+    for _, source, limit in used:
+        yield from check_labels(source, classes, setting=setting, few=few, limit=limit)
 
 
-def _notes(
-    config: ClassifierTraining, sources: Sources, epoch: int, removed: Removal | None
-) -> Iterator[str]:
-    """The parts of the data, what is left out and what is kept, a line each."""
-    yield from describe_sources(config, sources, epoch)
+def _left(whole: Source, removed: Callable[[], Removal | None]) -> Source:
+    """The images that are learned from, where it is first asked for them."""
+
+    def opened() -> Source:
+        found = removed()
+        return whole if found is None else found.applied(whole)
+
+    return deferred(opened)
+
+
+def _notes(config: ClassifierTraining, removed: Removal | None) -> Iterator[str]:
+    """What is left out and what is kept, a line each."""
     if config.removal is not None and removed is not None:
         yield from removed.lines(config.removal)
     if config.keep_weights_every is not None:

@@ -20,6 +20,7 @@ from ebm_tf.data.pipelines import (
     learning_stream,
     open_for_learning,
 )
+from ebm_tf.data.sources import deferred
 from ebm_tf.evaluation.quality import measure_chains
 from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.learning.score_matching import make_step
@@ -39,11 +40,11 @@ def build(config: ScoreMatching) -> Learner:
     """Composes data, network and learning step.
 
     Raises:
-      UserError: if a device or a dataset is missing.
+      UserError: if a device is missing; if a dataset is, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
-    source = open_for_learning(config.data, config.batch)
+    source = deferred(lambda: open_for_learning(config.data, config.batch))
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     with replicas.strategy.scope():
@@ -71,7 +72,8 @@ def build(config: ScoreMatching) -> Learner:
         ),
         networks=networks,
         initial_weights=lambda: load_initial(config, networks),
-        save_every=config.save_every,
+        save_every=lambda: config.save_every,
+        open_data=lambda few: [describe_data(source)],
         examples=functools.partial(first_images, source, config.data),
         weights={ENERGY: lambda: network.model, f"{ENERGY}_average": average},
         measure=lambda workspace: measure_chains(
@@ -79,7 +81,6 @@ def build(config: ScoreMatching) -> Learner:
             config.samples,
             workspace,
         ),
-        notes=lambda: [describe_data(source)],
     )
 
 

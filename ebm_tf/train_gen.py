@@ -20,13 +20,14 @@ import tensorflow as tf
 
 from ebm_tf.config.generator import GeneratorTraining
 from ebm_tf.data.pipelines import (
+    check_labels,
     describe_data,
     first_images,
     learning_stream,
     load_images,
     open_for_learning,
 )
-from ebm_tf.data.sources import FIRST_FEW, Source, require_classes
+from ebm_tf.data.sources import Source, deferred
 from ebm_tf.evaluation.quality import (
     MOST_DIMENSIONS,
     MOST_IMAGES,
@@ -57,23 +58,15 @@ from ebm_tf.store.models import DISCRIMINATOR, GENERATOR, load_initial
 DrawFn = Callable[[int], np.ndarray]
 
 
-def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
+def build(config: GeneratorTraining) -> Learner:
     """Composes data, both networks and the learning step.
 
-    Args:
-      config: the experiment.
-      num_checked: so many labels are checked, where classes are learned.
-
     Raises:
-      UserError: if a device or a dataset is missing, or labels are no classes.
+      UserError: if a device is missing; if a dataset is, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)  # raises where they do not divide it
-    source = open_for_learning(config.data, config.batch)
-    classes = config.generator.num_classes
-    if classes is not None:
-        _, labels = load_images(source, config.data, limit=num_checked)
-        require_classes(labels, classes, source, setting="generator.num_classes")
+    source = deferred(lambda: open_for_learning(config.data, config.batch))
     networks = _networks(config, replicas)
     generator = networks[GENERATOR]
     models = {role: network.model for role, network in networks.items()}
@@ -98,7 +91,8 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
         task=_task(config, replicas, networks, source),
         networks=models,
         initial_weights=lambda: load_initial(config, models),
-        save_every=config.save_every,
+        save_every=lambda: config.save_every,
+        open_data=functools.partial(_open_data, config, source),
         examples=functools.partial(first_images, source, config.data),
         weights={
             GENERATOR: lambda: generator.model,
@@ -110,9 +104,17 @@ def build(config: GeneratorTraining, num_checked: int = FIRST_FEW) -> Learner:
         notes=lambda: (
             f"discriminator: {config.discriminator_updates} updates before each of "
             "the generator",
-            describe_data(source),
         ),
     )
+
+
+def _open_data(config: GeneratorTraining, source: Source, few: bool) -> Iterator[str]:
+    """Opens the data, and checks its labels where classes are learned."""
+    yield describe_data(source)
+    classes = config.generator.num_classes
+    if classes is not None:
+        setting = "generator.num_classes"
+        yield from check_labels(source, classes, setting=setting, few=few)
 
 
 def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learned]:
@@ -257,6 +259,4 @@ def _validate(
     return act
 
 
-run, describe = entry_points(
-    build, checked=functools.partial(build, num_checked=MOST_IMAGES)
-)
+run, describe = entry_points(build)

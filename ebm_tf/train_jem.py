@@ -26,8 +26,8 @@ from ebm_tf import train_clf
 from ebm_tf.config.joint import JointTraining
 from ebm_tf.config.parts import Data
 from ebm_tf.data.arrays import few_of_each_class
-from ebm_tf.data.pipelines import batches, first_images, num_batches
-from ebm_tf.data.sources import FIRST_FEW, Source, unaugmented
+from ebm_tf.data.pipelines import batches, first_images
+from ebm_tf.data.sources import Source, unaugmented
 from ebm_tf.energies import network, tempered
 from ebm_tf.evaluation.classifier_validation import Evaluator, save_selected
 from ebm_tf.evaluation.plots import plot_diagnosis
@@ -48,39 +48,31 @@ from ebm_tf.store.models import CLASSIFIER, load_initial
 from ebm_tf.train_clf import SELECTED, Networks, Sources
 
 
-def build(config: JointTraining, num_checked: int | None = FIRST_FEW) -> Learner:
+def build(config: JointTraining) -> Learner:
     """Composes data, network, chains, learning step and selection.
 
-    Args:
-      config: the experiment.
-      num_checked: as in `train_clf.build`.
-
     Raises:
-      UserError: if a device or a dataset is missing, or labels are no classes.
+      UserError: if a device is missing; if a dataset is, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     for batch in (config.batch, config.evaluation_batch):
         replicas.batch_of_each(batch)
     sources = train_clf.open_sources(config)
-    images = train_clf.measured_images(config, sources, num_checked)
     networks = train_clf.make_networks(config, replicas)
     model = networks.learned.model
-    epoch = num_batches(sources.data, config.batch)
     evaluator = Evaluator(config, replicas, networks.learned.average)
     chains = _chains(config, replicas, model, sources.data)
-    validating = functools.partial(
-        train_clf.validating, evaluator, networks, images, epoch
-    )
     return Learner(
         config=config,
         replicas=replicas,
         task=_task(config, replicas, networks, chains, sources.data),
         networks={CLASSIFIER: model},
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
-        save_every=config.save_every or config.validate_every or epoch,
+        save_every=functools.partial(sources.save_every, config),
+        open_data=functools.partial(train_clf.open_data, config, sources),
         examples=functools.partial(first_images, sources.data, config.data),
         actions=lambda workspace: [
-            validating(workspace),
+            train_clf.validating(evaluator, networks, sources, workspace),
             *_pictures(config, chains, workspace),
         ],
         weights={CLASSIFIER: lambda: model, f"{CLASSIFIER}_average": networks.average},
@@ -88,7 +80,7 @@ def build(config: JointTraining, num_checked: int | None = FIRST_FEW) -> Learner
             save_selected(config, networks.selected, SELECTED, workspace)
         ],
         measure=functools.partial(_measure, evaluator, networks, chains, sources),
-        notes=lambda: _notes(config, sources, chains, epoch),
+        notes=functools.partial(_notes, chains),
     )
 
 
@@ -275,14 +267,11 @@ def _measure(
     return results | measure_chains(fresh, chains.config.samples, workspace)
 
 
-def _notes(
-    config: JointTraining, sources: Sources, chains: EbmSampling | None, epoch: int
-) -> Iterable[str]:
-    """The parts of the data and the replay buffer, for a dry run."""
-    yield from train_clf.describe_sources(config, sources, epoch)
+def _notes(chains: EbmSampling | None) -> Iterable[str]:
+    """The replay buffer, for a dry run."""
     if chains is not None:
         count = chains.bank_sizes.bank * chains.replicas.count
         yield f"bank: {count:,} chains, {count * chains.chain_bytes:,} bytes"
 
 
-run, describe = entry_points(build, checked=functools.partial(build, num_checked=None))
+run, describe = entry_points(build)

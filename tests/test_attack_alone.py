@@ -1,6 +1,7 @@
 """Whole measurements of a small classifier of digits, on two logical devices."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 
@@ -15,7 +16,8 @@ from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import Data
 from ebm_tf.config.robustness import RobustnessMeasurement
-from ebm_tf.data.datasets import open_source
+from ebm_tf.data.arrays import digits, source_of
+from ebm_tf.data.datasets import DATASETS, open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, WeightsError
 from ebm_tf.evaluation import attack_phases, batch_files
@@ -108,6 +110,7 @@ def test_results(measured, learned):
         expected = interval(round(share * NUM_IMAGES), NUM_IMAGES)
         assert results[f"{name}_accuracy_interval"] == expected
     assert results["natural_accuracy"] > 0.8
+    assert "notes" not in results  # ten classes are enough
     assert set(results["flags"]) == {
         *("random_logits", "probabilities", "zero_gradients"),
         *("black_box_wins", "still_rising", "not_repeatable"),
@@ -394,6 +397,48 @@ def test_what_is_random_is_verified_several_times(learned, monkeypatch, tmp_path
     assert list(results["by_attack"]) == ["pgd", "apgd_ce", "apgd_dlr"]
     assert results["flags"]["random_logits"] and not results["flags"]["not_repeatable"]
     assert results["robust_accuracy"] <= results["natural_accuracy"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_few_classes_are_attacked_and_told(num_classes, tmp_path, monkeypatch):
+    def few(split, directory):
+        images, labels = digits("train", directory)
+        return images[-40:], labels[-40:] % num_classes
+
+    opening = functools.partial(source_of, few, "few", origin="here")
+    monkeypatch.setitem(DATASETS, "few", opening)
+    network = dataclasses.replace(NETWORK, num_classes=num_classes)
+    path = str(tmp_path / "few.weights.h5")
+    build(network, 8, 1, "float32").save_weights(path)
+    config = dataclasses.replace(
+        everything(path),
+        classifier=network,
+        data=dataclasses.replace(DATA, name="few", split="train"),
+        pgd=Pgd(loss="dlr", num_steps=2),
+        auto_attack=AutoAttack(num_steps=3, num_queries=5),
+        curve=(),
+        median=False,
+    )
+    lines = list(attack.describe(config))
+    folder, results = measure(config, tmp_path)
+    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "carlini_wagner"]
+    assert list(results["by_attack"]) == names
+    targets = f"targets of apgd_t and fab_t: {num_classes - 1} in place of 9"
+    told = [f"apgd_t raises the gap of two logits: of {num_classes} classes", targets]
+    if num_classes == 2:
+        told.insert(0, "pgd raises the margin: of 2 classes there is no dlr loss")
+        told.append("targets of carlini_wagner: 1 in place of 2, all there are")
+    assert len(results["notes"]) == len(told)
+    log = (folder / "log.txt").read_text()
+    for note, part in zip(results["notes"], told, strict=True):
+        assert note.startswith(part) and f"Note: {note}.\n" in log
+        assert f"note: {note}" in lines
+    rand = AutoAttack(version="rand", num_steps=2, num_eot_samples=2)
+    config = dataclasses.replace(config, auto_attack=rand, carlini_wagner=None)
+    _, results = measure(config, tmp_path / "rand")
+    is_told = any("apgd_dlr raises" in note for note in results.get("notes", ()))
+    assert is_told == (num_classes == 2)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def apgd_targeted(
     Of images that never break, the one of the highest loss over all targets is kept.
 
     Args:
-      classifier: what is attacked, of four classes or more.
+      classifier: what is attacked.
       ball: whose norm is meant; radii come with the images.
       num_steps: of ascent, for each target.
       num_targets: classes to aim at; fewer where there are fewer.

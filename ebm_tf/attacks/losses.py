@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from ebm_tf.config.core import require
+from ebm_tf.config.attacks import DLR_CLASSES, TARGETED_DLR_CLASSES
 from ebm_tf.robust_objectives import cross_entropy, divergence, largest_other, of_class
 
 # Logits [n, k] -> losses [n]; labels are bound already.
@@ -28,12 +28,10 @@ def dlr(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """The margin over the difference of the largest and the third largest logit.
 
     Neither a shift nor a positive factor of the logits changes it (Croce and Hein,
-    2020, eq. 6).
-
-    Raises:
-      ConfigError: where there are fewer than three classes.
+    2020, eq. 6). Two classes have no third logit: of these it is the margin.
     """
-    _require_classes(logits, 3, "dlr")
+    if logits.shape[-1] < DLR_CLASSES:
+        return margin(logits, labels)
     top = tf.math.top_k(logits, 3).values
     return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
 
@@ -41,15 +39,15 @@ def dlr(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
 def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """The same for a class to aim at (Croce and Hein, 2020, eq. 7).
 
+    Fewer than four classes have no fourth logit: of these it is the gap.
+
     Args:
       logits: float32 [n, k].
       labels: of the images, integers [n].
       targets: other classes, integers [n].
-
-    Raises:
-      ConfigError: where there are fewer than four classes.
     """
-    _require_classes(logits, 4, "targeted dlr")
+    if logits.shape[-1] < TARGETED_DLR_CLASSES:
+        return gap(logits, labels, targets)
     top = tf.math.top_k(logits, 4).values
     spread = top[:, 0] - 0.5 * (top[:, 2] + top[:, 3])
     return gap(logits, labels, targets) / (spread + 1e-12)
@@ -73,11 +71,3 @@ def attack_loss(
         natural = tf.stop_gradient(classifier(images))
         return lambda logits: divergence(natural, logits)
     return lambda logits: OF_LABELS[kind](logits, labels)
-
-
-def _require_classes(logits: tf.Tensor, least: int, name: str) -> None:
-    require(
-        logits.shape[-1] >= least,
-        f"Expected num_classes={logits.shape[-1]} to be at least {least} for the "
-        f"{name} loss; take margin or cross_entropy.",
-    )

@@ -134,9 +134,6 @@ def averaged_dlr(logits: tf.Tensor, labels: tf.Tensor, average: str) -> tf.Tenso
       logits: float32 [n, r, k].
       labels: integers [n].
       average: "logits", of which the ratio is taken, or "loss", the mean ratio.
-
-    Raises:
-      ConfigError: where there are fewer than three classes.
     """
     if average == "logits":
         return losses.dlr(tf.reduce_mean(logits, 1), labels)

@@ -7,7 +7,10 @@ l-infinity ball is 8/255 of images in [0, 1], and 127.5 of an l2 ball is 0.5.
 import dataclasses
 from typing import Literal
 
-from ebm_tf.config.core import Settings
+from ebm_tf.config.core import Settings, require
+
+# The fewest classes of which there is a difference of logits ratio.
+DLR_CLASSES, TARGETED_DLR_CLASSES = 3, 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,14 @@ class Pgd(Settings):
     def validate(self) -> None:
         """Checks counts and the step size."""
         self.require_positive("num_steps", "step_size", "num_restarts")
+
+    def require_loss_of(self, num_classes: int) -> None:
+        """Checks that there is such a loss of so many classes."""
+        require(
+            self.loss != "dlr" or num_classes >= DLR_CLASSES,
+            f"Expected num_classes={num_classes} to be at least {DLR_CLASSES} for "
+            "loss='dlr'; take loss='margin', which is the same of two.",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

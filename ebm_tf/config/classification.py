@@ -67,6 +67,8 @@ class ClassifierTraining(SelectedTraining):
             "Expected an attack where the objective is other than Clean, and only "
             "there.",
         )
+        if self.attack is not None:
+            self.attack.require_loss_of(self.classifier.num_classes)
         require(
             self.evaluation_attack is not None or not self.selects_by_attack,
             "Expected an evaluation_attack, by which weights are selected.",

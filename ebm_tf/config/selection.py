@@ -76,4 +76,6 @@ class SelectedTraining(Experiment):
             f"Expected select_from={self.select_from} in [0, num_updates], which is "
             f"[0, {self.num_updates}].",
         )
+        if self.evaluation_attack is not None:
+            self.evaluation_attack.require_loss_of(self.classifier.num_classes)
         require_disjoint(self.data.split, self.validation_split, self.test_split)

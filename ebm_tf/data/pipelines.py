@@ -15,13 +15,14 @@ from ebm_tf.data.images import (
     shifts_or_flips,
 )
 from ebm_tf.data.prepared import raises_data_errors
-from ebm_tf.data.sources import Source, epoch_keys
+from ebm_tf.data.sources import FIRST_FEW, Source, epoch_keys, require_classes
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.seeds import Purpose
 
 _MEASURED_BATCH = 256
+_LABELS_AT_ONCE = 4096
 
 
 def num_batches(source: Source, batch: int) -> int:
@@ -210,6 +211,54 @@ def load_images(
         images[filled:end], labels[filled:end] = some_images, some_labels
         filled = end
     return images, labels
+
+
+def labels_in_order(source: Source, limit: int | None = None) -> np.ndarray:
+    """The labels int64 [n], -1 where there is none, of all or the first limit images.
+
+    No image is decoded: nobody asks for it, so tf.data leaves that out.
+
+    Raises:
+      DataError: if damaged files are met.
+    """
+    examples = source.in_order().take(num_images(source, limit))
+
+    def label(encoded: Any) -> tf.Tensor:
+        return source.decode(encoded)["label"]
+
+    if source.one_size:
+        labels = examples.batch(_LABELS_AT_ONCE).map(label)
+    else:
+        labels = examples.map(label, tf.data.AUTOTUNE).batch(_LABELS_AT_ONCE)
+    with raises_data_errors(source):
+        return np.concatenate(list(labels.as_numpy_iterator()))
+
+
+def check_labels(
+    source: Source,
+    num_classes: int,
+    *,
+    setting: str,
+    few: bool = False,
+    limit: int | None = None,
+) -> Iterator[str]:
+    """Checks that labels are classes; yields a line before they are read.
+
+    Args:
+      source: the images; of one that is not in memory all files are read.
+      num_classes: classes are 0 to one less.
+      setting: that names the number of classes, such as "classifier.num_classes".
+      few: whether the first few are enough, as in a dry run.
+      limit: the first so many images are used; all if None.
+
+    Raises:
+      DataError: if one is none of the classes.
+    """
+    count = num_images(source, limit)
+    count = min(count, FIRST_FEW) if few else count
+    yield f"labels: reading {count:,} of {source.name}, {source.split}"
+    labels = labels_in_order(source, count)
+    require_classes(labels, num_classes, source, setting=setting)
 
 
 def open_for_learning(data: Data, batch: int) -> Source:

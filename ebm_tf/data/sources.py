@@ -1,9 +1,10 @@
 """What a source of data is, and its order as a pure function of (seed, epoch)."""
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,25 @@ class Source(NamedTuple):
     shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
     decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
     digest: Callable[[int], str]
+
+
+def deferred(opening: Callable[[], Source]) -> Source:
+    """A source that is opened once, when it is first asked for anything.
+
+    So what does not depend on the data is composed, and told, before data are missing.
+    What `opening` raises is raised then.
+    """
+    return cast(Source, _Deferred(functools.cache(opening)))
+
+
+class _Deferred:
+    """Has the attributes of what is opened then."""
+
+    def __init__(self, opened: Callable[[], Source]):
+        self._opened = opened
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._opened(), name)
 
 
 def epoch_keys(seed: int, epoch: tf.Tensor) -> list[tf.Tensor]:

@@ -9,13 +9,14 @@ import dataclasses
 import functools
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf import pixels
+from ebm_tf.attacks import few_classes
 from ebm_tf.attacks.auto_attack import auto_attack
 from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.outcomes import errs, predicted
@@ -52,6 +53,16 @@ def named_attacks(
         attack = carlini_wagner(classifier, config.carlini_wagner, config.ball)
         attacks["carlini_wagner"] = attack
     return attacks
+
+
+def notes(config: RobustnessMeasurement, num_classes: int) -> Iterator[str]:
+    """What the attacks do otherwise than the config says, of so few classes."""
+    if config.pgd is not None:
+        yield from few_classes.of_pgd(config.pgd, num_classes)
+    if config.auto_attack is not None:
+        yield from few_classes.of_auto_attack(config.auto_attack, num_classes)
+    if config.carlini_wagner is not None:
+        yield from few_classes.of_carlini_wagner(config.carlini_wagner, num_classes)
 
 
 def is_random(config: RobustnessMeasurement) -> bool:

@@ -12,7 +12,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.parts import Samples
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import num_batches
-from ebm_tf.data.sources import Source, unaugmented
+from ebm_tf.data.sources import Source, deferred, unaugmented
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.features import Extractor, open_extractor
 from ebm_tf.models.ebm import EbmModels, marginal_energy
@@ -69,15 +69,13 @@ def open_generation(
     """Composes chains, features and data, where samples are to be measured.
 
     Raises:
-      UserError: if settings are missing, or data or weights of features.
+      UserError: if settings are missing, or weights of features.
     """
     if config.samples is None:
         return None
     learned = _learned(model)
     how = measurement(config, config.samples, learned)
-    source, notes = open_source(how.data), []
-    if how.start == "data":
-        num_batches(source, how.batch)  # raises where there is none
+    source, notes = deferred(lambda: _opened(how)), []
     networks = EbmModels(marginal_energy(model.networks[CLASSIFIER]), None, None)
     chains = {UNCONDITIONAL: EbmSampling(how, replicas, networks, source)}
     settings = model.sources[CLASSIFIER].settings
@@ -90,6 +88,14 @@ def open_generation(
         notes.append(f"no replay buffer: {reason}")
     extractor = open_extractor(how, replicas)
     return Generation(how, model, replicas, chains, extractor, source, notes)
+
+
+def _opened(config: SampleMeasurement) -> Source:
+    """The data; DataError where it is missing, or has no batch for chains from it."""
+    source = open_source(config.data)
+    if config.start == "data":
+        num_batches(source, config.batch)
+    return source
 
 
 def _learned(model: LoadedModel) -> Experiment | None:

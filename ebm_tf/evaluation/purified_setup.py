@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.attacks import purified_gradients
+from ebm_tf.attacks import few_classes, purified_gradients
 from ebm_tf.attacks.purified_gradients import Estimator
 from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack
 from ebm_tf.defenses.purification import KernelFn, purification, purification_gradient
@@ -130,3 +130,9 @@ def description(config: DefenseMeasurement) -> Iterator[str]:
         f"attack: {kind}{attack.gradient}, {attack.num_steps} steps, "
         f"{attack.num_replicates} replicates, {ball.norm} epsilon {ball.epsilon:g}/255"
     )
+
+
+def notes(config: DefenseMeasurement, num_classes: int) -> Iterator[str]:
+    """What the attack does otherwise than the config says, of so few classes."""
+    if isinstance(config.attack, PurifiedAutoAttack):
+        yield from few_classes.raised_instead("apgd_dlr", num_classes)

@@ -30,7 +30,9 @@ class Learner:
       task: the learning step, its state, its batches and what checkpoints hold.
       networks: all networks, by role.
       initial_weights: loads the weights that the config names; yields a line each.
-      save_every: updates between checkpoints.
+      save_every: gives the updates between checkpoints.
+      open_data: opens the data before anything is learned, and checks its labels, a
+        `few` or all; yields a line each.
       examples: gives the first images [n, H, W, C] of the data; None if there is none.
       weights: what gives the networks whose weights are written before each
         checkpoint, by the name of their files.
@@ -38,7 +40,7 @@ class Learner:
       actions: what happens after updates besides progress and metrics.
       before_save: what happens before each checkpoint, after weights are written.
       measure: the reported metrics of what was learned, on every worker.
-      notes: lines of a dry run beside those on networks and weights.
+      notes: lines of a dry run beside those on networks, weights and data.
     """
 
     config: Any
@@ -46,7 +48,8 @@ class Learner:
     task: Task
     networks: Mapping[str, keras.Model]
     initial_weights: Callable[[], Iterator[str]]
-    save_every: int
+    save_every: Callable[[], int]
+    open_data: Callable[..., Iterable[str]]
     measure: Callable[[Workspace], dict[str, Any]]
     examples: Callable[[], np.ndarray] | None = None
     weights: Mapping[str, ModelFn] = dataclasses.field(default_factory=dict)
@@ -57,23 +60,21 @@ class Learner:
 
 
 def entry_points(
-    build: Callable[[Any], Learner], checked: Callable[[Any], Learner] | None = None
+    build: Callable[[Any], Learner],
 ) -> tuple[Callable[..., dict[str, Any]], Callable[..., Iterator[str]]]:
     """The functions `run` and `describe` of an executable that learns.
 
     Args:
-      build: composes the system of a config.
-      checked: the same for a run, where that looks at more of the data beforehand.
+      build: composes the system of a config; it reads no data.
 
     Returns:
       run: (config, workspace) -> the reported metrics; it learns, or goes on learning.
       describe: config -> what a run would build and read, a line each.
     """
-
-    def run(config: Any, workspace: Workspace) -> dict[str, Any]:
-        return learn((checked or build)(config), workspace)
-
-    return run, lambda config: describe(build(config))
+    return (
+        lambda config, workspace: learn(build(config), workspace),
+        lambda config: describe(build(config)),
+    )
 
 
 def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
@@ -84,19 +85,21 @@ def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
       those made now.
     """
     config = learner.config
-    if learner.examples is not None and workspace.is_chief:
-        plots.save_grid(workspace.path("images", "data.png"), learner.examples())
     loop = Loop(
         learner.task,
         learner.replicas,
         workspace,
         guard=config.guard,
-        save_every=learner.save_every,
+        save_every=learner.save_every(),
         seed=config.seed,
     )
     if not loop.is_saved:
         for line in learner.initial_weights():
             workspace.log(line)
+    for line in learner.open_data(few=loop.is_saved):
+        workspace.log(line)
+    if learner.examples is not None and workspace.is_chief:
+        plots.save_grid(workspace.path("images", "data.png"), learner.examples())
     begun, num_before = time.monotonic(), loop.num_saved
     loop.run(
         config.num_updates,
@@ -133,11 +136,12 @@ def describe(learner: Learner) -> Iterator[str]:
         yield summary(role, model)
     replicas, batch = learner.replicas, learner.config.batch
     yield f"replicas: {replicas.count}, each a batch of {replicas.batch_of_each(batch)}"
-    yield from learner.notes()
     try:
         yield from learner.initial_weights()
     except UnnamedWeightsError as error:
         yield f"missing: {error}"
+    yield from learner.notes()
+    yield from learner.open_data(few=True)
 
 
 def summary(role: str, model: keras.Model) -> str:

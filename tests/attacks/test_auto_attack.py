@@ -11,7 +11,13 @@ from ebm_tf.attacks.gradients import plain, random_gradient
 from ebm_tf.attacks.losses import cross_entropy
 from ebm_tf.config.attacks import AutoAttack, Ball
 from tests.attacks.attack_laws import INFO, assert_sound, draw_colours, network
-from tests.attacks.linear_classifiers import draw_images, linear, predicted
+from tests.attacks.linear_classifiers import (
+    draw_images,
+    least_distances,
+    linear,
+    linear_case,
+    predicted,
+)
 
 SEED = tf.constant([2, 2])
 SMALL = AutoAttack(num_steps=5, num_targets=2, num_queries=20, num_eot_samples=3)
@@ -37,6 +43,22 @@ def test_all_attacks_are_sound_on_one_batch(norm, settings):
         attacked = tf.function(attack, autograph=False)(images, labels, epsilon, SEED)
         assert set(INFO) <= set(attacked.info)
         assert_sound(classifier, norm, images, labels, epsilon, attacked)
+
+
+@pytest.mark.parametrize("num_classes", [2, 3])
+@pytest.mark.parametrize("settings", [SMALL, RAND], ids=["standard", "rand"])
+def test_few_classes_are_attacked_to_their_nearest_boundary(settings, num_classes):
+    """Of linear classifiers it is known; Square is no match for it."""
+    case = linear_case(num_classes, 8, most=0.3)
+    distances = least_distances(*case[1:], "linf")
+    radii = np.sort(distances)[3:5].mean()  # which half of the images exceed
+    attacks = auto_attack(case.classifier, settings, Ball())
+    assert set(attacks) >= {"apgd_ce"} and radii < 0.7
+    for name, attack in attacks.items():
+        if name == "square":
+            continue
+        attacked = attack(case.images, case.labels, tf.fill([8], radii), SEED)
+        np.testing.assert_array_equal(attacked.broken, distances < radii, name)
 
 
 @pytest.mark.parametrize("name", ["apgd_t", "fab_t"])

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks import losses
-from ebm_tf.errors import ConfigError
 from ebm_tf.robust_objectives import divergence
 
 NATURAL = tf.constant([[2.0, 0.0, -1.0], [0.5, 0.2, 0.1]])
@@ -124,13 +123,13 @@ def test_huge_logits_stay_finite_with_their_gradients():
         assert np.all(np.isfinite(tape.gradient(values, logits)))
 
 
-def test_too_few_classes_are_an_error():
-    two, three = tf.zeros([1, 2]), tf.zeros([1, 3])
-    with pytest.raises(ConfigError, match="num_classes=2 to be at least 3 for the dlr"):
-        losses.dlr(two, [0])
-    with pytest.raises(ConfigError, match="num_classes=3 to be at least 4"):
-        losses.targeted_dlr(three, [0], [1])
-    assert losses.dlr(three, [0]).shape == (1,)
+def test_too_few_classes_have_a_margin_in_place_of_a_ratio():
+    two, three = tf.constant([[5.0, 2.0]]), tf.constant([[5.0, 2.0, -1.0]])
+    np.testing.assert_allclose(losses.dlr(two, [0]), [-3.0])
+    np.testing.assert_allclose(losses.dlr(two, [1]), [3.0])
+    np.testing.assert_allclose(losses.dlr(three, [0]), [-3.0 / 6.0])
+    np.testing.assert_allclose(losses.targeted_dlr(two, [0], [1]), [-3.0])
+    np.testing.assert_allclose(losses.targeted_dlr(three, [0], [2]), [-6.0])
 
 
 @pytest.mark.parametrize("kind", ["cross_entropy", "margin", "dlr"])

@@ -12,7 +12,7 @@ from ebm_tf.data import pipelines, raw_images
 from ebm_tf.data.arrays import array_source
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.preparation import prepare
-from ebm_tf.data.sources import Source
+from ebm_tf.data.sources import Source, deferred
 from ebm_tf.errors import ConfigError, DataError
 from tests.data.raw_files import encoded, picture, write_zip
 
@@ -208,3 +208,59 @@ def test_a_damaged_image_is_told_in_one_line(tmp_path, monkeypatch):
         with pytest.raises(DataError, match="celeb_a in .* names the one") as caught:
             read()
         assert "\n" not in str(caught.value)
+
+
+def test_labels_are_read_without_an_image():
+    """Of all images or the first: no picture is decoded, so bad ones do not matter."""
+    labels = np.arange(5000) % 7
+    for one_size in (True, False):
+
+        def decode(encoded):
+            return {
+                "image": tf.io.decode_jpeg("this is no image", channels=1),
+                "label": tf.gather(tf.constant(labels), encoded["index"]),
+            }
+
+        examples = array_source(
+            np.zeros([5000, 1, 1, 1], np.uint8), name="many", split="a", origin="here"
+        )
+        source = examples._replace(decode=decode, one_size=one_size)
+        np.testing.assert_array_equal(pipelines.labels_in_order(source), labels)
+        np.testing.assert_array_equal(
+            pipelines.labels_in_order(source, 4500), labels[:4500]
+        )
+    with pytest.raises(DataError, match="damaged"):  # where images are asked for
+        pipelines.load_images(source, Data(name="many", image_size=1, channels=1))
+
+
+def test_every_label_is_checked_even_the_last():
+    labels = np.zeros(600, int)
+    labels[-1] = 3
+    source = array_source(
+        np.zeros([600, 2, 2, 1], np.uint8), labels, name="x", split="a", origin="here"
+    )
+
+    def check(num_classes, **how):
+        return list(pipelines.check_labels(source, num_classes, setting="k", **how))
+
+    assert check(4) == ["labels: reading 600 of x, a"]
+    assert check(3, few=True) == ["labels: reading 500 of x, a"]
+    assert check(3, limit=599) == ["labels: reading 599 of x, a"]
+    with pytest.raises(DataError, match="has labels 0 to 3, but k=3"):
+        check(3)
+
+
+def test_a_deferred_source_is_opened_once_and_when_it_is_needed(held):
+    opened = []
+
+    def opening():
+        opened.append(1)
+        return held[0]
+
+    source = deferred(opening)
+    assert not opened
+    assert source.num_examples == NUM_IMAGES and source._replace(name="b").name == "b"
+    assert len(opened) == 1
+    missing = deferred(lambda: open_source(Data(name="nowhere", image_size=8)))
+    with pytest.raises(DataError, match="Unknown dataset 'nowhere'"):
+        pipelines.describe_data(missing)
