@@ -18,13 +18,13 @@ import numpy as np
 
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.data.datasets import open_source
-from ebm_tf.data.pipelines import describe_data, num_batches
+from ebm_tf.data.pipelines import describe_data, num_batches, num_images
 from ebm_tf.data.sources import Source, deferred
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
-from ebm_tf.evaluation.frechet import save_moments
+from ebm_tf.evaluation.frechet import load_moments, save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
-from ebm_tf.evaluation.summaries import Summary, compare, summarize
+from ebm_tf.evaluation.summaries import Summary, compare, few_references, summarize
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.files import exists, sha256_of
@@ -108,10 +108,15 @@ def describe(config: SampleMeasurement) -> Iterator[str]:
         f"{list(config.measured_steps)} steps"
     )
     yield f"features: {parts.extractor.name}, {parts.extractor.weights}"
-    if config.reference is not None:
-        yield f"reference: {config.reference}"
+    count = None
     if parts.source is not None:
         yield describe_data(parts.source)
+        count = num_images(parts.source, config.num_reference)
+    if config.reference is not None:
+        yield f"reference: {config.reference}"
+        count = load_moments(config.reference).count
+    for warning in few_references(count, parts.extractor.size):
+        yield f"warning: {warning}"
 
 
 def build(config: SampleMeasurement) -> Parts:
@@ -187,9 +192,12 @@ def _swept(config: SampleMeasurement, sweep: Sweep, model: LoadedModel) -> list[
 
 def reference_of(parts: Parts, workspace: Workspace) -> tuple[Summary, str]:
     """What samples are compared with, and what it is, for people to read."""
-    return summary_of_reference(
+    found = summary_of_reference(
         parts.config, parts.source, parts.extractor, parts.replicas, workspace
     )
+    for warning in few_references(found[0].whole.count, parts.extractor.size):
+        workspace.log(f"Warning: {warning}")
+    return found
 
 
 def measure(
@@ -220,7 +228,9 @@ def measure(
         rows.append({"num_steps": num_steps, **metrics})
         workspace.log(f"{num_steps} Langevin steps: fid {rows[-1]['fid']}")
     several = {"by_num_steps": rows} if len(rows) > 1 else {}
-    return {**rows[-1], **_conditions(parts, files, reference[1]), **several}
+    warnings = few_references(reference[0].whole.count, parts.extractor.size)
+    conditions = _conditions(parts, files, reference[1])
+    return {**rows[-1], **conditions, **several, "warnings": warnings}
 
 
 def _metrics(

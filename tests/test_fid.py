@@ -42,6 +42,7 @@ GENERATOR = GeneratorNetwork(width=4, latent_size=5)
 FACTS = {
     *("features", "feature_weights", "resize", "reference", "weights"),
     *("weights_kind", "start", "denoising_steps", "joint_temperature", "seed"),
+    "warnings",
 }
 
 
@@ -88,7 +89,7 @@ def test_results(measured, learned):
     assert json.loads(text(folder, "results.json")) == results
     assert results.keys() == {"num_steps"} | FIGURES | FACTS
     assert results["num_samples"] == results["num_kept"] == 20
-    assert results["num_reference"] == 100
+    assert results["num_reference"] == 100 and results["warnings"] == []
     assert results["features"] == "pixels" and results["resize"] == "none"
     assert results["reference"] == "digits, split train[:100], 100 images"
     path = learned[0] / "weights" / "energy_average_00000009.weights.h5"
@@ -380,6 +381,20 @@ def test_chains_that_start_from_data(learned, tmp_path):
     assert results["start"] == "data"
     # After 4 steps they are close to the images from which they begin.
     assert len(samples_in(folder)) == 100 and results["fid"] < 10
+
+
+def test_a_dry_run_looks_at_the_reference(learned, tmp_path):
+    config = measuring(learning(), learned[0])
+    few = "warning: The reference has {} images for features of 64 dimensions"
+    assert not [line for line in fid.describe(config) if "warning" in line]
+    config = dataclasses.replace(config, num_reference=64)
+    assert [ln for ln in fid.describe(config) if ln.startswith(few.format(64))]
+    path = str(tmp_path / "moments.npz")
+    config = dataclasses.replace(config, reference=path)
+    with pytest.raises(DataError, match="Cannot read the moments"):
+        list(fid.describe(config))
+    save_moments(path, moments(np.random.default_rng(0).normal(size=[9, 64])))
+    assert [ln for ln in fid.describe(config) if ln.startswith(few.format(9))]
 
 
 def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import tensorflow as tf
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.fid import FeatureExtractor, MeasuredChains
 from ebm_tf.config.parts import Data
-from ebm_tf.errors import UnnamedWeightsError
+from ebm_tf.errors import DataError, UnnamedWeightsError
 from ebm_tf.evaluation.inception import (
     KERAS_INCEPTION_SIDE,
     import_graph,
@@ -200,10 +200,23 @@ def _needed(settings: FeatureExtractor) -> str:
 def extracted(
     images: Iterable[np.ndarray], extractor: Extractor, replicas: Replicas
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields vectors [n, d] and logits [n, k] of images uint8 [n, H, W, C]."""
-    run = _over_rows(replicas, extractor)
+    """Yields vectors [n, d] and logits [n, k] of images uint8 [n, H, W, C].
+
+    Raises:
+      DataError: if one is not finite: a mean with it would say nothing.
+    """
+    run, seen = _over_rows(replicas, extractor), 0
     for chunk in rechunked(images, CHUNK * replicas.num_local):
-        yield run(chunk)
+        vectors, logits = found = run(chunk)
+        finite = np.isfinite(vectors).all(1) & np.isfinite(logits).all(1)
+        if not finite.all():
+            raise DataError(
+                f"The features {extractor.name} of image {seen + np.argmin(finite)} "
+                f"are not finite, counted from 0: are its weights, "
+                f"{extractor.weights}, those of another network?"
+            )
+        seen += len(chunk)
+        yield found
 
 
 @functools.lru_cache(maxsize=1)  # a run has one, for its reference and all samples

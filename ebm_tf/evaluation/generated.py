@@ -25,6 +25,7 @@ from ebm_tf.evaluation.class_samples import (
 )
 from ebm_tf.evaluation.generation import BANK, CONDITIONAL, UNCONDITIONAL, Generation
 from ebm_tf.evaluation.reference import summary_of_reference
+from ebm_tf.evaluation.summaries import few_references
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.plots import save_grid
@@ -94,7 +95,8 @@ def measure_generated(
         "judge_accuracy": standard.judged_by.test_accuracy,
         **_conditions(generation, name),
     }
-    return results, list(_warnings(sets))
+    few = few_references(reference.whole.count, generation.extractor.size)
+    return results, [*few, *_warnings(sets)]
 
 
 def _drawn(

@@ -138,6 +138,7 @@ def _renew_batch_norms(graph: Any) -> None:
 
 KERAS_INCEPTION_SIDE = 299
 GRAPH = "classify_image_graph_def.pb"
+MOST_GRAPH_BYTES = 1 << 30
 ARCHIVE = "inception-2015-12-05.tgz"
 ARCHIVE_SUFFIXES = (".tgz", ".tar.gz")
 # Of the 95,673,916 bytes that evaluation code of several groups names for the copy at
@@ -200,6 +201,8 @@ def _unpack(archive: bytes, path: str) -> bytes:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as members:
             for member in members:
                 is_graph = os.path.basename(member.name) == GRAPH
+                if is_graph and member.size > MOST_GRAPH_BYTES:
+                    raise tarfile.TarError("The graph is too large.")
                 if is_graph and (file := members.extractfile(member)):
                     return file.read()
     except (tarfile.TarError, OSError, EOFError, KeyError, zlib.error) as error:

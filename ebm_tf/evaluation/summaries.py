@@ -42,6 +42,25 @@ def published(moments: Moments) -> Summary:
     return Summary([moments], [], np.zeros([0, len(moments.mean)], np.float32))
 
 
+def few_references(count: int | None, num_dimensions: int) -> list[str]:
+    """A reason not to believe distances, as a sentence, where references are few.
+
+    The covariance of no more vectors than dimensions is singular: so many of their
+    directions look as if nothing varied there.
+
+    Args:
+      count: of the vectors of the reference; None where it is not known.
+      num_dimensions: theirs.
+    """
+    if count is None or count > num_dimensions:
+        return []
+    return [
+        f"The reference has {count:,} images for features of {num_dimensions:,} "
+        "dimensions: such distances are far too large, and compare only with those to "
+        "the same few images."
+    ]
+
+
 def summarize(
     features: Iterable[tuple[np.ndarray, np.ndarray]],
     total: int,

@@ -19,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import files
+from ebm_tf.runtime import contents, files
 from ebm_tf.runtime.distribution import Replicas, distributed, local
 
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
@@ -110,13 +110,13 @@ class Checkpoints:
         path = self._path(step, "npz")
         try:
             with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
-                manifest = json.loads(file.read())
+                manifest = contents.json_of(file.read())
             with files.fetched(path) as local:
                 facts = (os.path.getsize(local), files.sha256_of(local))
                 if facts != (manifest["size"], manifest["sha256"]):
                     raise ValueError("size or hash differ")
-                with tf.io.gfile.GFile(local, "rb") as file, np.load(file) as stored:
-                    return {name: stored[name] for name in stored.files}
+                with tf.io.gfile.GFile(local, "rb") as file:
+                    return contents.read_arrays(file)
         except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"The checkpoint {path} is damaged: {files.reason(error)}."

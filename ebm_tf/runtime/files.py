@@ -10,13 +10,11 @@ import functools
 import glob
 import hashlib
 import io
-import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
+from ebm_tf.runtime import contents
 
 # How the names of files end that are not yet whole.
 PARTIAL = ".partial"
@@ -83,14 +82,14 @@ def names_in(folder: str) -> list[str]:
         return sorted({name.rstrip("/") for name in tf.io.gfile.listdir(folder)})
 
 
-def read_file(path: str) -> bytes:
-    """The content of a file.
+def read_file(path: str, most: int | None = None) -> bytes:
+    """The content of a file, or the first `most` bytes of it.
 
     Raises:
       RunError: if it is missing or cannot be read.
     """
     with _told_as_unreadable("read", path), tf.io.gfile.GFile(path, "rb") as file:
-        return file.read()
+        return file.read() if most is None else file.read(most)
 
 
 @contextlib.contextmanager
@@ -207,10 +206,6 @@ def reason(error: BaseException) -> str:
     return " ".join((getattr(error, "message", None) or str(error)).split())
 
 
-# What numpy raises for a file that is cut short, empty or no archive at all.
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-
-
 def save_arrays(path: str, **arrays: Any) -> None:
     """Writes arrays to a file: a kill leaves the old one or the new one.
 
@@ -229,13 +224,9 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
       RunError: if it is missing or damaged.
     """
     try:
-        with (
-            fetched(path) as local,
-            tf.io.gfile.GFile(local, "rb") as file,
-            np.load(file) as stored,
-        ):
-            return {name: stored[name] for name in stored.files}
-    except (*_DAMAGE, tf.errors.OpError) as error:
+        with fetched(path) as local, tf.io.gfile.GFile(local, "rb") as file:
+            return contents.read_arrays(file)
+    except (ValueError, OSError, tf.errors.OpError) as error:
         raise RunError(
             f"The file {path} is missing or damaged: {reason(error)}."
         ) from error
@@ -248,7 +239,7 @@ def read_json(path: str) -> dict[str, Any]:
       RunError: if it cannot be read, or is damaged.
     """
     try:
-        content = json.loads(read_file(path))
+        content = contents.json_of(read_file(path, contents.MOST_JSON_BYTES + 1))
     except ValueError as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):

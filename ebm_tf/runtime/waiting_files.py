@@ -55,11 +55,14 @@ def read_lines(path: str) -> list[str]:
     """The lines of a file with their ends, and those that wait; none if it lacks.
 
     Raises:
-      RunError: if the file cannot be read.
+      RunError: if the file cannot be read, or is damaged.
     """
     stored: list[str] = []
     if files.exists(path):
-        stored = files.read_file(path).decode().splitlines(keepends=True)
+        try:
+            stored = files.read_file(path).decode().splitlines(keepends=True)
+        except UnicodeDecodeError as error:
+            raise files.damaged(path, error) from error
     return stored + (_lines[path].lines if path in _lines else [])
 
 

@@ -14,7 +14,7 @@ import tqdm
 from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import files
+from ebm_tf.runtime import contents, files
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,
@@ -89,9 +89,16 @@ class Workspace:
             append_line(self.path(name), line)
 
     def read_metrics(self, *, name: str = METRICS) -> list[dict[str, float]]:
-        """The lines of a file of metrics; none where there is no file yet."""
-        lines = read_lines(os.path.join(self.folder, name))
-        return [json.loads(line) for line in lines]
+        """The lines of a file of metrics; none where there is no file yet.
+
+        Raises:
+          RunError: if it is damaged.
+        """
+        path = os.path.join(self.folder, name)
+        try:
+            return [contents.json_of(line) for line in read_lines(path)]
+        except ValueError as error:
+            raise files.damaged(path, error) from error
 
     def write_waiting(self) -> None:
         """Writes logs and metrics that wait for it, as before a checkpoint."""
@@ -194,6 +201,6 @@ class Workspace:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
-    except json.JSONDecodeError:  # a line that a kill cut short
+        return float(contents.json_of(line)["step"])
+    except (ValueError, TypeError, KeyError):  # a line that a kill cut short
         return float("inf")

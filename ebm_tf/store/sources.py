@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from ebm_tf.config.core import Experiment
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.runtime.files import exists, names_in, read_json
+from ebm_tf.runtime.files import damaged, exists, names_in, read_json
 from ebm_tf.runtime.run_folders import read_config
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES, SUFFIX, weights_name
 from ebm_tf.runtime.workspace import CONFIG
@@ -150,10 +150,17 @@ class Source:
     def _settings(self, role: str) -> dict[str, Any]:
         """The settings of a network as JSON; empty where they are unknown."""
         converted = os.path.join(self.folder, CONVERTED.format(role))
-        if exists(converted):
-            return read_json(converted).get("network") or {}
         config = os.path.join(self.folder, CONFIG)
-        return (read_json(config).get(role) or {}) if exists(config) else {}
+        if exists(converted):
+            path, name = converted, "network"
+        elif exists(config):
+            path, name = config, role
+        else:
+            return {}
+        found = read_json(path).get(name) or {}
+        if not isinstance(found, dict):
+            raise damaged(path, f"{name} holds no values by name")
+        return found
 
 
 def find(source: str) -> Source:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.fid import FeatureExtractor
-from ebm_tf.errors import WeightsError
+from ebm_tf.errors import DataError, WeightsError
 from ebm_tf.evaluation import features
 from ebm_tf.evaluation.features import (
     CHUNK,
@@ -94,6 +94,23 @@ def test_any_number_of_images_gives_the_features_of_each(replicas, count):
     np.testing.assert_allclose(logits[:, 0], expected.sum(1), atol=1e-4)
     # One shape, traced once for each replica.
     assert traces == [CHUNK] * replicas.num_local
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["vectors", "logits"])
+def test_a_feature_that_is_no_number_is_told_with_its_image(replicas, place):
+    def extract(images: tf.Tensor) -> Features:
+        means = tf.reduce_mean(tf.cast(images, tf.float32), [1, 2, 3])[:, None]
+        odd = tf.where(means == 0.0, float("nan"), means)
+        return Features(*((odd, means) if place == 0 else (means, odd)))
+
+    extractor = Extractor("means", 1, "none", "w.h5", extract)
+    images = np.maximum(draw(2 * CHUNK + 3), 1)
+    assert len(list(extracted([images], extractor, replicas))) > 1
+    images[2 * CHUNK + 1] = 0
+    with pytest.raises(
+        DataError, match=f"features means of image {2 * CHUNK + 1} are not finite"
+    ):
+        list(extracted([images], extractor, replicas))
 
 
 def test_more_images_are_not_compiled_again(replicas):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ def test_damaged_files(tmp_path):
     ("arrays", "said"),
     [
         ({"mean": np.zeros(2)}, "no mu and no sigma, only mean"),
-        ({}, "only nothing"),
+        ({}, "no .npz file"),
         ({"mu": np.zeros(2)}, "no sigma"),
         (
             {"mu": np.zeros(3), "sigma": np.eye(2)},
@@ -114,6 +115,10 @@ def test_damaged_files(tmp_path):
         ({"mu": np.zeros(2), "sigma": np.ones(2)}, "expected .d. and"),
         ({"mu": np.zeros(2), "sigma": np.array([[1, 0.5], [0, 1]])}, "not symmetric"),
         ({"mu": np.zeros(2), "sigma": np.diag([1, np.nan])}, "not finite"),
+        ({"mu": np.zeros(2), "sigma": np.diag([1, -0.01])}, "eigenvalues below 0"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1, 2], [2, 1]])}, "no covariance"),
+        ({"mu": np.zeros(2), "sigma": -np.eye(2)}, "no covariance"),
+        ({"mu": np.zeros(2), "sigma": np.diag([1, -1])}, "no covariance"),
         ({"mu": np.array(["a", "b"]), "sigma": np.eye(2)}, "real numbers"),
         ({"mu": np.zeros(2), "sigma": np.eye(2), "count": -1}, "count=-1"),
         ({"mu": np.zeros(2), "sigma": np.eye(2), "count": 2.5}, "count=2.5"),
@@ -126,6 +131,27 @@ def test_files_of_something_else(tmp_path, arrays, said):
     np.savez(path, **arrays)
     message = message_of(path)
     assert re.search(said, message), message
+
+
+def test_rounding_makes_no_covariance_another_thing(tmp_path):
+    """One of few vectors is singular, one that was summed in float32 a little less."""
+    path, few = str(tmp_path / "moments.npz"), moments(FEATURES[:3])
+    for covariance in (few.covariance, np.zeros([5, 5]), few.covariance - 1e-6):
+        save_moments(path, few._replace(covariance=covariance))
+        np.testing.assert_array_equal(load_moments(path).covariance, covariance)
+
+
+def test_what_else_a_file_holds_is_not_read(tmp_path):
+    """Neither code nor images; an entry that is damaged does not matter either."""
+    path = tmp_path / "moments.npz"
+    whole = moments(FEATURES)
+    images, note = np.full(100, 7, np.uint8), np.array([{"by": "others"}])
+    np.savez(path, mu=whole.mean, images=images, sigma=whole.covariance, note=note)
+    content = path.read_bytes().replace(b"\7" * 100, b"\7" * 99 + b"\0")
+    path.write_bytes(content)
+    assert same(load_moments(str(path)), whole._replace(count=None))
+    with np.load(path) as stored, pytest.raises(zipfile.BadZipFile):
+        assert stored["images"].any()  # its checksum is wrong
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

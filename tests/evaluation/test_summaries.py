@@ -9,7 +9,13 @@ from ebm_tf.evaluation import frechet, inception_score, summaries
 from ebm_tf.evaluation.frechet import frechet_distance, moments
 from ebm_tf.evaluation.kernel_distance import kernel_distance
 from ebm_tf.evaluation.neighbours import precision_recall
-from ebm_tf.evaluation.summaries import Summary, compare, published, summarize
+from ebm_tf.evaluation.summaries import (
+    Summary,
+    compare,
+    few_references,
+    published,
+    summarize,
+)
 
 METRICS = {
     *("fid", "num_samples", "num_reference", "fid_extrapolated", "fid_by_num_samples"),
@@ -155,3 +161,16 @@ def test_few_samples_have_a_distance_and_nothing_else(count):
     assert np.isfinite(metrics["fid"]) and metrics["num_samples"] == count
     assert metrics["fid_extrapolated"] is metrics["fid_by_num_samples"] is None
     assert metrics["kid"] is metrics["precision"] is None
+
+
+def test_a_reference_of_no_more_images_than_dimensions_is_told():
+    assert few_references(None, 64) == few_references(65, 64) == []
+    (told,) = few_references(64, 64)
+    assert told.startswith("The reference has 64 images for features of 64 dimensions")
+    # The covariance of so few is singular, and the distance to more of the same large.
+    drawn = np.random.default_rng(0).normal(size=(2000, 64))
+    whole, few = moments(drawn[:1000]), moments(drawn[1000:1064])
+    assert np.linalg.matrix_rank(few.covariance) == 63
+    assert frechet_distance(few, whole) > 5 * frechet_distance(
+        moments(drawn[1000:]), whole
+    )

@@ -1,13 +1,15 @@
 """The folders of runs: those of new runs, and those of earlier ones."""
 
 import dataclasses
+import functools
 import json
+import operator
 import pathlib
 
 import pytest
 
 from ebm_tf.config.kinds import to_json
-from ebm_tf.errors import RunError
+from ebm_tf.errors import RunError, UserError
 from ebm_tf.runtime.run_folders import create, read_config, reopen
 from ebm_tf.runtime.workspace import Workspace
 from tests.config.test_settings import COOPERATIVE, experiment
@@ -74,12 +76,46 @@ def test_other_folders_are_no_runs(tmp_path, name):
         b"3",
         b'{"type": []}',
         b'{"type": "EbmTraining", "data": {"type": []}}',
+        b"[" * 100_000,
+        b'{"type": ' * 100_000,
+        b'{"type": ' + b"[" * 500 + b"]" * 500 + b"}",
     ],
+    ids=range(13),
 )
 def test_a_damaged_config_is_told(run, content):
     (pathlib.Path(run.folder) / "config.json").write_bytes(content)
     with pytest.raises(RunError, match="config.json is damaged"):
         read_config(run.folder)
+
+
+ODD = (None, True, -1, 1e400, 10**30, "x", "", [], {}, [1, [2]], {"type": 5}, "a.py:f")
+
+
+@pytest.mark.slow
+def test_whatever_stands_in_a_config_is_read_or_told_in_a_line(tmp_path):
+    """Each value in turn, at any depth, is another thing."""
+    folder = pathlib.Path(create(str(tmp_path), COOPERATIVE, STAMP).folder)
+    path, saved = folder / "config.json", to_json(COOPERATIVE)
+
+    def places(value, here=()):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in inner:
+            yield (*here, key)
+            if isinstance(item, dict | list):
+                yield from places(item, (*here, key))
+
+    num_told = 0
+    for *outer, last in places(json.loads(saved)):
+        for odd in ODD:
+            content = json.loads(saved)
+            functools.reduce(operator.getitem, outer, content)[last] = odd
+            path.write_text(json.dumps(content))
+            try:
+                read_config(str(folder))
+            except UserError as error:
+                num_told += 1
+                assert "\n" not in str(error)
+    assert num_told > 500
 
 
 def test_a_config_that_cannot_be_read_is_told(run):

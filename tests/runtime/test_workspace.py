@@ -76,6 +76,25 @@ def test_metrics_are_rewound_past_a_line_that_was_cut(run):
     assert text(run, "metrics.jsonl") == whole
 
 
+@pytest.mark.parametrize("line", [b"[" * 10**5, b"\xff", b'{"step": 2, "lo', b"[1]x"])
+def test_metrics_that_are_damaged_are_told(run, line):
+    run.append_metrics(1, {"loss": 1.0})
+    path = pathlib.Path(run.folder) / "metrics.jsonl"
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    with pytest.raises(RunError, match="metrics.jsonl is damaged"):
+        run.read_metrics()
+
+
+@pytest.mark.parametrize("line", ["5", "[]", '{"step": "x"}', '{"loss": 1}', "null"])
+def test_lines_of_something_else_are_rewound(run, line):
+    run.append_metrics(1, {"loss": 1.0})
+    path = pathlib.Path(run.folder) / "metrics.jsonl"
+    before = path.read_text()
+    path.write_text(before + line + "\n")
+    run.rewind_metrics(1)
+    assert path.read_text() == before
+
+
 def test_every_file_of_metrics_is_rewound(run):
     for step in (3, 6):
         run.append_metrics(step, {"error": step / 7}, name=VALIDATION)

@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import io
-import json
 import pickle
 import re
 import struct
@@ -17,6 +16,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime import contents
 from ebm_tf.runtime.files import exists, read_file, reason
 
 Arrays = Mapping[str, np.ndarray]
@@ -67,8 +67,7 @@ def read_arrays(path: str, names: Iterable[str]) -> Arrays:
             return _read_torch(path, content)
         if is_zip:
             # Without pickles, which could hold code.
-            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-                return {name: stored[name] for name in stored.files}
+            return contents.read_arrays(io.BytesIO(content))
         if content[8:9] == b"{":
             return _read_safetensors(content)
     raise WeightsError(
@@ -88,7 +87,7 @@ def _raises_weights_error(path: str) -> Iterator[None]:
 
 def _read_safetensors(content: bytes) -> Arrays:
     (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
+    header = contents.json_of(content[8 : 8 + length])
     header.pop("__metadata__", None)
     data = memoryview(content)[8 + length :]
     return {name: _tensor(entry, data) for name, entry in header.items()}

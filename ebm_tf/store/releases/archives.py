@@ -7,7 +7,6 @@ An archive is a zip file that unpacks into a folder laid out like that of a run.
 import contextlib
 import hashlib
 import io
-import json
 import os
 import pathlib
 import re
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.contents import json_of
 
 SUFFIX = ".zip"
 CARD = "card.json"
@@ -215,7 +215,7 @@ def _members(archive: zipfile.ZipFile, path: str) -> dict[str, zipfile.ZipInfo]:
 
 def _card(content: bytes, path: str) -> Card:
     try:
-        card = json.loads(content)
+        card = json_of(content)
         well_formed = (
             is_name(card["name"])
             and isinstance(card["figures"], list)
@@ -226,7 +226,7 @@ def _card(content: bytes, path: str) -> Card:
                 for name, facts in card["files"].items()
             )
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         well_formed = False
     if not well_formed:
         raise _damaged(path, f"its {CARD} is not as this version writes it")

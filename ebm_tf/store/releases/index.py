@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime.contents import json_of
 from ebm_tf.store.releases import archives
 
 PREFIX = "release:"
@@ -91,7 +92,7 @@ def parse_index(content: bytes | str, path: str) -> dict[str, Entry]:
       WeightsError: if it is damaged.
     """
     try:
-        entries = [Entry(**row) for row in json.loads(content)["releases"]]
+        entries = [Entry(**row) for row in json_of(content)["releases"]]
         if not all(
             archives.is_name(e.name) and archives.is_name(e.file) for e in entries
         ):
@@ -161,7 +162,7 @@ def installed(name: str) -> Installed | None:
     if not archives.is_name(name) or not path.exists():
         return None
     try:
-        return Installed(folder, **json.loads(path.read_text(encoding="utf-8")))
+        return Installed(folder, **json_of(path.read_bytes()))
     except (ValueError, TypeError) as error:
         raise WeightsError(
             f"The installed release {folder} is damaged: delete it and install it "

@@ -213,8 +213,7 @@ def test_a_comparison_takes_releases(learned, bundled, tmp_path):
         batch=20,
     )
     file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
-    (line,) = compare.describe(config)
-    assert line == f'0_digits_tiny: {{"energy": "{file}"}}'
+    assert f'0_digits_tiny: {{"energy": "{file}"}}' in list(compare.describe(config))
 
 
 def test_an_unfinished_run_is_refused(run, bundled):
