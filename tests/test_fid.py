@@ -21,6 +21,7 @@ from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork, Langevin, Network
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
+from ebm_tf.errors import DataError
 from ebm_tf.evaluation.frechet import (
     frechet_distance,
     load_moments,

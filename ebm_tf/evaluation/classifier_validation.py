@@ -68,13 +68,15 @@ class Evaluator:
     ) -> tuple[Evaluation, np.ndarray]:
         """Attacks images [n, H, W, C] of labels [n]; returns the attacked ones, too.
 
-        The key of a batch follows from the purpose and its place, so that one
-        evaluation differs from the next by the weights only.
+        The key of a replica's part of a batch follows from the purpose and the place
+        of the part among all. So one evaluation differs from the next by the weights
+        only, and two replicas attack as one does that takes their parts in turns.
         """
-        key = seeds.key(self.config.seed, purpose)
+        key, count = seeds.key(self.config.seed, purpose), self.replicas.num_local
 
         def keys(index: int, replica: int) -> tf.Tensor:
-            return tf.random.fold_in(tf.random.fold_in(key, index), replica)
+            place = tf.random.fold_in(key, index * count + replica)
+            return tf.random.fold_in(place, 0)  # as ever, so that figures stay
 
         return self._evaluate(images, labels, keys=keys)
 

@@ -1,13 +1,19 @@
 """Which weights are selected, and the plot that shows it."""
 
+import dataclasses
+
+import keras
+import numpy as np
 import pytest
 from PIL import Image
 
 from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
-from ebm_tf.evaluation.classifier_validation import selection
+from ebm_tf.evaluation.classifier_validation import Evaluator, selection
 from ebm_tf.evaluation.energy_statistics import training_curves
 from ebm_tf.evaluation.plots import save_training_curves
+from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.seeds import Purpose
 from tests.evaluation.test_energy_statistics import EVALUATION
 from tests.runs import ROOT
 
@@ -68,3 +74,26 @@ def test_the_curves_are_plotted(tmp_path, num_lines):
         assert Image.open(tmp_path / name).size == (1500, 800)
     first, second = ((tmp_path / n).read_bytes() for n in ("none.png", "last.png"))
     assert first != second
+
+
+def test_two_replicas_find_what_one_finds_in_two_batches(one_replica, two_replicas):
+    """Of 27 images in batches of 4 each the last ones are fewer, and drawn alike."""
+    draw = np.random.default_rng(0)
+    images = draw.uniform(-1, 1, [27, 4, 4, 1]).astype(np.float32)
+    labels, found = draw.integers(0, 3, 27), []
+    for strategy, batch in ((one_replica, 4), (two_replicas, 8)):
+        with strategy.scope():
+            inputs = keras.Input([4, 4, 1])
+            flat = keras.layers.Flatten()(inputs)
+            model = keras.Model(inputs, keras.layers.Dense(3)(flat))
+        model.set_weights([np.sin(np.arange(48.0)).reshape(16, 3), np.zeros(3)])
+        config = dataclasses.replace(load("cifar10_weat_adv"), evaluation_batch=batch)
+        evaluator = Evaluator(config, Replicas(strategy, jit=False), model)
+        found.append(evaluator.evaluate(images, labels, Purpose.VALIDATION))
+    for first, second in zip(*found, strict=True):
+        first, second = (
+            each if isinstance(each, tuple) else (each,) for each in (first, second)
+        )
+        for one, two in zip(first, second, strict=True):
+            assert len(one) == 27
+            np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
