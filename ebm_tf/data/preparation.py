@@ -101,6 +101,8 @@ def _require_images(count: int, split: str, raw: str) -> None:
 
 def _target(directory: str) -> Any:
     """The folder of all datasets as a path of its file system."""
+    if (shown := directory.encode("utf-8", "backslashreplace").decode()) != directory:
+        raise DataError(f"Expected data_dir={shown} to be text in UTF-8.")
     if "://" not in directory:
         return pathlib.Path(os.path.expanduser(directory)).absolute()
     try:

@@ -3,6 +3,7 @@
 A tool does its heavy imports within its work, after its first line is printed.
 """
 
+import io
 import os
 import signal
 import sys
@@ -50,6 +51,8 @@ def main(
     os.environ |= _ENVIRONMENT
     absl.logging.set_verbosity(absl.logging.ERROR)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may be no text
     try:
         words = flags.FLAGS(sys.argv)[1:]
         if len(words) not in num_words:

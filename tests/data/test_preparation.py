@@ -123,6 +123,11 @@ def test_paths_that_no_system_takes_are_told(tmp_path, out):
     check_refused("mnist", pathlib.Path("~nobody-here/raw"), out, "does not exist")
 
 
+def test_a_place_whose_name_is_no_text_is_told(digits, tmp_path):
+    with pytest.raises(DataError, match=r"data_dir=.*udcff to be text in UTF-8"):
+        prepare("mnist", digits, str(tmp_path / "\udcff"))
+
+
 def test_what_happened_to_images_is_told(tmp_path, out):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,5 +1,6 @@
 """The command line of tools/prepare_data.py."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -27,6 +28,19 @@ def test_it_prepares_and_says_how_to_use_it(tmp_path):
         "Preparing mnist from raw",
         f"Wrote mnist: 20 train, 10 test images. Use: --data_dir {tmp_path / 'out'}",
     ]
+
+
+@pytest.mark.slow
+def test_a_folder_whose_name_is_no_text_is_read(tmp_path):
+    raw = tmp_path / os.fsdecode(b"\xff")
+    write_zip(tmp_path / "a.zip", {"1.jpg": encoded(picture(9, 9, seed=0))})
+    raw.mkdir()
+    (tmp_path / "a.zip").rename(raw / "a.zip")
+    # A process of its own, whose output takes nothing but text.
+    words = command("celeb_a", raw / "a.zip", "--dry_run")
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(words, capture_output=True, env=strict, text=True)
+    assert done.returncode == 0 and "Would write celeb_a: 1 train" in done.stdout
 
 
 @pytest.mark.parametrize(
