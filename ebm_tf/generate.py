@@ -15,38 +15,30 @@ from typing import Any
 
 import numpy as np
 
-from ebm_tf import pixels
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.generation import ImageGeneration
 from ebm_tf.config.parts import Network
 from ebm_tf.data.datasets import open_source
-from ebm_tf.data.pipelines import describe_data, load_images
+from ebm_tf.data.pipelines import check_labels, describe_data, load_images, num_images
 from ebm_tf.data.sources import (
-    FIRST_FEW,
     Source,
+    deferred,
     positions_at_random,
-    require_classes,
     subset,
     unaugmented,
 )
 from ebm_tf.errors import ConfigError
-from ebm_tf.evaluation import class_samples, plots, variations
-from ebm_tf.evaluation.class_samples import (
-    Labelled,
-    Standard,
-    make_standard,
-    rows_of_classes,
-    sample_metrics,
-    summary_line,
-)
+from ebm_tf.evaluation import class_samples, drawn_images, variations
+from ebm_tf.evaluation.class_samples import Labelled, Standard, make_standard
 from ebm_tf.evaluation.features import Extractor, open_extractor
 from ebm_tf.evaluation.reference import summary_of_reference
+from ebm_tf.evaluation.summaries import few_references
 from ebm_tf.models.ebm import image_shape, logits_of, num_classes
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
-from ebm_tf.runtime.plots import save_animation, save_images, save_panels
+from ebm_tf.runtime.plots import save_animation, save_panels
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
@@ -54,7 +46,7 @@ from ebm_tf.sampling import class_starts
 from ebm_tf.sampling.class_chains import ClassSampling
 from ebm_tf.sampling.class_starts import ClassImages, StartFn, class_start
 from ebm_tf.sampling.class_statistics import ClassStatistics, class_statistics
-from ebm_tf.sampling.segments import load_labels, load_samples, run_chains
+from ebm_tf.sampling.segments import run_chains
 from ebm_tf.store.models import ENERGY, LoadedModel, open_model
 from ebm_tf.store.provenance import provenance
 
@@ -138,10 +130,10 @@ def describe(config: ImageGeneration) -> Iterator[str]:
         yield f"weights of the {role}: {path}"
     yield f"chains: {_words(parts)}"
     yield f"features: {parts.extractor.name}, {parts.extractor.weights}"
-    yield describe_data(parts.source)
     for variation in config.variations:
         experiments = list(variations.experiments(config, variation))
         yield f"varied: {variation.setting}, {len(experiments)} values"
+    yield from check_data(parts, few=True)
 
 
 def _words(parts: Parts) -> str:
@@ -158,30 +150,44 @@ def build(config: ImageGeneration) -> Parts:
     """Opens data, network and features.
 
     Raises:
-      UserError: if a device, a dataset or a weight file is missing, or a class is none
-        of the classifier.
+      UserError: if a device or a weight file is missing, or a class is none of the
+        classifier; if a dataset is missing, what first reads it.
     """
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)
-    source = open_source(unaugmented(config.data))
-    test = open_source(unaugmented(config.data, config.test_split))
+    data, held_out = unaugmented(config.data), config.test_split
+    source = deferred(lambda: open_source(data))
+    test = deferred(lambda: open_source(unaugmented(data, held_out)))
     extractor = open_extractor(config, replicas)
     with replicas.strategy.scope():
         model = open_model(
             config, [ENERGY], shared=config.weights, kind=config.weights_kind
         )
     parts = Parts(config, replicas, model, model.load(), source, test, extractor)
-    most = max(parts.classes, default=0)
-    if parts.num_classes is not None:
-        if most >= parts.num_classes:
-            raise ConfigError(
-                f"Expected classes={config.classes} to be below {parts.num_classes}, "
-                "the number that the classifier has."
-            )
-        _, labels = load_images(source, config.data, limit=FIRST_FEW)
-        setting = "the classifier's num_classes"
-        require_classes(labels, parts.num_classes, source, setting=setting)
+    if parts.num_classes is not None and max(parts.classes) >= parts.num_classes:
+        raise ConfigError(
+            f"Expected classes={config.classes} to be below {parts.num_classes}, the "
+            "number that the classifier has."
+        )
     return parts
+
+
+def check_data(parts: Parts, *, few: bool) -> Iterator[str]:
+    """Opens the data, and checks labels, a few or all; yields a line each.
+
+    Raises:
+      DataError: if data are missing, or a label is none of the classes.
+    """
+    yield describe_data(parts.source)
+    yield describe_data(parts.test)
+    if parts.num_classes is not None:
+        setting = "the classifier's num_classes"
+        yield from check_labels(
+            parts.source, parts.num_classes, setting=setting, few=few
+        )
+    count = num_images(parts.source, parts.config.num_reference)
+    for warning in few_references(count, parts.extractor.size):
+        yield f"warning: {warning}"
 
 
 def generate(parts: Parts, workspace: Workspace) -> dict[str, Any]:
@@ -197,6 +203,8 @@ def generate(parts: Parts, workspace: Workspace) -> dict[str, Any]:
     for role, path in parts.files.items():
         workspace.log(f"Weights of the {role}: {path}")
     provenance(config, parts.model.sources).log_notes(workspace)
+    for line in check_data(parts, few=False):
+        workspace.log(line)
     reference, name = summary_of_reference(
         config, parts.source, parts.extractor, parts.replicas, workspace
     )
@@ -209,10 +217,7 @@ def generate(parts: Parts, workspace: Workspace) -> dict[str, Any]:
     if frames is not None:
         save_animation(workspace.path("images", "chains.gif"), frames)
     standard = _standard(parts, reference)
-    rows = [
-        {"num_steps": number, **_measured(parts, standard, number, workspace)}
-        for number in config.measured_steps
-    ]
+    rows = drawn_images.measured(config, standard, workspace)
     several = {"by_num_steps": rows} if len(rows) > 1 else {}
     return {**rows[-1], **_conditions(parts, name, standard), **several}
 
@@ -270,42 +275,6 @@ def _standard(parts: Parts, reference: Any) -> Standard:
         batch=config.batch,
         seed=config.seed,
     )
-
-
-def _measured(
-    parts: Parts, standard: Standard, num_steps: int, workspace: Workspace
-) -> dict[str, Any]:
-    """The metrics of the images after a number of steps, which are shown too."""
-    folder, total = workspace.folder, parts.config.num_samples
-    rounds = list(load_samples(folder, num_steps))
-    images = np.concatenate([images for images, _ in rounds])[:total]
-    labels = load_labels(folder, num_steps)
-    labels = labels if isinstance(labels, tuple) else labels[:total]
-    broken = sum(number for _, number in rounds)
-    if broken:
-        return {"fid": None, "num_samples": len(images), "num_not_finite": broken}
-    metrics = sample_metrics(standard, images, labels)
-    workspace.log(f"{num_steps} steps: {summary_line(metrics)}")
-    if not isinstance(labels, tuple):
-        classes, shown = rows_of_classes(images, labels, standard.num_classes)
-        path = workspace.path("images", f"by_class_{num_steps:08d}.png")
-        plots.save_by_class(path, classes, pixels.from_bytes(shown).numpy())
-    if parts.config.export and num_steps == parts.config.measured_steps[-1]:
-        _export(images, labels, workspace)
-    return metrics
-
-
-def _export(images: np.ndarray, labels: Any, workspace: Workspace) -> None:
-    """Writes the images as PNG files, those of a class in a folder of its own."""
-    if isinstance(labels, tuple):
-        _write(images, workspace.path("png", ""))
-        return
-    for label in np.unique(labels):
-        _write(images[labels == label], workspace.path("png", f"class_{label}", ""))
-
-
-def _write(images: np.ndarray, folder: str) -> None:
-    save_images(folder, images, [f"{place:05d}" for place in range(len(images))])
 
 
 def _conditions(parts: Parts, reference: str, standard: Standard) -> dict[str, Any]:
