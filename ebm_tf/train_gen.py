@@ -251,7 +251,7 @@ def _validate(
         plots.save_curves(
             workspace.path("plots", "frechet.png"),
             {f"{config.num_samples:,} samples": (steps, distances)},
-            labels=("updates", "Frechet distance in pixels"),
+            labels=("updates", "Fréchet distance in pixels"),
             mark_lowest=True,
         )
         workspace.log(f"update {moment.step}: frechet_pixel {distance:.4g}")

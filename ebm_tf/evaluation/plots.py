@@ -73,10 +73,11 @@ def _correlations(later: np.ndarray, earlier: np.ndarray, most: int) -> np.ndarr
     return np.array(sums) / (count - 1)
 
 
-INCHES = 1.6
-# Of each kind of images.
+# Of figures that are printed as wide as a page.
+INCHES = 1.3
+POINTS = 9
+# Of images that an attack broke, and of those that it did not.
 MOST_PICTURED = 4
-MOST_PURIFIED = 8
 
 Lines = Sequence[Mapping[str, float]]
 
@@ -107,7 +108,7 @@ def save_verdicts(
     largest = max(float(np.abs(difference).max()), 1e-12)
     names = (*verdicts.names, "unbroken")  # -1, of the unbroken, is the last
     captions = [
-        f"{names[index]}: {caption}"
+        f"{names[index]}\n{caption}"
         for index, caption in zip(
             verdicts.broken_by[shown],
             _captions(verdicts.predictions[shown]),
@@ -168,8 +169,8 @@ def save_purified(
       classifier: what is defended, images -> logits.
     """
     path = record["class_path"] > 0
-    broken = np.flatnonzero(path[0] & ~path[-1])[:MOST_PURIFIED]
-    shown = np.concatenate([broken, np.flatnonzero(path[-1])[:MOST_PURIFIED]])
+    broken = np.flatnonzero(path[0] & ~path[-1])[:MOST_PICTURED]
+    shown = np.concatenate([broken, np.flatnonzero(path[-1])[:MOST_PICTURED]])
     if not len(shown):
         return
     attacked = record["ims_adv"][shown]
@@ -178,7 +179,7 @@ def save_purified(
     if not workspace.is_chief:
         return
     undefended = predicted(classifier(tf.constant(attacked))).numpy()
-    captions = [f"undefended: {caption}" for caption in _captions(undefended)]
+    captions = [f"undefended\n{caption}" for caption in _captions(undefended)]
     natural = _captions(record["natural_predictions"][shown])
     final = _captions(record["final_predictions"][shown])
     _save_columns(
@@ -198,21 +199,34 @@ def _captions(predictions: np.ndarray) -> list[str]:
 def _save_columns(
     path: str, columns: Mapping[str, tuple[np.ndarray, Sequence[str]]]
 ) -> None:
-    """Writes columns, by title, of images [n, H, W, C] and of captions, if any."""
-    num_rows = len(next(iter(columns.values()))[0])
-    size = (INCHES * len(columns), 1.2 * INCHES * num_rows)
+    """Writes columns, by title, of images [n, H, W, C] and of captions, if any.
+
+    After a few rows they go on at the right, so that the figure fits a page.
+    """
+    count, width = len(next(iter(columns.values()))[0]), len(columns)
+    num_rows, num_blocks = min(count, MOST_PICTURED), -(-count // MOST_PICTURED)
+    size = (INCHES * (width + 0.1) * num_blocks, 1.3 * INCHES * num_rows + 0.2)
     figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(num_rows, len(columns), squeeze=False)
-    for column, (title, (images, captions)) in enumerate(columns.items()):
-        axes[0, column].set_title(title, fontsize=8)
-        for row, image in enumerate(pixels.to_bytes(images)):
-            place = axes[row, column]
-            picture = np.broadcast_to(image, (*image.shape[:2], 3))
-            place.imshow(picture, interpolation="bicubic")
-            place.set(xticks=[], yticks=[])
-            if captions:
-                place.set_xlabel(captions[row], fontsize=7)
+    blocks = figure.subfigures(1, num_blocks, squeeze=False, wspace=0.04)[0]
+    for index, block in enumerate(blocks):
+        shown = range(index * MOST_PICTURED, min((index + 1) * MOST_PICTURED, count))
+        axes = block.subplots(num_rows, width, squeeze=False)
+        for place in axes[len(shown) :].flat:  # as high as the others, and empty
+            place.set(frame_on=False, xticks=[], yticks=[], xlabel="\n ")
+        for column, (title, (images, captions)) in enumerate(columns.items()):
+            axes[0, column].set_title(title, fontsize=POINTS)
+            for row, image in enumerate(shown):
+                caption = captions[image] if captions else ""
+                _picture(axes[row, column], images[image], caption)
     save_figure(figure, path)
+
+
+def _picture(axes: Axes, image: np.ndarray, caption: str = "") -> None:
+    """Shows an image [H, W, C] in [-1, 1], and words below it."""
+    picture = np.broadcast_to(pixels.to_bytes(image), (*image.shape[:2], 3))
+    axes.imshow(picture, interpolation="bicubic")
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel(caption, fontsize=POINTS)
 
 
 # What a classifier knows.
@@ -288,7 +302,7 @@ def save_score_histograms(
     save_figure(figure, path)
 
 
-NUM_HISTOGRAM_BINS = 100
+LEAST_BINS, MOST_BINS = 20, 100
 # What lies beyond in every set goes into the outermost bins.
 _TAIL = 0.005
 
@@ -300,7 +314,10 @@ def _histograms(axes: Axes, values: Mapping[str, np.ndarray]) -> None:
         return
     ends = [np.quantile(scores, [_TAIL, 1.0 - _TAIL]) for scores in values.values()]
     low, high = np.min(ends), np.max(ends)
-    edges = np.linspace(low, high if high > low else low + 1.0, NUM_HISTOGRAM_BINS + 1)
+    # Fewer of fewer scores: else chance alone is seen.
+    num_bins = int(2 * np.sqrt(max(scores.size for scores in values.values())))
+    num_bins = min(max(num_bins, LEAST_BINS), MOST_BINS)
+    edges = np.linspace(low, high if high > low else low + 1.0, num_bins + 1)
     width, fullest = edges[1] - edges[0], 0.0
     for index, (name, scores) in enumerate(values.items()):
         density, _ = np.histogram(np.clip(scores, low, high), edges, density=True)
@@ -325,20 +342,17 @@ def save_by_class(
     """
     num_rows, num_columns = len(classes), len(images) // len(classes)
     rows = images.reshape(num_rows, num_columns, *images.shape[1:])
-    height = 0.78 if confidence is None else 0.95
+    height = 0.78 if confidence is None else 0.98
     size = (0.75 * num_columns + 0.5, height * num_rows)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(num_rows, num_columns, squeeze=False)
     for row, name in enumerate(classes):
-        axes[row, 0].set_ylabel(f"class {name}", fontsize=7)
-        for column, image in enumerate(pixels.to_bytes(rows[row])):
-            place = axes[row, column]
-            picture = np.broadcast_to(image, (*image.shape[:2], 3))
-            place.imshow(picture, interpolation="bicubic")
-            place.set(xticks=[], yticks=[])
+        axes[row, 0].set_ylabel(f"class {name}", fontsize=POINTS)
+        for column, image in enumerate(rows[row]):
+            caption = ""
             if confidence is not None:
                 caption = f"{confidence[row * num_columns + column]:.3f}"
-                place.set_xlabel(caption, fontsize=7)
+            _picture(axes[row, column], image, caption)
     save_figure(figure, path)
 
 
@@ -457,7 +471,9 @@ def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
     for axes, (name, values) in zip(
         figure.subplots(1, len(ages), squeeze=False)[0], ages.items(), strict=True
     ):
-        axes.hist(values, bins=min(50, int(values.max()) + 1))
+        counts, *_ = axes.hist(values, bins=min(50, int(values.max()) + 1))
+        if np.max(counts) > 0.5 * len(values):  # beside which nothing else is seen
+            axes.set_yscale("log")
         axes.set(title=f"Chains: {name}", xlabel="visits", ylabel="chains")
     save_figure(figure, path)
 

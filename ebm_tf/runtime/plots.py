@@ -9,11 +9,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
 from PIL import Image
 
 from ebm_tf import pixels
 from ebm_tf.runtime.files import replace_file
 
+# From which ratio of the largest to the smallest value an axis is logarithmic, and
+# from which ratio of ranges the first steps of chains squash the others.
+MAGNITUDE, SQUASHED = 10.0, 5.0
 LEAST_CELL = 64
 GAP = 2
 
@@ -98,13 +102,14 @@ def save_curves(
     logarithmic: bool = False,
     mark_lowest: bool = False,
 ) -> None:
-    """Plots curves.
+    """Plots curves; whole numbers across have no ticks between them.
 
     Args:
       path: of the PNG.
       curves: the points (x, y) of each, by the name in the legend.
       labels: of the two axes.
-      logarithmic: whether both axes are; 0 has a place across, not up.
+      logarithmic: whether both axes are, the upright one where values are of several
+        magnitudes; 0 has a place across, not up.
       mark_lowest: whether the lowest point of each is marked.
     """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
@@ -116,10 +121,23 @@ def save_curves(
             axes.plot(across[best], up[best], marker="o", color=line.get_color())
     axes.set(xlabel=labels[0], ylabel=labels[1])
     if logarithmic:
-        has_zero = any(min(across) <= 0 for across, _ in curves.values())
-        axes.set(xscale="symlog" if has_zero else "log", yscale="log")
+        _make_logarithmic(
+            axes, *(np.concatenate(v) for v in zip(*curves.values(), strict=True))
+        )
+    elif all(float(x).is_integer() for across, _ in curves.values() for x in across):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     save_figure(figure, path)
+
+
+def _make_logarithmic(axes: Axes, across: np.ndarray, up: np.ndarray) -> None:
+    """Makes axes of points logarithmic where that shows more, with plain numbers."""
+    axes.set_xscale("symlog" if across.min() <= 0 else "log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    if 0 < MAGNITUDE * up.min() <= up.max():
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 # Lines by name, each the values of a setting as texts and as many numbers or None.
@@ -175,10 +193,39 @@ def save_traces(
         (left, energies, "Energy"),
         (right, drift_norms, "Drift per Langevin step"),
     ):
-        axes.plot(steps, values, color="tab:blue", linewidth=0.5, alpha=0.3)
-        axes.plot(steps, values.mean(axis=1), color="black", linewidth=1.5)
+        _trace(axes, steps, values)
         axes.set(title=f"{title}: chains, and their mean", xlabel="Langevin steps")
+        if limits := later_limits(values):
+            axes.set_ylim(*limits)
+            whole = axes.inset_axes((0.57, 0.56, 0.4, 0.34))
+            _trace(whole, steps, values)
+            whole.set_title("from the first step on", fontsize=9)
+            whole.tick_params(labelsize=8)
+            axes.set_xlabel("Langevin steps; the first ones are in the inset")
     save_figure(figure, path)
+
+
+def _trace(axes: Axes, steps: np.ndarray, values: np.ndarray) -> None:
+    axes.plot(steps, values, color="tab:blue", linewidth=0.5, alpha=0.3)
+    axes.plot(steps, values.mean(axis=1), color="black", linewidth=1.5)
+
+
+def later_limits(values: np.ndarray) -> tuple[float, float] | None:
+    """Between what a plot of values [k, n] shows all but the first steps of chains.
+
+    The first tenth of the records does not count, nor does 1 % of the others. None
+    where all fit well beside them. There is room for an inset above.
+    """
+    finite = values[np.isfinite(values)]
+    later = values[len(values) // 10 + 1 :]
+    later = later[np.isfinite(later)]
+    if not later.size:
+        return None
+    low, high = np.quantile(later, [0.005, 0.995])
+    room = max(high - low, 1e-6 * abs(high), 1e-12)
+    if np.ptp(finite) <= SQUASHED * room:
+        return None
+    return float(low - 0.1 * room), float(high + 0.9 * room)
 
 
 def save_figure(figure: Figure, path: str) -> None:

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from ebm_tf.evaluation import plots as evaluation_plots
+from ebm_tf.evaluation.verdicts import natural_verdicts
 from ebm_tf.runtime import plots
 from ebm_tf.runtime.plots import GAP, LEAST_CELL
+from ebm_tf.runtime.workspace import Workspace
 
 
 def flat(*values: float, size: int = 64, channels: int = 3) -> np.ndarray:
@@ -150,6 +154,82 @@ def test_traces_of_chains_that_ran_away(tmp_path):
     energies = np.array([[1.0, 2.0], [np.inf, 3.0], [np.nan, np.nan]])
     plots.save_traces(str(path), np.array([1, 2, 3]), energies, energies)
     assert path.exists()
+
+
+def test_first_steps_do_not_squash_the_others():
+    """Limits hold all that comes later; where all fit well there are none."""
+    random = np.random.default_rng(0)
+    later = 10.0 + random.normal(size=[100, 30])
+    assert plots.later_limits(later) is None
+    assert plots.later_limits(later[:1]) is None
+    squashed = later + 1e4 * np.exp(-np.arange(100.0))[:, None]
+    limits = plots.later_limits(squashed)
+    assert limits is not None
+    low, high = limits
+    inside = (squashed > low) & (squashed < high)
+    assert inside[11:].mean() > 0.99 and not inside[:5].any()
+    assert high - low < 4 * np.ptp(later)
+    squashed[50, 3] = np.nan
+    squashed[2, 4] = np.inf
+    assert plots.later_limits(squashed) == pytest.approx((low, high), rel=0.01)
+    assert plots.later_limits(np.full([5, 2], np.nan)) is None
+    constant = np.concatenate([[[5.0]], np.zeros([20, 1])])
+    assert plots.later_limits(constant) is not None
+
+
+@pytest.fixture
+def figures(monkeypatch) -> list[Figure]:
+    """The figures that are saved from here on."""
+    saved: list[Figure] = []
+    for module in (plots, evaluation_plots):
+        monkeypatch.setattr(
+            module, "save_figure", lambda figure, _: saved.append(figure)
+        )
+    return saved
+
+
+def ticks(figure: Figure) -> list[str]:
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.axes[0].get_xticklabels()]
+
+
+def test_whole_numbers_have_whole_ticks(figures, tmp_path):
+    shares = np.array([[1.0], [0.5], [0.25]])  # natural images and two runs
+    evaluation_plots.save_defended(Workspace(str(tmp_path)), "it", shares)
+    assert {"−1", "0", "1"} <= set(ticks(figures[0]))
+    assert not any("." in label for label in ticks(figures[0]))
+    curve = {"it": ([0.0, 0.5], [1.0, 2.0])}
+    plots.save_curves("", curve, labels=("x", "y"))
+    assert any("." in label for label in ticks(figures[1]))
+
+
+def test_logarithmic_axes_have_plain_numbers(figures):
+    steps = [1, 10, 100, 1000]
+    for up in ([0.5, 3.0, 40.0, 700.0], [2.8, 2.9, 3.0, 3.4]):
+        curve = {"it": (steps, up)}
+        plots.save_curves("", curve, labels=("x", "y"), logarithmic=True)
+    for figure, scale in zip(figures, ("log", "linear"), strict=True):
+        assert {"1", "10", "100", "1000"} <= set(ticks(figure))
+        assert figure.axes[0].get_yscale() == scale
+        labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert not any("10^" in label for label in labels)
+
+
+def test_captions_are_readable_where_a_figure_is_as_wide_as_a_page(figures, tmp_path):
+    """At the 6.5 inches of a page no word is smaller than 7 points."""
+    count, draw = 8, np.random.default_rng(0)
+    images = draw.uniform(-1, 1, [count, 8, 8, 1]).astype(np.float32)
+    labels = np.arange(count)
+    found = natural_verdicts(images, labels == 9, labels)
+    evaluation_plots.save_verdicts(Workspace(str(tmp_path)), found, images, labels)
+    many = np.repeat(images, 5, 0)
+    evaluation_plots.save_by_class("", np.arange(4), many, draw.uniform(size=40))
+    assert len(figures) == 2
+    for figure in figures:
+        scale = min(1.0, 6.5 / figure.get_figwidth())
+        words = [text for text in figure.findobj(Text) if text.get_text().strip()]
+        assert len(words) > 10
+        assert min(word.get_fontsize() for word in words) * scale >= 7.0
 
 
 def test_the_lowest_point_of_a_curve_is_marked(tmp_path):
