@@ -10,7 +10,6 @@ from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.attacks.pgd import perturb
 from ebm_tf.config.attacks import Ball
-from ebm_tf.errors import ConfigError
 from tests.attacks.attack_laws import (
     assert_lawful,
     assert_sound,
@@ -174,14 +173,6 @@ def test_targets_are_no_more_than_there_are_classes():
     labels = predicted(classifier, images)
     attacked = attack(images, labels, tf.zeros([2]), SEED)
     np.testing.assert_array_equal(attacked.info["num_queries"], 1 + 3 * 4)
-
-
-def test_too_few_classes_are_named():
-    classifier, _, _ = linear(3)
-    images = draw_images(2)
-    attack = apgd_targeted(classifier, Ball(), num_steps=3, num_targets=9)
-    with pytest.raises(ConfigError, match="num_classes=3"):
-        attack(images, predicted(classifier, images), tf.ones([2]), SEED)
 
 
 def test_zero_gradients_are_reported():

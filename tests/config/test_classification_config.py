@@ -22,6 +22,7 @@ CONFIG = ClassifierTraining(
     objective=WeatAdv(),
     attack=Pgd(),
 )
+TWO = {"classifier": ClassifierNetwork(architecture="small_cnn", num_classes=2)}
 
 NEW = ("removal", "keep_weights_every")
 
@@ -32,6 +33,8 @@ NEW = ("removal", "keep_weights_every")
         ({"objective": Clean()}, "attack where the objective is other than Clean"),
         ({"attack": None}, "attack where the objective is other than Clean"),
         ({"attack": Pgd(num_restarts=2)}, "attack.num_restarts=1"),
+        (TWO | {"attack": Pgd(loss="dlr")}, "num_classes=2 to be at least 3 .*margin"),
+        (TWO | {"evaluation_attack": Pgd(loss="dlr")}, "num_classes=2 to be at least"),
         ({"num_updates": 10, "select_from": 11}, r"select_from=11 in .*\[0, 10\]"),
         ({"select_from": -1}, "select_from=-1"),
         ({"test_split": "train[100:200]"}, "that share no images"),

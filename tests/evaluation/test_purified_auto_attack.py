@@ -84,6 +84,17 @@ def test_without_noise_it_breaks_just_where_it_can(norm, average):
         np.testing.assert_array_equal(record.images[0], images[0])
 
 
+@pytest.mark.parametrize("average", ["loss", "logits"])
+def test_of_two_classes_the_second_climb_raises_the_margin(average):
+    draw = np.random.default_rng(0)
+    logits = tf.constant(draw.normal(size=[5, 4, 2]), tf.float32)
+    labels = tf.constant([0, 1, 1, 0, 1], tf.int64)
+    signs = np.where(labels == 0, 1.0, -1.0)
+    expected = signs * np.mean(logits[..., 1] - logits[..., 0], 1)
+    found = averaged_dlr(logits, labels, average)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_others_of_the_batch_do_not_matter():
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=5, num_replicates=4)
