@@ -23,10 +23,10 @@ def removing(*changes: str) -> ClassifierTraining:
 
 def test_what_is_left_out_is_not_learned_from():
     learner = train_clf.build(removing())
-    notes = list(learner.notes())
-    (line,) = [note for note in notes if note.startswith("removed: ")]
+    (line,) = [note for note in learner.notes() if note.startswith("removed: ")]
     number = int(line.split()[1])
-    assert 0 < number < 20 and f"data: {60 - number} images of digits" in notes[1]
+    lines = list(learner.open_data(few=True))
+    assert 0 < number < 20 and f"data: {60 - number} images of digits" in lines[1]
 
 
 @pytest.mark.slow
@@ -69,8 +69,9 @@ def test_a_killed_run_goes_on_without_the_classifier_that_judged(tmp_path, monke
     ],
 )
 def test_bad_input(change, error, message):
+    learner = train_clf.build(removing(change, "removal.only_correct=False"))
     with pytest.raises(error, match=message):
-        train_clf.build(removing(change, "removal.only_correct=False"))
+        list(learner.open_data(few=True))
 
 
 def test_a_dry_run_without_weights_says_what_is_missing(tmp_path):

@@ -21,6 +21,7 @@ import tensorflow as tf
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import contents, files
 from ebm_tf.runtime.distribution import Replicas, distributed, local
+from ebm_tf.runtime.json_texts import json_of
 
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 
@@ -110,7 +111,7 @@ class Checkpoints:
         path = self._path(step, "npz")
         try:
             with tf.io.gfile.GFile(self._path(step, "json"), "r") as file:
-                manifest = contents.json_of(file.read())
+                manifest = json_of(file.read())
             with files.fetched(path) as local:
                 facts = (os.path.getsize(local), files.sha256_of(local))
                 if facts != (manifest["size"], manifest["sha256"]):

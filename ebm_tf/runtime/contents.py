@@ -1,21 +1,18 @@
-"""What files hold that others may have written: JSON and arrays, within bounds.
+"""Arrays in files that others may have written, within bounds.
 
 Whatever is wrong with it is a ValueError that says why in one line, never an overflow
 of memory or of the stack.
 """
 
 import contextlib
-import json
 import math
 import zipfile
 from collections.abc import Collection, Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
 
-MOST_JSON_BYTES = 1 << 26
-MOST_NESTED = 64
 # Bytes of an array that is compressed; one that is not is bounded by its file.
 MOST_EXPANDED = 1 << 32
 
@@ -23,33 +20,6 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
-
-
-def json_of(content: bytes | str) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-      ValueError: if it is none, too long or nested too deeply.
-    """
-    if len(content) > MOST_JSON_BYTES:
-        raise ValueError(f"it is longer than {MOST_JSON_BYTES:,} bytes")
-    deep = ValueError(f"it is nested more than {MOST_NESTED} levels deep")
-    try:
-        value = json.loads(content)
-    except RecursionError as error:
-        raise deep from error
-    level = [value]
-    for _ in range(MOST_NESTED + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
-        if not level:
-            return value
-    raise deep
-
-
-def _inside(value: Any) -> Collection[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def array_names(file: BinaryIO) -> list[str]:

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import contents
+from ebm_tf.runtime import contents, json_texts
 
 # How the names of files end that are not yet whole.
 PARTIAL = ".partial"
@@ -239,7 +239,7 @@ def read_json(path: str) -> dict[str, Any]:
       RunError: if it cannot be read, or is damaged.
     """
     try:
-        content = contents.json_of(read_file(path, contents.MOST_JSON_BYTES + 1))
+        content = json_texts.json_of(read_file(path, json_texts.MOST_BYTES + 1))
     except ValueError as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):

@@ -14,7 +14,8 @@ import tqdm
 from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import contents, files
+from ebm_tf.runtime import files
+from ebm_tf.runtime.json_texts import json_of
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,
@@ -96,7 +97,7 @@ class Workspace:
         """
         path = os.path.join(self.folder, name)
         try:
-            return [contents.json_of(line) for line in read_lines(path)]
+            return [json_of(line) for line in read_lines(path)]
         except ValueError as error:
             raise files.damaged(path, error) from error
 
@@ -201,6 +202,6 @@ class Workspace:
 
 def _step_of(line: str) -> float:
     try:
-        return float(contents.json_of(line)["step"])
+        return float(json_of(line)["step"])
     except (ValueError, TypeError, KeyError):  # a line that a kill cut short
         return float("inf")

@@ -79,7 +79,7 @@ def test_every_field_is_reached(config, assignment, value):
         (
             "langevin=3",
             "Expected langevin=3 to be of type Langevin | MomentumLangevin | "
-            "ClippedLangevin.",
+            "ClippedLangevin | HeunLangevin.",
         ),
         ("langevin.noise=-1", "Expected noise=-1.0 >= 0."),
         ("batch=100", "Expected batch=100 to be at most bank_size=64."),

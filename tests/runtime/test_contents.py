@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.runtime import contents
+from ebm_tf.runtime import contents, json_texts
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array("text"), "c": np.array(3)}
 
@@ -139,14 +139,14 @@ def test_a_missing_file_is_no_damage(tmp_path):
 )
 def test_json_that_is_none_or_too_deep_is_told(text, said):
     with pytest.raises(ValueError, match=said):
-        contents.json_of(text)
+        json_texts.json_of(text)
 
 
 def test_json_comes_back(monkeypatch):
     value = {"a": [1, {"b": [None, True, "é"]}], "c": 1.5}
     text = json.dumps(value)
-    assert contents.json_of(text) == contents.json_of(text.encode()) == value
-    assert contents.json_of("[" * 64 + "]" * 64)
-    monkeypatch.setattr(contents, "MOST_JSON_BYTES", len(text) - 1)
+    assert json_texts.json_of(text) == json_texts.json_of(text.encode()) == value
+    assert json_texts.json_of("[" * 64 + "]" * 64)
+    monkeypatch.setattr(json_texts, "MOST_BYTES", len(text) - 1)
     with pytest.raises(ValueError, match="longer than"):
-        contents.json_of(text)
+        json_texts.json_of(text)

@@ -18,6 +18,7 @@ from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectG
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime import contents
 from ebm_tf.runtime.files import exists, read_file, reason
+from ebm_tf.runtime.json_texts import json_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -87,7 +88,7 @@ def _raises_weights_error(path: str) -> Iterator[None]:
 
 def _read_safetensors(content: bytes) -> Arrays:
     (length,) = struct.unpack_from("<Q", content)
-    header = contents.json_of(content[8 : 8 + length])
+    header = json_of(content[8 : 8 + length])
     header.pop("__metadata__", None)
     data = memoryview(content)[8 + length :]
     return {name: _tensor(entry, data) for name, entry in header.items()}

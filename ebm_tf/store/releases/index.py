@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.contents import json_of
+from ebm_tf.runtime.json_texts import json_of
 from ebm_tf.store.releases import archives
 
 PREFIX = "release:"
