@@ -23,6 +23,7 @@ from ebm_tf.data.sources import (
     Source,
     deferred,
     require_classes,
+    told,
     unaugmented,
 )
 from ebm_tf.evaluation import distal, generated, knowledge, plots
@@ -163,7 +164,7 @@ def describe(config: Analysis) -> Iterator[str]:
         number = num_images(source, system.limits[name])
         yield (
             f"{name}: {number:,} images of {source.name}, {source.split}, "
-            f"{source.origin}"
+            f"{told(source)}"
         )
     yield from (description(config, other) for other in config.others)
     few = dict.fromkeys(system.sources, FIRST_FEW)

@@ -29,6 +29,7 @@ from ebm_tf.data.sources import (
     positions_at_random,
     require_classes,
     subset,
+    told,
 )
 from ebm_tf.evaluation import (
     attack_phases,
@@ -150,7 +151,7 @@ def describe(config: Config) -> Iterator[str]:
     yield from (f"note: {note}" for note in system.notes())
     yield from system.provenance.lines()
     count, source = len(system.positions), system.source
-    yield f"data: {count:,} images of {source.name}, {source.origin}"
+    yield f"data: {count:,} images of {source.name}, {told(source)}"
     natural_images(config, system, FIRST_FEW)  # which looks at their labels
 
 

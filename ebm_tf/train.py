@@ -25,6 +25,7 @@ from ebm_tf.data.pipelines import (
     first_images,
     learning_stream,
     open_for_learning,
+    own_content,
 )
 from ebm_tf.data.sources import Source, deferred
 from ebm_tf.evaluation.plots import plot_diagnosis
@@ -81,6 +82,7 @@ def build(config: EbmLearning, source: Source | None = None) -> Learner:
         actions=lambda workspace: _actions(config, chains, learning, workspace),
         measure=functools.partial(_measure, config, chains, averages),
         notes=functools.partial(_notes, chains),
+        inputs=functools.partial(own_content, config.data, data=source),
     )
 
 

@@ -28,8 +28,9 @@ from ebm_tf.data.pipelines import (
     num_batches,
     num_images,
     open_for_learning,
+    own_content,
 )
-from ebm_tf.data.sources import Source, deferred, unaugmented
+from ebm_tf.data.sources import Source, deferred, told, unaugmented
 from ebm_tf.evaluation.classifier_validation import (
     Evaluator,
     ImagesByPart,
@@ -134,6 +135,7 @@ def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Lea
             **_removed(config, removed()),
         },
         notes=lambda: _notes(config, removed()),
+        inputs=lambda: own_content(config.data, **sources._asdict()),
     )
 
 
@@ -309,7 +311,7 @@ def open_data(config: SelectedTraining, sources: Sources, few: bool) -> Iterator
     for role, source, limit in used:
         yield (
             f"{role}: {num_images(source, limit):,} images of {source.name}, "
-            f"{source.split}, {source.origin}"
+            f"{source.split}, {told(source)}"
         )
     classes, setting = config.classifier.num_classes, "classifier.num_classes"
     for _, source, limit in used:

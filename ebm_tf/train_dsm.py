@@ -19,6 +19,7 @@ from ebm_tf.data.pipelines import (
     first_images,
     learning_stream,
     open_for_learning,
+    own_content,
 )
 from ebm_tf.data.sources import deferred
 from ebm_tf.evaluation.quality import measure_chains
@@ -81,6 +82,7 @@ def build(config: ScoreMatching) -> Learner:
             config.samples,
             workspace,
         ),
+        inputs=functools.partial(own_content, config.data, data=source),
     )
 
 

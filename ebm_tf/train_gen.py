@@ -26,6 +26,7 @@ from ebm_tf.data.pipelines import (
     learning_stream,
     load_images,
     open_for_learning,
+    own_content,
 )
 from ebm_tf.data.sources import Source, deferred
 from ebm_tf.evaluation.quality import (
@@ -105,6 +106,7 @@ def build(config: GeneratorTraining) -> Learner:
             f"discriminator: {config.discriminator_updates} updates before each of "
             "the generator",
         ),
+        inputs=functools.partial(own_content, config.data, data=source),
     )
 
 

@@ -26,7 +26,7 @@ from ebm_tf import train_clf
 from ebm_tf.config.joint import JointTraining
 from ebm_tf.config.parts import Data
 from ebm_tf.data.arrays import few_of_each_class
-from ebm_tf.data.pipelines import batches, first_images
+from ebm_tf.data.pipelines import batches, first_images, own_content
 from ebm_tf.data.sources import Source, unaugmented
 from ebm_tf.energies import network, tempered
 from ebm_tf.evaluation.classifier_validation import Evaluator, save_selected
@@ -81,6 +81,7 @@ def build(config: JointTraining) -> Learner:
         ],
         measure=functools.partial(_measure, evaluator, networks, chains, sources),
         notes=functools.partial(_notes, chains),
+        inputs=lambda: own_content(config.data, **sources._asdict()),
     )
 
 

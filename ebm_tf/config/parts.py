@@ -10,8 +10,9 @@ class Data(Settings):
     """Which images, and at what size they are used.
 
     Attributes:
-      name: a dataset, FILE.py:function for one of your own (`data.arrays.source_of`),
-        or "generator" for images that the generator makes.
+      name: a dataset; one of your own: "folder", "arrays" or FILE.py:function
+        (`data.arrays.source_of`); any other of TFDS, NAME or tfds:NAME/CONFIG; or
+        "generator" for images that the generator makes.
       image_size: height and width in pixels.
       channels: 1 or 3.
       split: the part of the dataset that is read.
@@ -19,6 +20,13 @@ class Data(Settings):
       padding: zeros around training images, of which a random part of the image size
         is used (the shifts of CIFAR-10 recipes); none if 0.
       flip: whether training images are mirrored half of the time.
+      image_key: the array of a "arrays", or the feature of a dataset of TFDS, that
+        holds images; found by its name and form if None.
+      label_key: the same for labels.
+      skip_unreadable: whether files of a "folder" that cannot be read are left out,
+        not an error.
+      path: the images of a "folder", which may be a zip or a tar, or the npz or npy
+        of "arrays"; none for other names. Content is compared, not the place.
       directory: where TFDS datasets lie; TFDS's own choice if None (--data_dir).
     """
 
@@ -29,6 +37,10 @@ class Data(Settings):
     random_crop: bool = False
     padding: int = 0
     flip: bool = False
+    image_key: str | None = None
+    label_key: str | None = None
+    skip_unreadable: bool = False
+    path: str | None = runtime(None)
     directory: str | None = runtime(None)
 
     def validate(self) -> None:

@@ -5,6 +5,7 @@ import re
 from typing import NamedTuple
 
 from ebm_tf.config.core import require
+from ebm_tf.errors import ConfigError
 
 _NAMED = re.compile(r"([\w-]+)(?:\[(.*)\])?")
 _NUMBER = r"(-?\d+(?:_\d+)*(?:\.\d+)?)?%?"
@@ -39,6 +40,45 @@ def require_disjoint(*splits: str) -> None:
                 else "may: give both in percent or as counts from the same end."
             ),
         )
+
+
+def range_of(selector: str | None, size: int) -> range:
+    """The positions that a selector such as "10:", ":90%" or "-5:" takes of so many.
+
+    Shares are rounded to whole positions, so that "train[:90%]" and "train[90%:]"
+    are disjoint and together everything.
+
+    Args:
+      selector: what stands within the brackets; None takes all.
+      size: how many there are.
+
+    Raises:
+      ConfigError: if it is of another form.
+    """
+    bounds = _bounds(selector)
+    if bounds is None:
+        raise ConfigError(
+            f"Expected [{selector}] as a slice such as [:1000] or [90%:]."
+        )
+    low, high = (round(bound.count + bound.percent * size / 100) for bound in bounds)
+    return range(max(low, 0), min(max(high, 0), size))
+
+
+def named_parts(split: str) -> list[tuple[str, str | None]]:
+    """The (name, selector) of each part of a split such as "train[:90%]+test".
+
+    Raises:
+      ConfigError: if one cannot be read.
+    """
+    parts = []
+    for text in split.split("+"):
+        named = _NAMED.fullmatch(text.strip())
+        if named is None:
+            raise ConfigError(
+                f"Expected split={split!r} as names with slices, such as train[:90%]."
+            )
+        parts.append((named[1], named[2]))
+    return parts
 
 
 def overlap(first: str, second: str) -> bool | None:

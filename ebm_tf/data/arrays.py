@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.data.sources import Source, subset
+from ebm_tf.data.sources import Source, orders_of, subset
 from ebm_tf.errors import DataError, UserError
 
 
@@ -39,11 +39,7 @@ def array_source(
     with tf.device("CPU"):
         held = {"image": tf.constant(examples), "label": tf.constant(labels, tf.int64)}
 
-    def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
-        indices = tf.range(len(examples), dtype=tf.int64)
-        order = tf.random.experimental.stateless_shuffle(indices, key)
-        return tf.data.Dataset.from_tensor_slices({"index": order[skip:]})
-
+    orders = orders_of(len(examples))
     return Source(
         name=name,
         split=split,
@@ -51,10 +47,8 @@ def array_source(
         num_examples=len(examples),
         shape=None if examples.dtype == np.uint8 else examples.shape[1:],
         one_size=True,
-        in_order=lambda: tf.data.Dataset.from_tensor_slices(
-            {"index": np.arange(len(examples))}
-        ),
-        shuffled=shuffled,
+        in_order=orders.in_order,
+        shuffled=orders.shuffled,
         decode=lambda encoded: {
             part: tf.gather(values, encoded["index"]) for part, values in held.items()
         },

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from ebm_tf.config.kinds import is_reference, load_function
 from ebm_tf.config.parts import Data
+from ebm_tf.data.array_files import arrays_source
 from ebm_tf.data.arrays import digits, source_of
+from ebm_tf.data.folders import folder_source
 from ebm_tf.data.prepared import held, streamed
 from ebm_tf.data.sources import Source
+from ebm_tf.data.tfds_datasets import PREFIX, is_known, tfds_source
 from ebm_tf.errors import ConfigError, DataError
 
 _MNIST_PROBE = (
@@ -28,20 +31,26 @@ DATASETS: dict[str, Callable[[str, str | None], Source]] = {
     "svhn": functools.partial(held, "svhn", probe=_SVHN_PROBE),
     "tiny_imagenet": functools.partial(streamed, "tiny_imagenet"),
 }
+# Those of one's own, with a place.
+OWN: dict[str, Callable[[Data], Source]] = {
+    "folder": folder_source,
+    "arrays": arrays_source,
+}
 
 
 def open_source(data: Data, *, images: bool = True) -> Source:
     """Finds the split of a dataset that a config names.
 
     Args:
-      data: `name` is one of DATASETS, or FILE.py:function for `arrays.source_of`.
+      data: `name` is one of DATASETS or OWN, FILE.py:function for `arrays.source_of`,
+        or another dataset of TFDS.
       images: whether examples must be images: bytes, or floats of the config's shape.
 
     Raises:
       DataError: if the dataset is unknown, not prepared or damaged, or has no such
         split, or other examples; the message names a remedy.
     """
-    source = _dataset(data.name)(data.split, data.directory)
+    source = _opened(data)
     wanted = (data.image_size, data.image_size, data.channels)
     if images and source.shape not in (None, wanted):
         raise DataError(
@@ -51,16 +60,28 @@ def open_source(data: Data, *, images: bool = True) -> Source:
     return source
 
 
-def _dataset(name: str) -> Callable[[str, str | None], Source]:
+def _opened(data: Data) -> Source:
+    name = data.name
+    if name in OWN:
+        return OWN[name](data)
+    if data.path is not None:
+        raise DataError(
+            f"Expected no data.path where data.name={name!r}: it is for "
+            f"data.name={' or '.join(map(repr, OWN))}."
+        )
     if name in DATASETS:
-        return DATASETS[name]
+        return DATASETS[name](data.split, data.directory)
     if is_reference(name):
         try:
-            return functools.partial(source_of, load_function(name), name)
+            function = load_function(name)
         except ConfigError as error:
             raise DataError(str(error)) from error
-    near = difflib.get_close_matches(name, DATASETS, cutoff=0.5)
+        return source_of(function, name, data.split, data.directory)
+    if name.startswith(PREFIX) or is_known(name, data.directory):
+        return tfds_source(data)
+    near = difflib.get_close_matches(name, [*OWN, *DATASETS], cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
     raise DataError(
-        f"Unknown dataset {name!r}: {hint} {', '.join(DATASETS)}, and FILE.py:function."
+        f"Unknown dataset {name!r}: {hint} {', '.join(DATASETS)}; folder and arrays, "
+        "with data.path; FILE.py:function; and all that TFDS knows."
     )

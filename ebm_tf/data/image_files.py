@@ -81,6 +81,12 @@ def upright(
     return content
 
 
+def sides_of(content: bytes) -> tuple[int, int]:
+    """Height and width of a file that `upright` has given."""
+    with warnings.catch_warnings(action="ignore"), _opened(content) as image:
+        return image.height, image.width
+
+
 def notes(changes: Counter[str]) -> list[str]:
     """What a user should know about images that `upright` has changed."""
     return [f"{change}: {count:,}." for change, count in changes.items()]

@@ -15,7 +15,7 @@ from ebm_tf.data.images import (
     shifts_or_flips,
 )
 from ebm_tf.data.prepared import raises_data_errors
-from ebm_tf.data.sources import FIRST_FEW, Source, epoch_keys, require_classes
+from ebm_tf.data.sources import FIRST_FEW, Source, epoch_keys, require_classes, told
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
@@ -268,6 +268,22 @@ def open_for_learning(data: Data, batch: int) -> Source:
     return source
 
 
+def own_content(data: Data, **sources: Source | None) -> dict[str, str]:
+    """Hashes for `inputs.require_same` of images that lie where their user says.
+
+    Args:
+      data: whose place may change while a run is stopped; others have none.
+      **sources: the parts that a run uses, by their name.
+    """
+    if data.path is None:
+        return {}
+    return {
+        f"images of the {part}": source.digest(source.num_examples)
+        for part, source in sources.items()
+        if source is not None
+    }
+
+
 def learning_stream(
     config: Any,
     source: Source,
@@ -303,5 +319,6 @@ def first_images(source: Source, data: Data, num: int = 100) -> np.ndarray:
 
 
 def describe_data(source: Source) -> str:
-    """Where images come from, in a line."""
-    return f"data: {source.num_examples:,} images of {source.name}, {source.origin}"
+    """Where images come from and what is done to them, in a line."""
+    count = f"{source.num_examples:,}"
+    return f"data: {count} images of {source.name}, {told(source)}"

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants, read_only_builder
 
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.sources import Source
+from ebm_tf.data.sources import PREPARE_AGAIN, Source
 from ebm_tf.errors import DataError
 from ebm_tf.runtime.record_files import digest_of_records
 
@@ -102,7 +102,6 @@ def _read(
 _TFDS_NAMES = {"svhn": "svhn_cropped"}
 _SECONDS_TO_ANSWER = 5
 _BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
-_AGAIN = "prepare it again with tools/prepare_data.py --overwrite"
 
 
 def tfds_name(name: str) -> str:
@@ -121,10 +120,10 @@ def streamed(name: str, split: str, directory: str | None) -> Source:
     Raises:
       DataError: if the dataset is not prepared there, has no such split or is cut off.
     """
-    builder = _find(name, directory)
+    builder = find_records(name, directory)
     if builder is None:
         raise DataError(_how_to_prepare(name, directory))
-    return _source(builder, name, split)
+    return source_of_records(builder, name, split)
 
 
 def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
@@ -134,8 +133,8 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
     answers: TFDS itself tries an unreachable one for minutes. All else is as for
     `streamed`.
     """
-    builder = _find(name, directory) or _download(name, directory, probe)
-    source = _source(builder, name, split)
+    builder = find_records(name, directory) or _download(name, directory, probe)
+    source = source_of_records(builder, name, split)
     examples = source.in_order().map(source.decode, num_parallel_calls=tf.data.AUTOTUNE)
     with raises_data_errors(source):
         batches = list(examples.batch(1024).as_numpy_iterator())
@@ -158,32 +157,50 @@ def raises_data_errors(source: Source) -> Iterator[None]:
     except tf.errors.InvalidArgumentError as error:
         raise DataError(
             f"Dataset {source.name} in {source.origin} is damaged, or has an image "
-            f"that TensorFlow cannot decode: {_AGAIN}, which tries every image and "
-            f"names the one ({_reason(error)})."
+            f"that TensorFlow cannot decode: {source.remedy}, which tries every image "
+            f"and names the one ({_reason(error)})."
         ) from None
     except (
         tf.errors.DataLossError,
         tf.errors.FailedPreconditionError,
         tf.errors.NotFoundError,
+        tf.errors.UnknownError,  # of what is read in Python
     ) as error:
         raise DataError(
-            f"Dataset {source.name} in {source.origin} is damaged: {_AGAIN} "
+            f"Dataset {source.name} in {source.origin} is damaged: {source.remedy} "
             f"({_reason(error)})."
         ) from None
 
 
-def _source(builder: tfds.core.DatasetBuilder, name: str, split: str) -> Source:
+def source_of_records(
+    builder: tfds.core.DatasetBuilder,
+    name: str,
+    split: str,
+    keys: tuple[str, str] = ("image", "label"),
+) -> Source:
+    """A source of what lies in TFDS format.
+
+    Args:
+      builder: that has found it.
+      name: what messages call it.
+      split: a split or a part of one in TFDS's notation.
+      keys: the features of images and of labels, of which the second may be missing.
+
+    Raises:
+      DataError: if there is no such split, or it is cut off.
+    """
     shards = _shards(builder, name, split)
     # TFDS annotates its features too loosely for a type checker; hence Any.
     everything: Any = builder.info.features
-    wanted = {"image", "label"} & set(everything)
+    image_key, label_key = keys
+    wanted = {image_key, label_key} & set(everything)
     partial = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
     features: Any = partial.extract_features(everything)
 
     def decode(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         example = features.deserialize_example(encoded["record"])
-        label = example.get("label", tf.constant(-1, tf.int64))
-        return {"image": example["image"], "label": tf.cast(label, tf.int64)}
+        label = example.get(label_key, tf.constant(-1, tf.int64))
+        return {"image": example[image_key], "label": tf.cast(label, tf.int64)}
 
     return Source(
         name=name,
@@ -233,17 +250,17 @@ def _check_sizes(builder: tfds.core.DatasetBuilder, name: str, split: str) -> No
         return  # a sum of splits, or a bucket, where asking for sizes is slow
     paths = [pathlib.Path(path) for path in info.filepaths]
     if missing := [path for path in paths if not path.exists()]:
-        raise DataError(f"Dataset {name} lacks the file {missing[0]}: {_AGAIN}.")
+        raise DataError(f"Dataset {name} lacks the file {missing[0]}: {PREPARE_AGAIN}.")
     size = sum(path.stat().st_size for path in paths)
     expected = info.num_bytes + _BYTES_AROUND_RECORD * info.num_examples
     if size < expected:
         raise DataError(
             f"Dataset {name} in {builder.data_path} is cut off: split {split} has "
-            f"{size:,} of {expected:,} bytes: {_AGAIN}."
+            f"{size:,} of {expected:,} bytes: {PREPARE_AGAIN}."
         )
 
 
-def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
+def find_records(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
     """Reads what lies there: no dataset code, no network, any version."""
     if directory is not None:
         directory = os.path.expanduser(directory)
@@ -255,14 +272,23 @@ def _find(name: str, directory: str | None) -> tfds.core.DatasetBuilder | None:
         raise DataError(
             f"The description of dataset {name} under "
             f"{directory or constants.DATA_DIR} cannot be read ({_reason(error)}): "
-            f"{_AGAIN}."
+            f"{PREPARE_AGAIN}."
         ) from None
+
+
+def answers(address: str) -> None:
+    """Asks a server for a sign of life.
+
+    Raises:
+      OSError: if there is none.
+    """
+    request = urllib.request.Request(address, method="HEAD")
+    urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
 
 
 def _download(name: str, directory: str | None, probe: str) -> tfds.core.DatasetBuilder:
     try:
-        request = urllib.request.Request(probe, method="HEAD")
-        urllib.request.urlopen(request, timeout=_SECONDS_TO_ANSWER).close()
+        answers(probe)
         builder = tfds.builder(tfds_name(name), data_dir=directory)
         builder.download_and_prepare()
     except Exception as error:  # of networks, disks, checksums

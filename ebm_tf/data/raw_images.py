@@ -24,7 +24,7 @@ IMAGENET_TARS = {
 
 
 class RawImages(NamedTuple):
-    """The image files of a folder or a zip.
+    """The image files of a folder or an archive.
 
     Attributes:
       files: all files there.
@@ -42,14 +42,14 @@ class RawImages(NamedTuple):
 
 
 def find_images(raw: pathlib.Path, short_side: int | None = None) -> RawImages:
-    """Lists the image files of a folder or of a zip, at any depth.
+    """Lists the image files of a folder, a zip or a tar, at any depth.
 
     Args:
-      raw: the folder or the zip.
+      raw: the folder or the archive.
       short_side: to which larger images are scaled down.
 
     Raises:
-      DataError: if there are none, a zip has one twice, or raw is neither.
+      DataError: if there are none, an archive has one twice, or raw is none of them.
     """
     files = open_files(raw)
     seen = [name for name in files.names if not _is_hidden(name)]

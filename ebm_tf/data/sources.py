@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -15,6 +15,7 @@ from ebm_tf.errors import DataError
 
 # The first images of most datasets have all their classes.
 FIRST_FEW = 500
+PREPARE_AGAIN = "prepare it again with tools/prepare_data.py --overwrite"
 
 
 class Source(NamedTuple):
@@ -40,6 +41,9 @@ class Source(NamedTuple):
       digest: count -> a hash of the content of so many examples, the first ones in
         file order. What is kept of a source has it in its key, because a place and a
         number of examples stay the same where a dataset is prepared anew.
+      classes: names of the classes 0, 1 .. where they are known.
+      notes: what a user should know about the images, a part of a line each.
+      remedy: what to do where images turn out to be damaged while they are read.
     """
 
     name: str
@@ -52,6 +56,9 @@ class Source(NamedTuple):
     shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
     decode: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]
     digest: Callable[[int], str]
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    remedy: str = PREPARE_AGAIN
 
 
 def deferred(opening: Callable[[], Source]) -> Source:
@@ -82,6 +89,27 @@ def epoch_keys(seed: int, epoch: tf.Tensor) -> list[tf.Tensor]:
     words = np.random.SeedSequence([seed, 0xDA7A]).generate_state(2, np.uint64)
     key = tf.random.experimental.stateless_fold_in(words.view(np.int64), epoch)
     return tf.unstack(tf.random.experimental.stateless_split(key, 2))
+
+
+class Orders(NamedTuple):
+    """`in_order` and `shuffled` of a source whose examples are {"index"} alone."""
+
+    in_order: Callable[[], tf.data.Dataset]
+    shuffled: Callable[[tf.Tensor, tf.Tensor], tf.data.Dataset]
+
+
+def orders_of(num_examples: int) -> Orders:
+    """Orders of examples that any access finds: shuffles are exact, resuming free."""
+
+    def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
+        indices = tf.range(num_examples, dtype=tf.int64)
+        order = tf.random.experimental.stateless_shuffle(indices, key)
+        return tf.data.Dataset.from_tensor_slices({"index": order[skip:]})
+
+    return Orders(
+        lambda: tf.data.Dataset.from_tensor_slices({"index": np.arange(num_examples)}),
+        shuffled,
+    )
 
 
 def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:
@@ -138,11 +166,47 @@ def require_classes(
       DataError: if one is none of the classes.
     """
     least, most = np.min(labels), np.max(labels)
+    if most < 0:
+        raise DataError(
+            f"Split {source.split!r} of dataset {source.name} has no labels, but "
+            f"{setting}={num_classes} needs some (of a folder, two sub-folders or "
+            "more are classes)."
+        )
+    if source.classes:
+        _require_these_classes(source, num_classes, setting)
     if least < 0 or most >= num_classes:
         raise DataError(
             f"Split {source.split!r} of dataset {source.name} has labels {least} to "
             f"{most}, but {setting}={num_classes}."
         )
+
+
+def _require_these_classes(source: Source, num_classes: int, setting: str) -> None:
+    there, names = len(source.classes), shown(source.classes)
+    if there == 1:
+        raise DataError(
+            f"Dataset {source.name} in {source.origin} has one class, {names}, where "
+            "at least two are told apart."
+        )
+    if there != num_classes:
+        raise DataError(
+            f"Dataset {source.name} in {source.origin} has {there} classes, {names}, "
+            f"but {setting}={num_classes}: --set {setting}={there}."
+        )
+
+
+def told(source: Source) -> str:
+    """Where images lie, their classes and what is done to them, for people."""
+    parts = [source.origin]
+    if source.classes:
+        parts.append(f"{len(source.classes):,} classes: {shown(source.classes)}")
+    return "; ".join([*parts, *source.notes])
+
+
+def shown(names: Sequence[str], most: int = 10) -> str:
+    """Names in a line, the first ones of many."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def unaugmented(data: Data, split: str | None = None) -> Data:

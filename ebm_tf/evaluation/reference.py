@@ -51,7 +51,7 @@ def summary_of_reference(
     if source is None:
         raise ValueError("Expected a dataset where there is no file of moments.")
     count = num_images(source, config.num_reference)
-    name = f"{config.data.name}, split {config.data.split}, {count:,} images"
+    name = f"{source.name}, split {source.split}, {count:,} images"
     path = _cache_path(config, source, extractor, workspace)
     if (kept := _load(path)) is not None:
         return kept, name

@@ -1,20 +1,23 @@
 """Residual networks of Miyato et al. (2018) as energies and generators.
 
-The energies carry no spectral normalisation (Hill et al., 2022).
+The energies carry no spectral normalisation (Hill et al., 2022). Images of 8 to 224
+pixels whose side halves to 4, 5, 6 or 7 have the layout of the power of two that halves
+as often to 4: 28 that of 16, 40 and 48 that of 32, 96 that of 64.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import keras
 from keras import layers, ops
 
+from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import (
     FOR_RECTIFIERS,
     LayerKit,
     NormFn,
     layer_kit,
-    layout_for,
     mean_energy,
 )
 from ebm_tf.models.conditional_norm import batch_norm, conditional_batch_norm
@@ -30,7 +33,7 @@ class EnergyLayout(NamedTuple):
 
 
 class GeneratorLayout(NamedTuple):
-    """Width of the 4x4 start of a generator, then those of its up-sampling blocks."""
+    """Width of the start of a generator, then those of its up-sampling blocks."""
 
     width: int
     multiples: tuple[int, ...]
@@ -53,6 +56,52 @@ GENERATOR_LAYOUTS = {
 }
 
 
+_LEAST, _MOST = 4, 7  # sides at which halving ends
+SIZES = tuple(
+    sorted(
+        side << halvings
+        for side in range(_LEAST, _MOST + 1)
+        for halvings in range(1, 6)
+    )
+)
+
+
+def energy_layout(
+    layouts: Mapping[int, EnergyLayout], image_size: int, network: str
+) -> EnergyLayout:
+    """The layout of an energy or a discriminator for images of a size.
+
+    Args:
+      layouts: by powers of two.
+      image_size: side of the images.
+      network: what a message calls it.
+
+    Raises:
+      ConfigError: if the size is none of SIZES.
+    """
+    _, halvings = _halved(image_size, network)
+    layout = layouts[_LEAST << halvings]
+    if image_size in layouts:
+        return layout
+    return layout._replace(num_pools=min(layout.num_pools, halvings))
+
+
+def _halved(image_size: int, network: str) -> tuple[int, int]:
+    """What a size halves to, and how often."""
+    if image_size not in SIZES:
+        below = [size for size in SIZES if size < image_size]
+        above = [size for size in SIZES if size > image_size]
+        near = " or ".join(str(size) for size in (*below[-1:], *above[:1]))
+        raise ConfigError(
+            f"Expected image_size={image_size} to halve to {_LEAST}, 5, 6 or {_MOST} "
+            f"for the {network}: the nearest such sizes are {near}."
+        )
+    halvings = 0
+    while image_size > _MOST:
+        image_size, halvings = image_size // 2, halvings + 1
+    return image_size, halvings
+
+
 def energy(
     image_size: int,
     channels: int,
@@ -64,7 +113,7 @@ def energy(
     """The SNGAN discriminator as an energy (Hill et al., 2022).
 
     Args:
-      image_size: side of the images: 8, 16, 32, 64 or 128.
+      image_size: side of the images, one of SIZES.
       channels: channels of the images.
       width: channels of the first block; None is the published width.
       activation: name of a Keras activation.
@@ -84,7 +133,7 @@ def energy(
 
 def features(images: Any, width: int | None, kit: LayerKit) -> Any:
     """What an energy is the mean of: images [B,H,W,C] -> [B,h,w,c], activated."""
-    layout = layout_for(ENERGY_LAYOUTS, images.shape[1], "sngan energy")
+    layout = energy_layout(ENERGY_LAYOUTS, images.shape[1], "sngan energy")
     width = width or layout.width
     x = stem(images, width, kit)
     for index, multiple in enumerate(layout.multiples[1:], start=1):
@@ -150,7 +199,7 @@ def generator(
     """The SNGAN generator (Miyato et al., 2018).
 
     Args:
-      image_size: side of the images: 8, 16, 32, 64 or 128.
+      image_size: side of the images, one of SIZES.
       channels: channels of the images.
       width: channels of the last up-sampling block; None is the published width.
       latent_size: length of a latent without its class.
@@ -169,7 +218,8 @@ def generator(
     Raises:
       ConfigError: if `image_size` or `dtype` is not supported.
     """
-    layout = layout_for(GENERATOR_LAYOUTS, image_size, "sngan generator")
+    smallest, halvings = _halved(image_size, "sngan generator")
+    layout = GENERATOR_LAYOUTS[_LEAST << halvings]
     kit = layer_kit(dtype)
     if for_rectifiers:
         kit = dataclasses.replace(kit, initializer=FOR_RECTIFIERS)
@@ -179,7 +229,7 @@ def generator(
     latents: Any = keras.Input((size,), name="latents")
     vectors = latents[:, :latent_size]
     norm = _norm(latents, num_classes, batch_norm_epsilon, kit)
-    x = _unfold(vectors, widths[0], kit.policy)
+    x = _unfold(vectors, smallest, widths[0], kit.policy)
     for index, filters in enumerate(widths[1:], start=2):
         x = _up_block(x, filters, f"block{index}", norm, kit)
     x = kit.batch_norm(x, batch_norm_epsilon, "final_bn")
@@ -198,11 +248,11 @@ def _norm(
     return conditional_batch_norm(one_hot, epsilon, kit)
 
 
-def _unfold(latents: Any, filters: int, policy: str) -> Any:
-    """Maps vectors [B,D] to features [B,4,4,filters]."""
-    x = layers.Dense(filters * 16, name="latent_dense", dtype=policy)(latents)
+def _unfold(latents: Any, side: int, filters: int, policy: str) -> Any:
+    """Maps vectors [B,D] to features [B,side,side,filters]."""
+    x = layers.Dense(filters * side**2, name="latent_dense", dtype=policy)(latents)
     # Published weights order the outputs of this layer channels first.
-    x = layers.Reshape((filters, 4, 4), name="latent_reshape", dtype=policy)(x)
+    x = layers.Reshape((filters, side, side), name="latent_reshape", dtype=policy)(x)
     return layers.Permute((2, 3, 1), name="latent_channels_last", dtype=policy)(x)
 
 

@@ -7,8 +7,14 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from ebm_tf.models.blocks import FOR_RECTIFIERS, layer_kit, layout_for
-from ebm_tf.models.sngan import ENERGY_LAYOUTS, flat_block, pooling_block, stem
+from ebm_tf.models.blocks import FOR_RECTIFIERS, layer_kit
+from ebm_tf.models.sngan import (
+    ENERGY_LAYOUTS,
+    energy_layout,
+    flat_block,
+    pooling_block,
+    stem,
+)
 
 
 class SpectralNorm(layers.Layer):
@@ -89,7 +95,7 @@ def discriminator(
     wide inside as their inputs, in a sum over pixels at the end, and in a bias.
 
     Args:
-      image_size: side of the images: 8, 16, 32, 64 or 128.
+      image_size: side of the images, one of `sngan.SIZES`.
       channels: channels of the images.
       width: channels of the first block; None is the published width.
       num_classes: of the images; their class is compared with the features (Miyato
@@ -104,7 +110,7 @@ def discriminator(
     Raises:
       ConfigError: if `image_size` or `dtype` is not supported.
     """
-    layout = layout_for(LAYOUTS, image_size, "sngan discriminator")
+    layout = energy_layout(LAYOUTS, image_size, "sngan discriminator")
     changes = {"wrap": SpectralNorm} if spectral_norm else {}
     kit = dataclasses.replace(layer_kit(dtype), initializer=FOR_RECTIFIERS, **changes)
     width = width or layout.width

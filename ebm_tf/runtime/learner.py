@@ -11,6 +11,7 @@ import numpy as np
 from ebm_tf.errors import UnnamedWeightsError
 from ebm_tf.runtime import actions, plots
 from ebm_tf.runtime.distribution import Replicas
+from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.loop import Action, Loop, Task
 from ebm_tf.runtime.workspace import Workspace
 
@@ -41,6 +42,8 @@ class Learner:
       before_save: what happens before each checkpoint, after weights are written.
       measure: the reported metrics of what was learned, on every worker.
       notes: lines of a dry run beside those on networks, weights and data.
+      inputs: hashes of what is learned from, compared where a run goes on; they are
+        of images of the user's own, on which the log has the notes.
     """
 
     config: Any
@@ -57,6 +60,7 @@ class Learner:
     actions: ActionsFn = lambda _: ()
     before_save: ActionsFn = lambda _: ()
     notes: Callable[[], Iterable[str]] = tuple
+    inputs: Callable[[], Mapping[str, str]] = dict
 
 
 def entry_points(
@@ -85,6 +89,8 @@ def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
       those made now.
     """
     config = learner.config
+    inputs = learner.inputs()
+    require_same(workspace, inputs)
     loop = Loop(
         learner.task,
         learner.replicas,
@@ -94,7 +100,7 @@ def learn(learner: Learner, workspace: Workspace) -> dict[str, Any]:
         seed=config.seed,
     )
     if not loop.is_saved:
-        for line in learner.initial_weights():
+        for line in (*(learner.notes() if inputs else ()), *learner.initial_weights()):
             workspace.log(line)
     for line in learner.open_data(few=loop.is_saved):
         workspace.log(line)

@@ -293,7 +293,7 @@ def portable(value: Any, rename: Rename) -> Any:
 
 
 def _portable_item(key: str, value: Any, rename: Rename) -> Any:
-    if key == "directory":
+    if key in ("directory", "path"):
         return None
     if key not in SOURCES or not value:
         return portable(value, rename)
