@@ -45,6 +45,12 @@ def _no_programs_of_other_files() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _indexes_of_images(tmp_path_factory) -> None:
+    """No test writes to the folder of a user."""
+    os.environ["EBM_TF_IMAGES"] = str(tmp_path_factory.mktemp("indexes"))
+
+
 @pytest.fixture(autouse=True)
 def _same_networks_in_every_order() -> None:
     """Networks begin with the same weights, whichever tests ran before."""

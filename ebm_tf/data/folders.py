@@ -12,41 +12,35 @@ import hashlib
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.config.parts import Data
-from ebm_tf.config.splits import named_parts, range_of
 from ebm_tf.data import image_files, image_index
 from ebm_tf.data.arrays import array_source
 from ebm_tf.data.image_index import CHANGED, UNREADABLE, IndexedImages, open_index
 from ebm_tf.data.images import crops_at_random, preprocess
+from ebm_tf.data.own_places import (
+    Place,
+    num_shared,
+    parts_of,
+    parts_of_split,
+    place_of,
+    placed,
+)
 from ebm_tf.data.prepared import raises_data_errors
 from ebm_tf.data.sources import Source, orders_of, shown
-from ebm_tf.errors import ConfigError, DataError
+from ebm_tf.errors import DataError
+from ebm_tf.runtime.files import content_of
 
-# Splits by the names that their folders may have.
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 # Smaller ones are decoded once and held; larger ones are decoded as they are used.
 MOST_HELD_FILES = 2**28  # bytes of the files
 MOST_HELD_PIXELS = 2**30  # bytes of the images as they are used
 
 _MOST_NAMED = 3
-
-
-class Place(NamedTuple):
-    """What a folder of images says of those in it: their split and their class."""
-
-    split: str
-    label: str | None
 
 
 def folder_source(data: Data) -> Source:
@@ -72,60 +66,6 @@ def folder_source(data: Data) -> Source:
     return _held(source, data) if _is_small(images, chosen, data) else source
 
 
-def place_of(data: Data) -> pathlib.Path:
-    """Where the images of a dataset of one's own lie.
-
-    Raises:
-      DataError: if that is not said, not there, or not on a local disk.
-    """
-    if not data.path:
-        raise DataError(
-            f"Expected data.path where data.name={data.name!r}: --set data.path=PLACE "
-            "says where the images are."
-        )
-    if "://" in data.path:
-        raise DataError(f"Expected {data.path} on a local disk: copy it there first.")
-    raw = pathlib.Path(os.path.expanduser(data.path))
-    if not raw.exists():
-        raise DataError(
-            f"{raw.absolute()} does not exist: --set data.path=PLACE says where the "
-            "images are."
-        )
-    return raw
-
-
-def placed(folders: Iterable[str]) -> dict[str, Place]:
-    """The split and the class of the images in each folder.
-
-    Args:
-      folders: paths of folders with images in them, with slashes; "" is the top. What
-        they all begin with counts as no class.
-    """
-    folders = list(folders)
-    start = _common(folders)
-    parts = {folder: _parts(folder)[start:] for folder in folders}
-    if all(part and part[0].lower() in SPLITS for part in parts.values()):
-        return {
-            folder: Place(SPLITS[top.lower()], below[0] if below else None)
-            for folder, (top, *below) in parts.items()
-        }
-    return {
-        folder: Place("train", part[0] if part else None)
-        for folder, part in parts.items()
-    }
-
-
-def _parts(folder: str) -> tuple[str, ...]:
-    return tuple(filter(None, folder.split("/")))
-
-
-def _common(folders: Iterable[str]) -> int:
-    """How many folders all lie in, less those that are splits."""
-    shared = os.path.commonprefix([_parts(folder) for folder in folders])
-    splits = (i for i, part in enumerate(shared) if part.lower() in SPLITS)
-    return next(splits, len(shared))
-
-
 def _chosen(
     images: IndexedImages, places: Mapping[str, Place], data: Data, raw: pathlib.Path
 ) -> np.ndarray:
@@ -134,13 +74,13 @@ def _chosen(
     Raises:
       DataError: if there is no such split, or an image of it cannot be read.
     """
-    index, start = images.index, _common(places)
+    index, start = images.index, num_shared(places)
     splits: dict[str, list[int]] = {}
     for i, name in enumerate(index.names):
         splits.setdefault(places[os.path.dirname(name)].split, []).append(i)
-    chosen = _of_split(
-        {split: _in_order(index.names, start, held) for split, held in splits.items()},
-        data,
+    parts = parts_of_split({name: len(held) for name, held in splits.items()}, data)
+    chosen = np.concatenate(
+        [_in_order(index.names, start, splits[name])[part] for name, part in parts]
     )
     unreadable = [index.names[i] for i in chosen if index.kinds[i] == UNREADABLE]
     if unreadable and not data.skip_unreadable:
@@ -163,45 +103,10 @@ def _in_order(names: list[str], start: int, held: list[int]) -> np.ndarray:
     """Positions in the order of a hash of their names, without the first folders."""
 
     def rank(i: int) -> bytes:
-        name = "/".join(_parts(names[i])[start:])
+        name = "/".join(parts_of(names[i])[start:])
         return hashlib.blake2b(name.encode(), digest_size=8).digest()
 
     return np.array(sorted(held, key=rank))
-
-
-def _of_split(splits: Mapping[str, np.ndarray], data: Data) -> np.ndarray:
-    """The positions of a split such as "train[:90%]+test"."""
-    found = []
-    try:
-        for name, selector in named_parts(data.split):
-            whole = (
-                np.concatenate(list(splits.values()))
-                if name == "all"
-                else splits.get(SPLITS.get(name.lower(), name))
-            )
-            if whole is None:
-                raise DataError(no_split(data, {k: len(v) for k, v in splits.items()}))
-            found.append(whole[slice_of(range_of(selector, len(whole)))])
-    except ConfigError as error:
-        raise DataError(str(error)) from error
-    chosen = np.concatenate(found)
-    if not len(chosen):
-        raise DataError(f"Split {data.split!r} of {data.path} has no images.")
-    return chosen
-
-
-def slice_of(positions: range) -> slice:
-    """A range without steps as a slice."""
-    return slice(positions.start, max(positions.stop, positions.start))
-
-
-def no_split(data: Data, counts: Mapping[str, int]) -> str:
-    """The message where a dataset of one's own lacks a split."""
-    known = " and ".join(f"{name} of {count:,}" for name, count in counts.items())
-    return (
-        f"{data.path} has no split {data.split!r}: it has {known} images, and shares "
-        f"of these such as {next(iter(counts))}[:90%] and {next(iter(counts))}[90%:]."
-    )
 
 
 def _streamed(
@@ -223,7 +128,7 @@ def _streamed(
         i = encoded["index"]
         content = tf.cond(
             tf.gather(is_plain, i),
-            lambda: tf.io.read_file(tf.gather(paths, i)),
+            lambda: content_of(tf.gather(paths, i)),
             lambda: tf.numpy_function(upright, [i], tf.string),
         )
         content = tf.ensure_shape(content, [])
@@ -318,9 +223,9 @@ def sides_note(sides: np.ndarray, data: Data) -> str:
     if (sides == size).all():
         return f"all {size}x{size}"
     crop = "a random" if crops_at_random(data) else "the central"
-    grown = int((short < size).sum())
+    grown, low, high = int((short < size).sum()), sides.min(), sides.max()
     return (
-        f"sides of {sides.min():,} to {sides.max():,} pixels: {crop} square of the "
-        f"shorter side becomes {size}x{size}"
+        f"sides of {f'{low:,} to ' if low < high else ''}{high:,} pixels: {crop} "
+        f"square of the shorter side becomes {size}x{size}"
         + (f", {grown:,} of them enlarged" if grown else "")
     )

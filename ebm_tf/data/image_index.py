@@ -16,7 +16,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -25,6 +25,7 @@ from ebm_tf.data import image_files
 from ebm_tf.data.raw_folders import RawFiles, read_path, stamp_of
 from ebm_tf.data.raw_images import find_images
 from ebm_tf.errors import DataError, RunError
+from ebm_tf.runtime.cache_folders import cache_folder
 from ebm_tf.runtime.files import load_arrays, make_folder, save_arrays
 
 VARIABLE = "EBM_TF_IMAGES"  # names the folder of indexes
@@ -184,9 +185,12 @@ def _facts(files: RawFiles, name: str) -> tuple[int, bytes, tuple[int, int], lis
 def _known(index: ImageIndex) -> ImageIndex:
     """The part of an index that is filled in; it is not taken for a whole one."""
     there = np.flatnonzero(index.kinds != _UNKNOWN)
-    arrays = (a[there] for a in (index.stamps, index.kinds, index.digests, index.sides))
-    names = [index.names[i] for i in there]
-    return ImageIndex(names, *arrays, index.remarks, {}, [])
+    return index._replace(
+        **{name: getattr(index, name)[there] for name in _ARRAYS},
+        names=[index.names[i] for i in there],
+        places={},
+        notes=[],
+    )
 
 
 def _digest(content: bytes) -> bytes:
@@ -194,8 +198,7 @@ def _digest(content: bytes) -> bytes:
 
 
 def _folder() -> str:
-    default = os.path.join("~", ".cache", "ebm_tf", "images")
-    return os.path.expanduser(os.environ.get(VARIABLE) or default)
+    return cache_folder("images", VARIABLE)
 
 
 _TEXTS = ("names", "remarks", "places", "notes")
@@ -220,10 +223,8 @@ def _load(place: str) -> ImageIndex:
     try:
         stored = load_arrays(place)
         text = json.loads(stored["text"].tobytes())
-        kept = ImageIndex(
-            **{name: text[name] for name in _TEXTS},
-            **{name: stored[name] for name in _ARRAYS},
-        )
+        texts: dict[str, Any] = {name: text[name] for name in _TEXTS}
+        kept = nothing._replace(**texts, **{name: stored[name] for name in _ARRAYS})
         lengths = {len(stored[name]) for name in _ARRAYS} | {len(kept.names)}
         return kept if stored["format"] == FORMAT and len(lengths) == 1 else nothing
     # A damaged archive fails in too many ways to list.

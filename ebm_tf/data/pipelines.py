@@ -268,7 +268,7 @@ def open_for_learning(data: Data, batch: int) -> Source:
     return source
 
 
-def own_content(data: Data, **sources: Source | None) -> dict[str, str]:
+def own_content(data: Data, /, **sources: Source | None) -> dict[str, str]:
     """Hashes for `inputs.require_same` of images that lie where their user says.
 
     Args:

@@ -39,7 +39,9 @@ def tfds_source(data: Data) -> Source:
     images = _keys(features, tfds.features.Image, "image", data.image_key)
     labels = _keys(features, tfds.features.ClassLabel, "label", data.label_key)
     if len(images) != 1 or (data.label_key and not labels):
-        found = ", ".join(f"{key} ({type(f).__name__})" for key, f in features.items())
+        found = ", ".join(
+            f"{key} ({type(f).__name__})" for key, f in sorted(features.items())
+        )
         setting = "data.label_key" if len(images) == 1 else "data.image_key"
         raise DataError(
             f"Expected dataset {name} to have one feature of {setting[5:-4]}s: --set "

@@ -35,6 +35,11 @@ _MAKE_ROOM = (
 )
 
 
+def content_of(path: tf.Tensor) -> tf.Tensor:
+    """The bytes of a file whose path is a tensor, for what tf.data traces."""
+    return tf.io.read_file(path)
+
+
 def is_cloud(path: str) -> bool:
     """Whether a path is the address of something that is not on a local disk."""
     return "://" in path

@@ -2,7 +2,8 @@ import itertools
 
 import pytest
 
-from ebm_tf.config.splits import overlap
+from ebm_tf.config.splits import named_parts, overlap, range_of
+from ebm_tf.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -94,3 +95,41 @@ def test_verdicts_agree_with_sets_of_positions_of_any_size():
         assert verdict is None or found <= {verdict}, (first, second, verdict, found)
         if "-" not in first + second and "%" not in first + second:
             assert found <= {verdict}, "counts from the front can be told"
+
+
+@pytest.mark.parametrize(
+    "cuts", [("10%",), ("33%", "67%"), ("3", "-2"), ("50%", "99%")]
+)
+@pytest.mark.parametrize("size", [5, 10, 99, 1000, 1_281_167])
+def test_shares_are_disjoint_and_complete(cuts, size):
+    bounds = ["", *cuts, ""]
+    ranges = [range_of(f"{a}:{b}", size) for a, b in itertools.pairwise(bounds)]
+    assert list(itertools.chain(*ranges)) == list(range(size))
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (None, range(10)),
+        (":3", range(3)),
+        ("-3:", range(7, 10)),
+        ("20%:50%", range(2, 5)),
+        ("-10%:", range(9, 10)),
+        (":99", range(10)),
+        (":-99", range(0)),
+        ("8:2", range(0)),
+    ],
+)
+def test_ranges_of_ten(selector, expected):
+    assert list(range_of(selector, 10)) == list(expected)
+
+
+@pytest.mark.parametrize("split", ["train[", "[:10]", "", "train[:10]]", "train+"])
+def test_parts_that_cannot_be_read(split):
+    with pytest.raises(ConfigError):
+        for _, selector in named_parts(split):
+            range_of(selector, 10)
+
+
+def test_parts_of_a_sum():
+    assert named_parts("train[:10%] + test") == [("train", ":10%"), ("test", None)]

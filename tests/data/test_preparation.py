@@ -263,7 +263,7 @@ def test_images_that_cannot_be_used_are_refused(tmp_path, out, faces):
         check_refused("celeb_a", raw, out, message)
     content = raw.read_bytes()
     raw.write_bytes(content[:-40])
-    check_refused("celeb_a", raw, out, "neither a folder nor a whole zip file")
+    check_refused("celeb_a", raw, out, "neither a folder nor a whole zip or tar")
     raw = write_zip(tmp_path / "raw.zip", {"1.jpg": image})
     content = bytearray(raw.read_bytes())
     content[len(content) // 2] ^= 255

@@ -190,14 +190,47 @@ def test_compiled_gradients_are_the_same():
     )
 
 
-def test_unsupported_sizes_are_told():
+@pytest.mark.parametrize(
+    ("size", "near"), [(30, "28 or 32"), (256, "224"), (7, "8"), (100, "96 or 112")]
+)
+def test_unsupported_sizes_are_told(size, near):
     for build, network in ((sngan.energy, "energy"), (sngan.generator, "generator")):
         with pytest.raises(ConfigError) as raised:
-            build(48, 3)
+            build(size, 3)
         assert str(raised.value) == (
-            "Expected image_size=48 to be one of 8, 16, 32, 64, 128 for the "
-            f"sngan {network}."
+            f"Expected image_size={size} to halve to 4, 5, 6 or 7 for the sngan "
+            f"{network}: the nearest such sizes are {near}."
         )
+
+
+def test_every_size_halves_to_four_to_seven():
+    for size in range(1, 300):
+        odd, halvings = size, 0
+        while odd > 7 and odd % 2 == 0:
+            odd, halvings = odd // 2, halvings + 1
+        assert (size in sngan.SIZES) == (4 <= odd <= 7 and 1 <= halvings <= 5)
+
+
+@pytest.mark.parametrize("size", [28, 40, 48, 96])
+def test_sizes_between_the_published_ones(size):
+    """They have the blocks of the power of two that halves as often."""
+    published = {28: 16, 40: 32, 48: 32, 96: 64}[size]
+    with without_values():
+        energy, there = (
+            sngan.energy(size, 1, width=2),
+            sngan.energy(published, 1, width=2),
+        )
+        assert [w.shape for w in energy.weights] == [w.shape for w in there.weights]
+        assert energy.output_shape == (None, 1)
+        final = energy.get_layer("final_activation").output.shape[1]
+        made = sngan.generator(size, 1, width=2)
+        there = sngan.generator(published, 1, width=2)
+        assert made.output_shape == (None, size, size, 1)
+        blocks = [
+            [w.shape for w in m.weights if "block" in w.path] for m in (made, there)
+        ]
+        assert blocks[0] == blocks[1]
+    assert final == {28: 7, 40: 10, 48: 12, 96: 6}[size]
 
 
 def test_replicas_share_batch_statistics(two_replicas):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
+from ebm_tf.runtime import cache_folders
 from ebm_tf.runtime.json_texts import json_of
 from ebm_tf.store.releases import archives
 
@@ -129,8 +130,7 @@ def differs_from_bundled(name: str, sha256: str) -> bool:
 
 def cache_folder() -> str:
     """The folder of installed releases."""
-    default = os.path.join("~", ".cache", "ebm_tf", "releases")
-    return os.path.expanduser(os.environ.get(VARIABLE) or default)
+    return cache_folders.cache_folder("releases", VARIABLE)
 
 
 @contextlib.contextmanager
