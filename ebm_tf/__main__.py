@@ -1,8 +1,56 @@
-"""Runs whichever executable a config selects: python3 -m ebm_tf CONFIG."""
+"""Runs whichever executable is named, or the one that a config selects.
 
+python3 -m ebm_tf CONFIG              ebm-tf train CONFIG, once it is installed
+python3 -m ebm_tf EXECUTABLE CONFIG   ebm-tf configs lists the configs
+"""
+
+import ast
 import sys
 
+from ebm_tf.config.kinds import executables
+from ebm_tf.runtime import bundled
+from ebm_tf.runtime.command_line import HELP
 from ebm_tf.runtime.launch import main
 
+LIST = "configs"
+
+
+def command() -> int:
+    """Runs a command line; returns its exit code, as `launch.main` does."""
+    words = sys.argv[1:]
+    if words[:1] == [LIST]:
+        print("\n".join(_listed()))
+        return 0
+    if words[:1] and words[0] in executables():
+        sys.argv[1:] = words[1:]
+        return main(words[0])
+    code = main(None)
+    if HELP & set(words):
+        print("\n".join(["", "CONFIG may come after one of", *_executables()]))
+        print(f"  {LIST}: lists the configs that are here")
+    return code
+
+
+def _listed() -> list[str]:
+    """The configs by name, each with its executable's first words."""
+    files = bundled.config_files()
+    width = max(map(len, files), default=0)
+    return [f"{name:{width}}  {_first_line(path)}" for name, path in files.items()]
+
+
+def _executables() -> list[str]:
+    paths = {name: bundled.PACKAGE / f"{name}.py" for name in executables()}
+    return [f"  {name}: {_what(path)}" for name, path in sorted(paths.items())]
+
+
+def _what(path) -> str:
+    return _first_line(path).partition(": python3")[0]
+
+
+def _first_line(path) -> str:
+    """That of the docstring of a file."""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
 if __name__ == "__main__":
-    sys.exit(main(None))
+    sys.exit(command())

@@ -36,15 +36,10 @@ from ebm_tf.evaluation import (
     defense_record,
     plots,
     purified_setup,
-    reliability,
     verdicts,
 )
-from ebm_tf.evaluation.attack_phases import (
-    Phases,
-    attacked_in_turn,
-    is_random,
-    named_attacks,
-)
+from ebm_tf.evaluation.attack_phases import Phases, named_attacks
+from ebm_tf.evaluation.attacked import attack_all, metrics
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.purified_setup import purified_attack
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
@@ -223,13 +218,11 @@ def _attack_alone(
     phases = Phases(
         config, system.replicas, workspace, images, labels, classifier, attacks
     )
-    natural, again = phases.natural("natural"), phases.natural("natural_again")
-    predictions = natural["prediction"]
-    found = verdicts.natural_verdicts(images, natural["broken"], predictions)
-    found, tried = attacked_in_turn(phases, found)
+    findings = attack_all(phases)
+    found, predictions = findings.verdicts, findings.natural["prediction"]
     record, curves = {"positions": system.positions}, {}
     if config.curve or config.median:
-        radii = by_radius(phases, found)
+        radii = by_radius(config, phases, found)
         found = after_smaller_radii(found, radii)
         record |= radii.arrays()
         curves = metrics_by_radius(config, found, radii)
@@ -239,17 +232,10 @@ def _attack_alone(
         plots.save_verdicts(workspace, found, images, predictions)
         if config.curve:
             plots.save_accuracy_by_radius(workspace, config, curves["curve"])
-    results = verdicts.accuracies(found) | curves
-    if "carlini_wagner" in tried:
-        chosen, outcome = tried["carlini_wagner"]
-        distances = outcome.get("info_distance", np.zeros(0))  # of no image, if none
-        results |= verdicts.l2_distances(found, chosen, distances)
-    evidence = reliability.gathered(tried, len(images), is_random=is_random(config))
-    evidence = reliability.with_logits(evidence, natural["logits"], again["logits"])
     settings = ("ball", "pgd", "auto_attack", "carlini_wagner")
     return {
-        **results,
-        **reliability.reliability(evidence),
+        **metrics(phases, findings._replace(verdicts=found)),
+        **curves,
         **_facts(config, *settings),
         "weights": system.weights[CLASSIFIER],
     }

@@ -129,7 +129,7 @@ def build(config: SampleMeasurement) -> Parts:
     replicas = make_replicas(config.device, config.in_lanes)
     replicas.batch_of_each(config.batch)
     source = _source(config)
-    extractor = open_extractor(config, replicas)
+    extractor = open_extractor(config.features, config.data, replicas)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
     roles = (ENERGY, GENERATOR, PRIOR) if config.moves else (GENERATOR,)
     roles = [role for role in roles if getattr(config, role) is not None]

@@ -158,7 +158,7 @@ def build(config: ImageGeneration) -> Parts:
     data, held_out = unaugmented(config.data), config.test_split
     source = deferred(lambda: open_source(data))
     test = deferred(lambda: open_source(unaugmented(data, held_out)))
-    extractor = open_extractor(config, replicas)
+    extractor = open_extractor(config.features, config.data, replicas)
     with replicas.strategy.scope():
         model = open_model(
             config, [ENERGY], shared=config.weights, kind=config.weights_kind

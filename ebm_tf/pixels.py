@@ -1,9 +1,35 @@
 """Pixel ranges: the only place that knows how [-1, 1], [0, 1] and bytes are related."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
+
+# The scales that arrays of images come in; those of bytes are always 0..255.
+PixelRange = Literal["-1..1", "0..1", "0..255"]
+BOUNDS: dict[str, tuple[float, float]] = {
+    "-1..1": (-1.0, 1.0),
+    "0..1": (0.0, 1.0),
+    "0..255": (0.0, 255.0),
+}
+
+
+def from_range(images: Any, pixel_range: PixelRange) -> Any:
+    """Maps images of a range, tensors or arrays of floats, to [-1, 1]."""
+    low, high = BOUNDS[pixel_range]
+    return (images - low) * (2.0 / (high - low)) - 1.0 if low == 0.0 else images
+
+
+def to_range(images: Any, pixel_range: PixelRange) -> Any:
+    """Maps images in [-1, 1], tensors or arrays, to a range."""
+    low, high = BOUNDS[pixel_range]
+    return (images + 1.0) * ((high - low) / 2.0) if low == 0.0 else images
+
+
+def range_width(pixel_range: PixelRange) -> float:
+    """The length of a range, by which lengths in it are measured."""
+    low, high = BOUNDS[pixel_range]
+    return high - low
 
 
 def from_bytes(images: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
-from ebm_tf.config.chains import Start
+from ebm_tf.config.chains import Start, Transient
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
@@ -160,17 +160,26 @@ class SampleMeasurement(MeasuredChains, EbmExperiment):
         )
 
 
-def measurement_of(learning: EbmExperiment, **settings: Any) -> SampleMeasurement:
+def measurement_of(learning: SampledExperiment, **settings: Any) -> SampleMeasurement:
     """The measurement of what an experiment learns, chains beginning where its do.
 
     Args:
-      learning: has the data, the networks, temperatures, Langevin step and `chains`.
+      learning: has the data, the networks, temperatures, Langevin step and `chains`;
+        of those without any, chains begin from noise.
       **settings: of `SampleMeasurement`, in place of these.
     """
-    names = [field.name for field in dataclasses.fields(EbmExperiment)]
-    shared = {name: getattr(learning, name) for name in names}
-    chains: Any = getattr(learning, "chains")  # noqa: B009
-    shared |= {"start": chains.start, "noise_scale": chains.noise_scale} | settings
+    shared = _chains_of(learning) | settings
     if shared["start"] != "generator":
         shared["generator"] = None
     return typing.cast(Any, SampleMeasurement)(**shared)
+
+
+def _chains_of(learning: SampledExperiment) -> dict[str, Any]:
+    """The settings of chains; the energy of a joint model is its classifier's."""
+    kind = EbmExperiment if isinstance(learning, EbmExperiment) else SampledExperiment
+    names = [field.name for field in dataclasses.fields(kind)]
+    shared = {name: getattr(learning, name) for name in names}
+    if kind is SampledExperiment:
+        shared["energy"] = getattr(learning, "classifier")  # noqa: B009
+    chains: Any = getattr(learning, "chains", None) or Transient(start="noise")
+    return shared | {"start": chains.start, "noise_scale": chains.noise_scale}

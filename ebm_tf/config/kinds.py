@@ -86,6 +86,20 @@ def kind_named(name: str, file: str = "") -> type[Experiment]:
     return found
 
 
+def executables() -> frozenset[str]:
+    """The names of those that experiments below `ebm_tf.config` are for."""
+    found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
+    modules = (importlib.import_module(module.name) for module in found)
+    kinds = (kind for module in modules for kind in vars(module).values())
+    return frozenset(
+        kind.executable
+        for kind in kinds
+        if isinstance(kind, type)
+        and issubclass(kind, Experiment)
+        and hasattr(kind, "executable")
+    )
+
+
 def is_reference(value: Any) -> bool:
     """Whether the value of a setting has the form FILE.py:function."""
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None

@@ -10,8 +10,39 @@ from ebm_tf.config.parts import Data
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RobustnessMeasurement(Experiment):
-    """Attacks a classifier, each attack on the images that are still unbroken.
+class ClassifierAttacks(Experiment):
+    """Attacks on a classifier, each on the images that are still unbroken.
+
+    Attributes:
+      ball: what attacks may choose from.
+      pgd: the first attack; none if None.
+      auto_attack: the second; none if None.
+      carlini_wagner: measures l2 distances on the way; none if None.
+      batch: images at once, over all replicas.
+      save_every: batches between checkpoints.
+    """
+
+    ball: Ball = Ball()
+    pgd: Pgd | None = Pgd()
+    auto_attack: AutoAttack | None = AutoAttack()
+    carlini_wagner: CarliniWagner | None = None
+    batch: int = 100
+    save_every: int = runtime(1)
+
+    def validate(self) -> None:
+        """Checks counts, and that there is an attack."""
+        super().validate()
+        self.require_positive("batch", "save_every")
+        require(
+            any((self.pgd, self.auto_attack, self.carlini_wagner)),
+            f"Expected an attack in {self.name}: one of pgd, auto_attack and "
+            "carlini_wagner at least is to be other than None.",
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RobustnessMeasurement(ClassifierAttacks):
+    """Attacks a classifier on the images of a dataset.
 
     Attributes:
       data: natural images, and their size.
@@ -19,19 +50,13 @@ class RobustnessMeasurement(Experiment):
         `weights` is one.
       weights: the folder of a run of train_clf, or a weight file.
       weights_kind: of a run: "selected" by validation, "averaged" or "raw".
-      ball: what attacks may choose from.
-      pgd: the first attack; none if None.
-      auto_attack: the second; none if None.
-      carlini_wagner: measures l2 distances on the way; none if None.
       num_images: so many of the split; all if None.
       subset: which of them: "random", drawn by the seed, or the "first" in file order.
-      batch: images at once, over all replicas.
       curve: radii in 255ths at which accuracy under `pgd` is measured; an image counts
         as broken at a radius where that or any smaller one broke it.
       median: whether the smallest radius at which `pgd` breaks each image is searched
         for, up to the largest one of `curve` and `ball`.
       num_bisections: halvings of that search.
-      save_every: batches between checkpoints.
     """
 
     executable: ClassVar[str] = "attack"
@@ -40,30 +65,19 @@ class RobustnessMeasurement(Experiment):
     classifier: ClassifierNetwork
     weights: str | None = None
     weights_kind: Literal["selected", "averaged", "raw"] = "selected"
-    ball: Ball = Ball()
-    pgd: Pgd | None = Pgd()
-    auto_attack: AutoAttack | None = AutoAttack()
-    carlini_wagner: CarliniWagner | None = None
     num_images: int | None = None
     subset: Literal["random", "first"] = "random"
-    batch: int = 100
     curve: tuple[float, ...] = ()
     median: bool = False
     num_bisections: int = 8
-    save_every: int = runtime(1)
 
     def validate(self) -> None:
         """Checks counts, and that there is an attack where one is needed."""
         super().validate()
-        self.require_positive("batch", "num_bisections", "save_every", "num_images")
+        self.require_positive("num_bisections", "num_images")
         require(
             self.pgd is not None or not (self.curve or self.median),
             "Expected pgd where a curve or the median radius is measured.",
-        )
-        require(
-            any((self.pgd, self.auto_attack, self.carlini_wagner)),
-            f"Expected an attack in {self.name}: one of pgd, auto_attack and "
-            "carlini_wagner at least is to be other than None.",
         )
         require(
             all(radius >= 0 for radius in self.curve)

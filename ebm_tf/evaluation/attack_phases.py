@@ -21,7 +21,7 @@ from ebm_tf.attacks.auto_attack import auto_attack
 from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.outcomes import errs, predicted
 from ebm_tf.attacks.pgd import pgd_attack
-from ebm_tf.config.robustness import RobustnessMeasurement
+from ebm_tf.config.robustness import ClassifierAttacks
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import AttackFn, Classifier
@@ -41,7 +41,7 @@ EvaluateFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 
 
 def named_attacks(
-    config: RobustnessMeasurement, classifier: Classifier
+    config: ClassifierAttacks, classifier: Classifier
 ) -> dict[str, AttackFn]:
     """The attacks of a config, in order: PGD, AutoAttack, Carlini and Wagner."""
     attacks: dict[str, AttackFn] = {}
@@ -55,7 +55,7 @@ def named_attacks(
     return attacks
 
 
-def notes(config: RobustnessMeasurement, num_classes: int) -> Iterator[str]:
+def notes(config: ClassifierAttacks, num_classes: int) -> Iterator[str]:
     """What the attacks do otherwise than the config says, of so few classes."""
     if config.pgd is not None:
         yield from few_classes.of_pgd(config.pgd, num_classes)
@@ -65,7 +65,7 @@ def notes(config: RobustnessMeasurement, num_classes: int) -> Iterator[str]:
         yield from few_classes.of_carlini_wagner(config.carlini_wagner, num_classes)
 
 
-def is_random(config: RobustnessMeasurement) -> bool:
+def is_random(config: ClassifierAttacks) -> bool:
     """Whether the config declares the classifier to be random."""
     return config.auto_attack is not None and config.auto_attack.version == "rand"
 
@@ -121,14 +121,14 @@ class Place(NamedTuple):
 
     Attributes:
       replicas: the devices.
-      workspace: the run's folder.
+      workspace: the run's folder; None keeps nothing on a disk.
       batch: images at once, over all replicas.
       seed: of the run.
       save_every: batches between checkpoints.
     """
 
     replicas: Replicas
-    workspace: Workspace
+    workspace: Workspace | None
     batch: int
     seed: int
     save_every: int = 1
@@ -166,14 +166,32 @@ def in_batches(
 
         return function(rows(index), keys)
 
-    folder = os.path.join(place.workspace.folder, CHECKPOINTS, FOLDER, name)
+    if place.workspace is None:
+        parts = [batch(index) for index in range(num_batches)]
+    else:
+        parts = _kept(name, batch, num_batches, rows, positions, place)
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def _kept(
+    name: str,
+    batch: Callable[[int], Arrays],
+    num_batches: int,
+    rows: Callable[[int], slice],
+    positions: np.ndarray,
+    place: Place,
+) -> list[Arrays]:
+    """The outcomes of batches, each in a file of the run's folder."""
+    if (workspace := place.workspace) is None:
+        raise ValueError("Expected the folder of a run.")
+    folder = os.path.join(workspace.folder, CHECKPOINTS, FOLDER, name)
     work = BatchWork(
         make=batch,
         num_batches=num_batches,
         # _0 is the first worker: earlier versions had a file of each.
         path=lambda index: os.path.join(folder, f"{index:05d}_0.npz"),
         about=lambda index: {
-            "num_replicas": count,
+            "num_replicas": place.replicas.count,
             "positions": positions[rows(index)],
         },
         part=os.path.join(FOLDER, name),
@@ -181,12 +199,9 @@ def in_batches(
     )
     shown = [
         actions.show_progress(num_batches, work.unit),
-        actions.log_pace(place.workspace, num_batches, name),
+        actions.log_pace(workspace, num_batches, name),
     ]
-    parts = outcomes(
-        work, place.replicas, place.workspace, shown, save_every=place.save_every
-    )
-    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    return outcomes(work, place.replicas, workspace, shown, save_every=place.save_every)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -196,16 +211,16 @@ class Phases:
     Attributes:
       config: of the measurement.
       replicas: the devices.
-      workspace: the run's folder.
+      workspace: the run's folder; None keeps nothing on a disk.
       images: float32 [N, H, W, C].
       labels: int64 [N].
       classifier: images -> logits.
       attacks: by their names, in their order.
     """
 
-    config: RobustnessMeasurement
+    config: ClassifierAttacks
     replicas: Replicas
-    workspace: Workspace
+    workspace: Workspace | None
     images: np.ndarray
     labels: np.ndarray
     classifier: Classifier
@@ -302,7 +317,8 @@ def attacked_in_turn(phases: Phases, verdicts: Verdicts) -> tuple[Verdicts, Outc
         tried[name] = chosen, outcome
         verdicts = verdicts.after(name, chosen, outcome)
         left = len(verdicts.unbroken) / len(verdicts.broken_by)
-        phases.workspace.log(
-            f"{name}: {len(chosen)} images; {left:.2%} of all are unbroken"
-        )
+        if phases.workspace is not None:
+            phases.workspace.log(
+                f"{name}: {len(chosen)} images; {left:.2%} of all are unbroken"
+            )
     return verdicts, tried

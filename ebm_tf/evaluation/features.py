@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.core import to_mapping
-from ebm_tf.config.fid import FeatureExtractor, MeasuredChains
+from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import DataError, UnnamedWeightsError
 from ebm_tf.evaluation.inception import (
@@ -152,14 +152,14 @@ def _in_colour(images: tf.Tensor) -> tf.Tensor:
     return tf.tile(images, [1, 1, 1, 3]) if images.shape[-1] == 1 else images
 
 
-def open_extractor(config: MeasuredChains, replicas: Replicas) -> Extractor:
-    """The extractor that a config names, with its weights.
+def open_extractor(
+    settings: FeatureExtractor, data: Data, replicas: Replicas
+) -> Extractor:
+    """The extractor that settings name, with its weights, for the images of a config.
 
     Raises:
       WeightsError: if weights are missing, damaged or others.
     """
-    settings = config.features
-    data = config.data
     with replicas.strategy.scope():
         match settings.name:
             case "pixels":

@@ -86,7 +86,7 @@ def open_generation(
         chains[CONDITIONAL] = EbmSampling(by_class, replicas, networks, source)
     if reason := why_none(model.sources[CLASSIFIER].source):
         notes.append(f"no replay buffer: {reason}")
-    extractor = open_extractor(how, replicas)
+    extractor = open_extractor(how.features, how.data, replicas)
     return Generation(how, model, replicas, chains, extractor, source, notes)
 
 

@@ -1,5 +1,6 @@
 """A classifier behind purification, its attack and its evaluator, on all devices."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,19 +18,12 @@ from ebm_tf.evaluation.purified_attacks import (
     PgdOnPurified,
     PurifiedAttack,
 )
-from ebm_tf.kernels import Kernel
-from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.models.ebm import EbmModels
 from ebm_tf.protocols import AscentFn, Classifier, Defense
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
-from ebm_tf.sampling.langevin import DrawFn
-from ebm_tf.sampling.potentials import langevin_kernel, potential
-
-# What is left of chains goes into chunks of a quarter and of a sixteenth.
-CHUNK_PARTS = (1, 4, 16)
+from ebm_tf.sampling.purifying import energy_of, over_chains, step_kernel
 
 
 def purified_attack(
@@ -50,23 +44,16 @@ def purified_attack(
       What attacks and evaluates images; and (images [n, H, W, C], seeds int32 [n, 2])
       -> purified images.
     """
-
-    def kernel(draw: DrawFn) -> Kernel:
-        prior = models.prior and in_lanes(models.prior, replicas.lanes)
-        energy = potential(config, in_lanes(models.energy, replicas.lanes), prior)
-        return langevin_kernel(config, energy, draw=draw)
-
-    def over_chains(function: Callable) -> Callable:
-        return over_rows(function, replicas, config.chunk, parts=CHUNK_PARTS)
-
+    kernel = step_kernel(config.langevin, energy_of(config, models, replicas))
+    in_chunks = functools.partial(over_chains, replicas=replicas, chunk=config.chunk)
     attack, scores = config.attack, VOTES[config.defense.vote]
     purify = purification(
         kernel, config.defense.num_steps, start_noise=config.defense.start_noise
     )
     estimator = Estimator(
-        *map(over_chains, _estimator(config, classifier, purify, kernel))
+        *map(in_chunks, _estimator(config, classifier, purify, kernel))
     )
-    classify = over_chains(lambda images, seed: classifier(purify(images, seed)))
+    classify = in_chunks(lambda images, seed: classifier(purify(images, seed)))
     is_random = config.defense.is_random  # else all replicates are one
     is_averaged = is_random and attack.gradient != "transfer"
     num_replicates = attack.num_replicates if is_averaged else 1
@@ -93,7 +80,7 @@ def purified_attack(
         made = AutoAttackOnPurified(evaluator, attack, by_name)
     else:
         made = PgdOnPurified(evaluator, attack, cross_entropy)
-    return made, over_chains(purify)
+    return made, in_chunks(purify)
 
 
 def _estimator(

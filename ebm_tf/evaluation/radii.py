@@ -124,15 +124,17 @@ class ByRadius:
         }
 
 
-def by_radius(phases: Phases, verdicts: Verdicts) -> ByRadius:
+def by_radius(
+    config: RobustnessMeasurement, phases: Phases, verdicts: Verdicts
+) -> ByRadius:
     """Runs PGD at the radii of the curve, and searches for the smallest ones.
 
     Args:
+      config: of the measurement.
       phases: of the classifier and its images.
       verdicts: in which PGD was tried in the ball of the config.
     """
-    config, inside = phases.config, []
-    epsilon = config.ball.epsilon
+    inside, epsilon = [], config.ball.epsilon
     radii = sorted({*config.curve, epsilon} - {0.0})
 
     def breaks(name: str, chosen: np.ndarray, balls: np.ndarray) -> np.ndarray:

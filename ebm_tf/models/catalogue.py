@@ -19,6 +19,7 @@ from ebm_tf.models import (
     sngan,
     sngan_discriminator,
 )
+from ebm_tf.runtime.hardware import fast_dtype
 
 # By settings, then architecture. Arguments have the names of the settings' fields.
 NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
@@ -56,7 +57,8 @@ def build(
       settings: of one of NETWORKS, or of a pretrained classifier.
       image_size: side of the images.
       channels: of the images.
-      dtype: "float32" or "bfloat16"; a pretrained classifier has its own.
+      dtype: "float32", "bfloat16", or "auto" for what the devices of the strategy in
+        whose scope this is called compute fast; a pretrained classifier has its own.
       **choices: arguments that are no fields of the settings.
 
     Raises:
@@ -64,6 +66,8 @@ def build(
     """
     if isinstance(settings, PretrainedClassifier):
         return pretrained.classifier(settings, image_size, channels)
+    if dtype == "auto":
+        dtype = fast_dtype()
     kind = next(kind for kind in NETWORKS if isinstance(settings, kind))
     model = _entry(NETWORKS[kind], settings)
     choices |= _choices(model, settings)

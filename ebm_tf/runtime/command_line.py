@@ -7,6 +7,9 @@ from absl import flags
 
 from ebm_tf.errors import ConfigError
 
+# The program that `pip install` makes; executables are its sub-commands.
+COMMAND = "ebm-tf"
+HELP = {"--help", "-help"}
 # Flags that stand for a setting.
 SHORTHANDS = {"device": "device", "data_dir": "data.directory"}
 
@@ -93,7 +96,7 @@ def usage(program: str) -> str:
     """All flags, a line each."""
     values = _flags()
     lines = [f"  --{name}: {values[name].help}" for name in sorted(values)]
-    return "\n".join([f"python3 {program} CONFIG [flags]", "", *lines])
+    return "\n".join([f"{program} CONFIG [flags]", "", *lines])
 
 
 def _flags() -> flags.FlagValues:

@@ -89,12 +89,11 @@ def make_replicas(device: str, in_lanes: bool = False) -> Replicas:
             "TensorFlow sees no GPU: run with --device cpu, or check nvidia-smi and "
             "run setup.sh again once a driver is installed."
         )
-    if device == "cpu" or not gpus:
-        tf.config.set_visible_devices([], "GPU")
-        kind = "CPU"
-    else:
-        kind = "GPU"
-        for gpu in gpus:
+    kind = "CPU" if device == "cpu" or not gpus else "GPU"
+    with contextlib.suppress(RuntimeError):  # TensorFlow runs already, as in notebooks
+        if kind == "CPU":
+            tf.config.set_visible_devices([], "GPU")
+        for gpu in gpus if kind == "GPU" else []:
             tf.config.experimental.set_memory_growth(gpu, True)
     if kind == "GPU" or not in_lanes:
         return Replicas(_local_strategy(kind), jit=kind == "GPU")

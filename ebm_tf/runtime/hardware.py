@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment
+from ebm_tf.config.core import Dtype, Experiment
 from ebm_tf.runtime import cpu
 from ebm_tf.runtime.distribution import make_replicas
 
@@ -17,8 +17,17 @@ def with_dtype(config: Experiment) -> Experiment:
     """The config, with the dtype that is fast here where it says "auto"."""
     if config.compute_dtype != "auto":
         return config
-    dtype = "bfloat16" if multiplies_bfloat16(config) else "float32"
+    dtype: Dtype = "bfloat16" if multiplies_bfloat16(config) else "float32"
     return dataclasses.replace(config, compute_dtype=dtype)
+
+
+def fast_dtype() -> Dtype:
+    """The dtype in which the devices of the strategy in scope compute networks fast."""
+    if tf.distribute.has_strategy():
+        strategy = tf.distribute.get_strategy()
+    else:
+        strategy = make_replicas("auto").strategy
+    return "bfloat16" if _multiply_bfloat16(strategy) else "float32"
 
 
 def warnings(config: Experiment) -> Iterator[str]:
@@ -32,8 +41,11 @@ def warnings(config: Experiment) -> Iterator[str]:
 
 def multiplies_bfloat16(config: Experiment) -> bool:
     """Whether the devices of a config have instructions for bfloat16."""
-    replicas = make_replicas(config.device, config.in_lanes)
-    place = replicas.strategy.extended.worker_devices[0]
+    return _multiply_bfloat16(make_replicas(config.device, config.in_lanes).strategy)
+
+
+def _multiply_bfloat16(strategy: tf.distribute.Strategy) -> bool:
+    place = strategy.extended.worker_devices[0]
     match tf.DeviceSpec.from_string(place).device_type:
         case "TPU":
             return True

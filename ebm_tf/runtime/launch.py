@@ -30,7 +30,7 @@ from ebm_tf.errors import (
     UnnamedWeightsError,
     UserError,
 )
-from ebm_tf.runtime import command_line
+from ebm_tf.runtime import bundled, command_line
 from ebm_tf.runtime.command_line import Options
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def main(executable: str | None) -> int:
         if options.help:
             print(command_line.usage(_program(executable)))
             return DONE
+        bundled.make_importable()
         return _launch(executable, options)
     except KeyboardInterrupt:
         print("Stopped before anything was learned.", file=sys.stderr)
@@ -67,7 +68,7 @@ def _launch(executable: str | None, options: Options) -> int:
     config = _resumed(saved, options) if saved else _fresh(executable, options)
     if executable not in (None, config.executable):
         raise ConfigError(
-            f"{config.name} is not for {executable}.py: run python3 "
+            f"{config.name} is not for {executable}.py: run "
             f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
@@ -105,9 +106,7 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
     # Outside the loop, which saves first, SIGTERM is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        results = {"name": config.name, **module.run(config, workspace)}
-        replicas = distribution.make_replicas(config.device, config.in_lanes)
-        distribution.gather(replicas, 0)  # workers leave together
+        results = carry_out(module, config, workspace)
     except distribution.OutOfMemoryError as error:
         workspace.discard_unlearned()
         raise DeviceError(
@@ -119,18 +118,29 @@ def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
             workspace.discard_unlearned()
             raise KeyboardInterrupt from stop
         workspace.log(_why(stop))
-        script = os.path.relpath(str(module.__file__))
-        words = [os.path.relpath(sys.executable), script, "--resume", workspace.folder]
+        words = [*_words(module, config), "--resume", workspace.folder]
         workspace.log(f"To go on: {shlex.join(words)}")
         workspace.announce()
         return RESUMABLE
     except UserError:
         workspace.discard_unlearned()
         raise
-    workspace.write_results(results)
     workspace.log(json.dumps(_short(results)))
     workspace.announce()
     return DONE
+
+
+def carry_out(
+    module: Any, config: Experiment, workspace: "Workspace"
+) -> dict[str, Any]:
+    """Runs a config by its executable, and writes the results that it returns."""
+    from ebm_tf.runtime import distribution
+
+    results = {"name": config.name, **module.run(config, workspace)}
+    replicas = distribution.make_replicas(config.device, config.in_lanes)
+    distribution.gather(replicas, 0)  # workers leave together
+    workspace.write_results(results)
+    return results
 
 
 def _short(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,15 +157,27 @@ def _why(stop: BaseException) -> str:
 
 
 def _program(executable: str | None) -> str:
-    return f"ebm_tf/{executable}.py" if executable else "-m ebm_tf"
+    """The command that runs an executable, or any, as this one was given."""
+    given = os.path.basename(sys.argv[0])
+    if given == command_line.COMMAND:
+        return f"{given} {executable}" if executable else given
+    if given == "__main__.py" and executable:
+        return f"python3 -m ebm_tf {executable}"
+    return f"python3 ebm_tf/{executable}.py" if executable else "python3 -m ebm_tf"
+
+
+def _words(module: Any, config: Experiment) -> list[str]:
+    """The command that runs the executable of a config again, from here."""
+    if os.path.basename(sys.argv[0]) == command_line.COMMAND:
+        return [command_line.COMMAND, config.executable]
+    return [os.path.relpath(path) for path in (sys.executable, str(module.__file__))]
 
 
 def _fresh(executable: str | None, options: Options) -> Experiment:
     if len(options.paths) != 1:
-        raise ConfigError(
-            f"Expected one config file: python3 {_program(executable)} CONFIG."
-        )
-    return override(core.load(options.paths[0]), options.assignments)
+        raise ConfigError(f"Expected one config file: {_program(executable)} CONFIG.")
+    path = bundled.config_file(options.paths[0])
+    return override(core.load(path), options.assignments)
 
 
 def _saved(options: Options) -> Experiment:
@@ -177,7 +199,7 @@ def _resumed(saved: Experiment, options: Options) -> Experiment:
         )
     changed = core.differing_fields(saved, config)
     for path in options.paths:
-        here = core.load(path)
+        here = core.load(bundled.config_file(path))
         if here.compute_dtype == "auto":  # what it chose then
             here = dataclasses.replace(here, compute_dtype=saved.compute_dtype)
         changed += core.differing_fields(here, saved)
@@ -193,11 +215,10 @@ def _workspace(
     config: Experiment, saved: Experiment | None, options: Options
 ) -> "Workspace":
     from ebm_tf.runtime import run_folders
-    from ebm_tf.runtime.distribution import gather, make_replicas
+    from ebm_tf.runtime.distribution import make_replicas
 
-    replicas = make_replicas(config.device, config.in_lanes)
-    worker = replicas.worker
     if saved is not None:
+        worker = make_replicas(config.device, config.in_lanes).worker
         opened = run_folders.reopen(str(options.resume), worker)
         if not opened.go_on(saved, config):
             learns = hasattr(config, "num_updates")
@@ -207,7 +228,20 @@ def _workspace(
                 f"results.json.{hint}"
             )
         return opened
-    output = options.output
+    return new_workspace(config, options.output)
+
+
+def new_workspace(config: Experiment, output: str) -> "Workspace":
+    """The folder of a new run below that of all runs.
+
+    Raises:
+      RunError: if it cannot be written.
+    """
+    from ebm_tf.runtime import run_folders
+    from ebm_tf.runtime.distribution import gather, make_replicas
+
+    replicas = make_replicas(config.device, config.in_lanes)
+    worker = replicas.worker
     stamp = gather(replicas, int(time.time()))[0]
     claimed = run_folders.claim(output, config, stamp) if worker == 0 else 0
     attempt = gather(replicas, claimed)[0]

@@ -250,6 +250,15 @@ class EbmSampling:
         """Images [n, H, W, C] of chains that were begun and run to their end."""
         return self.fresh_chains(settings)[0]
 
+    def fresh_starts(self, num_samples: int) -> np.ndarray:
+        """Images [n, H, W, C] of chains that were begun and never moved."""
+
+        def draw(starts: Starts, seed: tf.Tensor) -> tuple[tf.Tensor, Any]:
+            chains = self.begin(starts, tf.unstack(tf.random.split(seed, 2))[0])
+            return chains.images, chains.labels
+
+        return self._drawn(draw, num_samples)[0]
+
     def fresh_chains(self, settings: Samples) -> tuple[np.ndarray, Any]:
         """These images, and the classes int32 [n] of their chains, or ()."""
         sample, denoise = self.sample, self.denoise
@@ -262,16 +271,20 @@ class EbmSampling:
                 chains, _ = denoise(chains, settings.denoising_steps, keys[1])
             return chains.images, chains.labels
 
+        return self._drawn(draw, settings.num_samples)
+
+    def _drawn(self, draw: Callable, num_samples: int) -> tuple[np.ndarray, Any]:
+        """Images and classes of so many chains, batch by batch."""
         run = on_each(self.replicas, draw)
         batch_here = self.replica_batch * self.replicas.num_local
-        batches = self.draws(Purpose.SAMPLES, -(-settings.num_samples // batch_here))
+        batches = self.draws(Purpose.SAMPLES, -(-num_samples // batch_here))
         parts = [
             part
             for starts, seed in batches
             for part in local(self.replicas, run(starts, seed))
         ]
         return tf.nest.map_structure(
-            lambda *leaves: np.concatenate(leaves)[: settings.num_samples], *parts
+            lambda *leaves: np.concatenate(leaves)[:num_samples], *parts
         )
 
     def frames(self, num_steps: int) -> np.ndarray:

@@ -79,7 +79,17 @@ def langevin_kernel(
       denoising: whether the step goes without its noise.
       draw: the noise; by default of one key for the whole batch.
     """
-    step = settings.langevin
+    return kernel_of(settings.langevin, energy, denoising=denoising, draw=draw)
+
+
+def kernel_of(
+    step: Langevin,
+    energy: Energy,
+    *,
+    denoising: bool = False,
+    draw: DrawFn = tf.random.stateless_normal,
+) -> Kernel:
+    """As `langevin_kernel`, of the settings of the step alone."""
     factors = dataclasses.asdict(step) | {"drift": step.drift_factor}
     if denoising:
         factors["noise"] = 0.0

@@ -276,6 +276,13 @@ class LoadedModel:
         return energies.network(marginal_energy(self._network(CLASSIFIER)))
 
     @property
+    def config(self) -> Any:
+        """The experiment that learned the networks; None where no run is known."""
+        found = self.sources.values()
+        configs = (one.source.config for one in found if one.source is not None)
+        return next(filter(None, configs), None)
+
+    @property
     def ebm(self) -> EbmModels:
         """What chains need: an energy, and a prior and a generator where there are."""
         return EbmModels(

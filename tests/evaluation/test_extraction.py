@@ -139,7 +139,7 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
     path, model = str(tmp_path / "it.weights.h5"), network(5)
     save_weights(model, path)
     config = settings(name="classifier", weights=path, classifier=SMALL)
-    extractor = open_extractor(config, replicas)
+    extractor = open_extractor(config.features, config.data, replicas)
     assert extractor.weights == f"{path} sha256 {sha256_of(path)}"
     assert extractor.size == 64
     images = draw(CHUNK + 9)
@@ -149,11 +149,13 @@ def test_the_features_of_a_saved_classifier(replicas, tmp_path):
     for our, their in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(our, their, rtol=1e-4, atol=1e-4)
     save_weights(network(6), path)
-    assert open_extractor(config, replicas).weights != extractor.weights
+    other = open_extractor(config.features, config.data, replicas)
+    assert other.weights != extractor.weights
 
 
 def test_pixels_need_no_weights(replicas):
-    extractor = open_extractor(settings(name="pixels"), replicas)
+    config = settings(name="pixels")
+    extractor = open_extractor(config.features, config.data, replicas)
     assert extractor[:4] == ("pixels", 64, "none", "none")
 
 
@@ -199,6 +201,7 @@ def test_what_is_missing_is_told(two_replicas, other, changed, message):
         name: value.format(other=other) if name == "weights" else value
         for name, value in changed.items()
     }
+    config, replicas = settings(**changed), Replicas(two_replicas, jit=False)
     with pytest.raises(WeightsError) as error:
-        open_extractor(settings(**changed), Replicas(two_replicas, jit=False))
+        open_extractor(config.features, config.data, replicas)
     assert message in str(error.value) and "\n" not in str(error.value)

@@ -15,9 +15,9 @@ from ebm_tf.config import core
 from ebm_tf.config.core import Experiment, differing_fields, to_mapping
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError
+from ebm_tf.runtime.bundled import ROOT
 from ebm_tf.store.releases.archives import Card
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 LICENCE = "MIT"
 DATA_LICENCE = (
     "The training data is not part of the release and has a licence of its own: check "

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime import cache_folders
+from ebm_tf.runtime.bundled import ROOT
 from ebm_tf.runtime.json_texts import json_of
 from ebm_tf.store.releases import archives
 
 PREFIX = "release:"
 INDEX = "index.json"
 # The archives that the program is distributed with.
-BUNDLED_FOLDER = str(pathlib.Path(__file__).resolve().parents[3] / "releases")
+BUNDLED_FOLDER = str(ROOT / "releases")
 # Names the folder of installed releases.
 VARIABLE = "EBM_TF_RELEASES"
 INSTALLED = "installed.json"

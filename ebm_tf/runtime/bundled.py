@@ -1,0 +1,36 @@
+"""What the program is distributed with: configs and releases.
+
+They lie beside the package in a checkout, and in its folder `bundled` once it is
+installed, where `setup.py` puts them.
+"""
+
+import pathlib
+import sys
+
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+INSTALLED = PACKAGE / "bundled"
+ROOT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
+CONFIG_FOLDERS = ("configs", "configs_fid", "configs_attack")
+
+
+def config_files() -> dict[str, pathlib.Path]:
+    """The files of all configs by their names, each of which is there once."""
+    folders = (ROOT / folder for folder in CONFIG_FOLDERS)
+    return {
+        path.stem: path for folder in folders for path in sorted(folder.glob("*.py"))
+    }
+
+
+def config_file(word: str) -> str:
+    """The path of a config: the word itself, or the file of that name without ending.
+
+    Files of users come first.
+    """
+    is_name = not pathlib.Path(word).suffix and not pathlib.Path(word).exists()
+    return str(config_files().get(word, word)) if is_name else word
+
+
+def make_importable() -> None:
+    """Lets configs import one another as `configs.NAME`, from any working directory."""
+    if str(ROOT) not in sys.path:
+        sys.path.append(str(ROOT))
