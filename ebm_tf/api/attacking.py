@@ -17,7 +17,7 @@ from ebm_tf.config.core import Device
 from ebm_tf.config.robustness import ClassifierAttacks
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.evaluation import attacked as measured
-from ebm_tf.evaluation.attack_phases import Phases, named_attacks
+from ebm_tf.evaluation.attack_phases import Phases, named_attacks, notes
 from ebm_tf.evaluation.reliability import looks_like_probabilities
 from ebm_tf.pixels import PixelRange
 from ebm_tf.protocols import Classifier
@@ -46,7 +46,8 @@ class AttackResult(NamedTuple):
         images that are wrong to begin with, infinite where it found none. None of
         other attacks.
       metrics: `natural_accuracy`, `robust_accuracy` and others, with intervals as
-        `attack.py` reports them, and `warnings`, reasons not to believe them.
+        `attack.py` reports them; `warnings`, reasons not to believe them; and `notes`,
+        what was done otherwise because there are few classes, where there is any.
     """
 
     images: np.ndarray
@@ -245,14 +246,16 @@ def _attacked(
         named_attacks(attacks, logits),
     )
     found = measured.attack_all(phases)
-    verdicts = found.verdicts
+    verdicts, metrics = found.verdicts, measured.metrics(phases, found)
+    if told := list(notes(attacks, found.natural["logits"].shape[1])):
+        metrics["notes"] = told
     return AttackResult(
         pixels.to_range(verdicts.images, pixel_range),
         verdicts.broken_by >= 0,
         verdicts.predictions,
         found.natural["prediction"],
         _distances(found, pixel_range),
-        measured.metrics(phases, found),
+        metrics,
     )
 
 

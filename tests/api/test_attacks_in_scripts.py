@@ -91,6 +91,7 @@ def test_auto_attack_takes_a_keras_model_with_probabilities():
     model = keras.Model(inputs, keras.layers.Dense(5, activation="softmax")(hidden))
     labels = model(IMAGES).numpy().argmax(1)
     how = {"epsilon": 0.3, "pixel_range": "0..1", "batch": 8}
+    assert "notes" not in ebm_tf.pgd(linear, IMAGES, LABELS, **how).metrics
     with pytest.raises(ConfigError, match="say outputs='probabilities'"):
         ebm_tf.auto_attack(model, IMAGES, labels, **how)
     result = ebm_tf.auto_attack(

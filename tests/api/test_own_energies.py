@@ -42,7 +42,8 @@ def test_they_depend_on_neither_the_batch_nor_how_many_there_are():
     np.testing.assert_allclose(
         ebm_tf.sample(normal, 10, SHAPE, batch=4, **how), images, atol=1e-6
     )
-    other = ebm_tf.sample(normal, 10, SHAPE, batch=10, **(how | {"seed": 4}))
+    how["seed"] = 4
+    other = ebm_tf.sample(normal, 10, SHAPE, batch=10, **how)
     assert not np.allclose(other, images)
 
 
