@@ -25,7 +25,7 @@ def command() -> int:
         sys.argv[1:] = words[1:]
         return main(words[0])
     code = main(None)
-    if HELP & set(words):
+    if len(words) == 1 and words[0] in HELP:
         print("\n".join(["", "CONFIG may come after one of", *_executables()]))
         print(f"  {LIST}: lists the configs that are here")
     return code

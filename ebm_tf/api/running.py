@@ -11,7 +11,7 @@ from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import UserError
-from ebm_tf.runtime import bundled, hardware, launch
+from ebm_tf.runtime import bundled, launch
 
 
 class Run(NamedTuple):
@@ -61,6 +61,8 @@ def run(
       UserError: if a setting, a device, data or weights are not there.
       EarlyStopError: if a signal stopped it; `--resume` goes on.
     """
+    from ebm_tf.runtime import hardware  # imports TensorFlow, which no config needs
+
     given = [f"{name}={value}" for name, value in (settings or {}).items()]
     experiment = hardware.with_dtype(override(open_config(config), given))
     module = importlib.import_module(f"ebm_tf.{experiment.executable}")

@@ -118,7 +118,14 @@ def _rise(numbers: Sequence[float]) -> bool:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Experiment(Settings):
-    """What every experiment has; the class of a config names its executable."""
+    """What every experiment has; the class of a config names its executable.
+
+    Attributes:
+      name: of the experiment, and of the folder of its runs.
+      seed: of all random numbers.
+      compute_dtype: in which networks compute; "auto" is what the devices do fast.
+      device: its type; all GPUs with "auto", if there are any.
+    """
 
     executable: ClassVar[str]
     in_lanes: ClassVar[bool] = False  # whether networks take each image by itself

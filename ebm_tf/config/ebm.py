@@ -85,6 +85,7 @@ class EbmLearning(EbmExperiment):
       generator_optimizer: learns the generator from the chains; a generator without
         it stays as it is.
       samples: the fresh chains that are measured at the end.
+      guard: when learning counts as diverged, and what then happens.
       log_every: updates between lines of metrics.
       picture_every: updates between pictures.
       save_every: updates between checkpoints.

@@ -27,6 +27,7 @@ class GeneratorTraining(Experiment):
       batch: images of data, and as many generated ones, per update of either network,
         over all replicas.
       num_samples: generated images that are measured.
+      guard: when learning counts as diverged, and what then happens.
       log_every: updates between lines of metrics.
       picture_every: updates between pictures.
       measure_every: updates between measurements of samples.

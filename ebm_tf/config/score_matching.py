@@ -22,6 +22,7 @@ class ScoreMatching(EbmExperiment):
       batch: images per update, over all replicas.
       energy_optimizer: of the energy's weights.
       samples: the fresh chains from uniform noise that are measured at the end.
+      guard: when learning counts as diverged, and what then happens.
       log_every: updates between lines of metrics.
       save_every: updates between checkpoints.
     """

@@ -31,6 +31,7 @@ class SelectedTraining(Experiment):
       validate_every: updates between measurements on the validation split; an epoch
         if None.
       select_from: the first update whose weights may be selected.
+      guard: when learning counts as diverged, and what then happens.
       log_every: updates between lines of metrics.
       save_every: updates between checkpoints; those of `validate_every` if None.
     """

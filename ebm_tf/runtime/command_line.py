@@ -22,7 +22,7 @@ TEXTS = {
 SWITCHES = {
     "dry_run": "Shows what would be done and writes nothing.",
     "verbose": "Shows what the libraries say too.",
-    "help": "Shows this.",
+    "help": "Shows this; after a CONFIG, its settings and what they mean too.",
 }
 
 

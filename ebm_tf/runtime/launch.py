@@ -20,6 +20,7 @@ import absl.logging
 
 from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
+from ebm_tf.config.descriptions import described
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import (
@@ -50,9 +51,8 @@ def main(executable: str | None) -> int:
     try:
         options = command_line.parse(sys.argv)
         if options.help:
-            print(command_line.usage(_program(executable)))
+            print(_help(executable, options))
             return DONE
-        bundled.make_importable()
         return _launch(executable, options)
     except KeyboardInterrupt:
         print("Stopped before anything was learned.", file=sys.stderr)
@@ -156,6 +156,15 @@ def _why(stop: BaseException) -> str:
     return "Another worker is gone; go on with all of them."
 
 
+def _help(executable: str | None, options: Options) -> str:
+    """The flags; where a config is given, its settings too."""
+    lines = [command_line.usage(_program(executable))]
+    if options.paths:
+        config = _fresh(executable, options)
+        lines += ["", f"The settings of {config.name}:", "", *described(config)]
+    return "\n".join(lines)
+
+
 def _program(executable: str | None) -> str:
     """The command that runs an executable, or any, as this one was given."""
     given = os.path.basename(sys.argv[0])
@@ -177,6 +186,7 @@ def _fresh(executable: str | None, options: Options) -> Experiment:
     if len(options.paths) != 1:
         raise ConfigError(f"Expected one config file: {_program(executable)} CONFIG.")
     path = bundled.config_file(options.paths[0])
+    bundled.make_importable()
     return override(core.load(path), options.assignments)
 
 
@@ -198,6 +208,7 @@ def _resumed(saved: Experiment, options: Options) -> Experiment:
             f"Expected num_updates={after} to be at least the {before} of the run."
         )
     changed = core.differing_fields(saved, config)
+    bundled.make_importable()
     for path in options.paths:
         here = core.load(bundled.config_file(path))
         if here.compute_dtype == "auto":  # what it chose then
