@@ -130,7 +130,7 @@ def test_a_dry_run_writes_nothing(learned, tmp_path):
             "learned from images of 8 pixels and 1 channels, but data.image_size=16",
         ),
         ({"weights": "{run}", "weights_kind": "best"}, "weights_kind='best'"),
-        ({"weights": "{run}", "pgd": None, "median": True}, "Expected pgd where"),
+        ({"weights": "{run}", "pgd": None, "median": True}, "Expected an attack in"),
         ({"weights": "{run}", "pgd": None}, "Expected an attack in digits_classifier"),
     ],
 )

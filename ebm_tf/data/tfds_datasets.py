@@ -17,9 +17,10 @@ _PROBE = "https://storage.googleapis.com/tfds-data/"
 
 def is_known(name: str, directory: str | None) -> bool:
     """Whether TFDS knows a dataset, or one is prepared under the name."""
-    if name.partition("/")[0].partition(":")[0] in tfds.list_builders():
-        return True
-    return find_records(name, directory) is not None
+    base = name.partition("/")[0].partition(":")[0]
+    if not base.isidentifier():
+        return False
+    return base in tfds.list_builders() or find_records(name, directory) is not None
 
 
 def tfds_source(data: Data) -> Source:
@@ -49,7 +50,8 @@ def tfds_source(data: Data) -> Source:
         )
     notes = ()
     if len(labels) > 1:
-        notes = (f"no labels: --set data.label_key=NAME, of {', '.join(labels)}",)
+        names = ", ".join(sorted(labels))
+        notes = (f"no labels: --set data.label_key=NAME, of {names}",)
     label = labels[0] if len(labels) == 1 else ""
     source = source_of_records(builder, name, data.split, (images[0], label))
     classes = tuple(features[label].names) if label else ()

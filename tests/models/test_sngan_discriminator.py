@@ -125,5 +125,5 @@ def test_half_precision_is_near():
 
 
 def test_other_sizes_are_refused():
-    with pytest.raises(ConfigError, match="image_size=20 .* sngan discriminator"):
-        sngan_discriminator.discriminator(20, 3)
+    with pytest.raises(ConfigError, match="image_size=30 .* sngan discriminator"):
+        sngan_discriminator.discriminator(30, 3)

@@ -106,7 +106,7 @@ def test_a_dry_run_reads_and_writes_nothing(folder, tmp_path):
     [
         (PURIFY, None, (), "digits_purify needs images: --set images=FOLDER."),
         (CLASSIFY, "{tmp}", (), "has no files that end in .jpg"),
-        (CLASSIFY, "{tmp}/none", (), "is neither a folder nor a whole zip file."),
+        (CLASSIFY, "{tmp}/none", (), "cannot be read"),
         (
             PURIFY,
             "{folder}",
