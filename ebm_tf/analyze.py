@@ -23,15 +23,15 @@ from ebm_tf.data.sources import (
     Source,
     deferred,
     require_classes,
-    told,
     unaugmented,
+    where_it_lies,
 )
-from ebm_tf.evaluation import distal, generated, knowledge, plots
+from ebm_tf.evaluation import classifier_samples, distal, knowledge, plots
 from ebm_tf.evaluation.attack_energies import figures, measurement
 from ebm_tf.evaluation.attack_energies.measurement import AttackStudy, open_study
+from ebm_tf.evaluation.classifier_chains import Generation, open_generation
 from ebm_tf.evaluation.corruptions import measured
 from ebm_tf.evaluation.corruptions.plots import save_by_severity, save_examples
-from ebm_tf.evaluation.generation import Generation, open_generation
 from ebm_tf.evaluation.knowledge import MEANINGS, VALIDATION, Level
 from ebm_tf.evaluation.other_images import Others, description, other_images
 from ebm_tf.evaluation.scores import SCORES, scorer
@@ -136,7 +136,10 @@ def run(config: Analysis, workspace: Workspace) -> dict[str, Any]:
         "weights": system.weights,
         "seed": config.seed,
         "warnings": warnings,
-        "units": MEANINGS | generated.MEANINGS | figures.MEANINGS | measured.MEANINGS,
+        "units": MEANINGS
+        | classifier_samples.MEANINGS
+        | figures.MEANINGS
+        | measured.MEANINGS,
     }
 
 
@@ -164,7 +167,7 @@ def describe(config: Analysis) -> Iterator[str]:
         number = num_images(source, system.limits[name])
         yield (
             f"{name}: {number:,} images of {source.name}, {source.split}, "
-            f"{told(source)}"
+            f"{where_it_lies(source)}"
         )
     yield from (description(config, other) for other in config.others)
     few = dict.fromkeys(system.sources, FIRST_FEW)
@@ -276,7 +279,9 @@ def _samples(
     """Samples what the classifier generates."""
     if system.generation is None:
         return Report()
-    return Report(*generated.measure_generated(system.generation, test, workspace))
+    return Report(
+        *classifier_samples.measure_generated(system.generation, test, workspace)
+    )
 
 
 def _attacks(

@@ -29,7 +29,7 @@ from ebm_tf.data.sources import (
     positions_at_random,
     require_classes,
     subset,
-    told,
+    where_it_lies,
 )
 from ebm_tf.evaluation import (
     attack_phases,
@@ -146,7 +146,7 @@ def describe(config: Config) -> Iterator[str]:
     yield from (f"note: {note}" for note in system.notes())
     yield from system.provenance.lines()
     count, source = len(system.positions), system.source
-    yield f"data: {count:,} images of {source.name}, {told(source)}"
+    yield f"data: {count:,} images of {source.name}, {where_it_lies(source)}"
     natural_images(config, system, FIRST_FEW)  # which looks at their labels
 
 

@@ -162,8 +162,8 @@ def _open_run(
     if not lines:
         raise WeightsError(f"{folder} has no {VALIDATION}, which says its epochs.")
     epoch = lines[-1]["step"] / lines[-1]["epoch"]
-    told = provenance(measurement, model.sources, [config.test_split])
-    return Run(source.folder, model, updates, epoch, told)
+    found = provenance(measurement, model.sources, [config.test_split])
+    return Run(source.folder, model, updates, epoch, found)
 
 
 def measured_images(

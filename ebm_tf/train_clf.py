@@ -30,7 +30,7 @@ from ebm_tf.data.pipelines import (
     open_for_learning,
     own_content,
 )
-from ebm_tf.data.sources import Source, deferred, told, unaugmented
+from ebm_tf.data.sources import Source, deferred, unaugmented, where_it_lies
 from ebm_tf.evaluation.classifier_validation import (
     Evaluator,
     ImagesByPart,
@@ -311,7 +311,7 @@ def open_data(config: SelectedTraining, sources: Sources, few: bool) -> Iterator
     for role, source, limit in used:
         yield (
             f"{role}: {num_images(source, limit):,} images of {source.name}, "
-            f"{source.split}, {told(source)}"
+            f"{source.split}, {where_it_lies(source)}"
         )
     classes, setting = config.classifier.num_classes, "classifier.num_classes"
     for _, source, limit in used:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ebm_tf.evaluation import generated
+from ebm_tf import pixels
 from tests.joint_runs import joint_run
 from tests.runs import ROOT, Done, run_here, saved_arrays
 
@@ -101,7 +101,7 @@ def test_samples_of_classes_are_balanced_and_judged(done):
 def test_the_bank_is_that_of_the_run(done, learned):
     arrays = saved_arrays(pathlib.Path(learned))
     kept = np.concatenate([arrays["state/0/0"], arrays["state/1/0"]])
-    rows = {image.tobytes() for image in generated.pixels.to_bytes(kept)}
+    rows = {image.tobytes() for image in pixels.to_bytes(kept)}
     with np.load(done.folder / "samples.npz") as stored:
         assert all(image.tobytes() in rows for image in stored["bank/images"])
 

@@ -20,7 +20,7 @@ python3 tools/prepare_data.py DATASET RAW [--data_dir DIR] [--overwrite] [--dry_
                 imagenet_2012_validation_synset_labels.txt where one is there
 
 Images are .jpg (.jpeg, .jpe, .jfif), .png, .webp, .bmp or .tif (.tiff), and are made
-upright and of 8 bits. What is left out or changed is told.
+upright and of 8 bits. What is left out or changed is reported.
 Training then finds the dataset by the same --data_dir.
 """
 

@@ -247,8 +247,8 @@ def _attacked(
     )
     found = measured.attack_all(phases)
     verdicts, metrics = found.verdicts, measured.metrics(phases, found)
-    if told := list(notes(attacks, found.natural["logits"].shape[1])):
-        metrics["notes"] = told
+    if remarks := list(notes(attacks, found.natural["logits"].shape[1])):
+        metrics["notes"] = remarks
     return AttackResult(
         pixels.to_range(verdicts.images, pixel_range),
         verdicts.broken_by >= 0,

@@ -245,8 +245,8 @@ def _of_files(
 
     def notes() -> list[str]:
         cropped = f"Images cropped to their central square and scaled: {len(scaled):,}."
-        told = [*found.notes, *image_files.notes(found.changes)]
-        return [*told, cropped] if scaled else told
+        remarks = [*found.notes, *image_files.notes(found.changes)]
+        return [*remarks, cropped] if scaled else remarks
 
     return ImageSet(
         str(path),

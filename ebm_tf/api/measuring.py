@@ -12,8 +12,8 @@ from ebm_tf.evaluation.features import CHUNK, Extractor, extracted, open_extract
 from ebm_tf.evaluation.frechet import load_moments
 from ebm_tf.evaluation.summaries import Summary, compare, published, summarize
 from ebm_tf.pixels import PixelRange
+from ebm_tf.runtime.bounded_arrays import array_names
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.runtime.files import load_arrays
 from ebm_tf.store.models import CLASSIFIER
 from ebm_tf.store.sources import find
 
@@ -89,7 +89,9 @@ def _moments(reference: Any) -> Summary | None:
     path = os.fspath(reference)
     if not (path.endswith(".npz") and os.path.isfile(path)):
         return None
-    return published(load_moments(path)) if "mu" in load_arrays(path) else None
+    with open(path, "rb") as file:
+        has_moments = "mu" in array_names(file)
+    return published(load_moments(path)) if has_moments else None
 
 
 def _extractor(

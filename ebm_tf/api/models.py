@@ -1,4 +1,4 @@
-"""A learned model in a script: energies, classes, new images, washed images."""
+"""A learned model in a script: energies, classes, new images, purified images."""
 
 import dataclasses
 import functools

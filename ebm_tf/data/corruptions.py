@@ -2,7 +2,7 @@
 
 The kinds follow Hendrycks and Dietterich (2019); the strengths are our own, so figures
 are not comparable with those on CIFAR-10-C. Images are bytes, before and after. What
-blurs is told for images of 32 pixels a side, and weaker for smaller ones, by the root
+blurs is stated for images of 32 pixels a side, and weaker for smaller ones, by the root
 of the side: a middle between the same number of pixels and the same part of the image.
 """
 

@@ -158,7 +158,7 @@ def _digest(digests: np.ndarray, labels: np.ndarray, count: int) -> str:
 
 
 def _is_small(images: IndexedImages, chosen: np.ndarray, data: Data) -> bool:
-    """Whether images are decoded once and held: not where they are cropped anew."""
+    """Whether images are decoded once and held: not where crops are random."""
     used = len(chosen) * data.image_size**2 * data.channels
     files = int(images.index.stamps[chosen, 0].sum())
     is_small = files <= MOST_HELD_FILES and used <= MOST_HELD_PIXELS
@@ -195,7 +195,7 @@ def _held(source: Source, data: Data) -> Source:
 def _notes(
     images: IndexedImages, chosen: np.ndarray, labels: np.ndarray, data: Data
 ) -> Iterator[str]:
-    """What is told of the images of a split."""
+    """What is reported of the images of a split."""
     index = images.index
     if (labels >= 0).any() and (labels < 0).any():
         yield f"{int((labels < 0).sum()):,} beside the folders of classes, in none"

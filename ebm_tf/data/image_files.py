@@ -1,7 +1,7 @@
 """Image files of the usual kinds, upright, of 8 bits, and such as TensorFlow decodes.
 
 What the pixels of a file are is decided here alone, by Pillow. A plain JPEG or PNG,
-whose bytes TensorFlow decodes to these pixels, stays as it is; others are written anew.
+whose bytes TensorFlow decodes to these pixels, stays as it is; others are reencoded.
 """
 
 import io
@@ -42,7 +42,7 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# What is told of images whose pixels are not simply those of their files.
+# What is reported of images whose pixels are not simply those of their files.
 _TURNED = "Images turned upright, as a tag in their files says"
 _SIXTEEN_BITS = "Images of 16 bits a pixel, of which the upper 8 were taken"
 _TRANSPARENT = "Images with transparent parts, which became white"
@@ -57,7 +57,7 @@ def upright(
     Args:
       content: of an image file of one of the KINDS.
       origin: what messages call it.
-      changes: counts what happened to pixels; `notes` tells it.
+      changes: counts what happened to pixels; `notes` reports it.
       short_side: to which larger images are scaled down, as JPEG.
 
     Returns:
@@ -199,6 +199,6 @@ def _require_decodable(content: bytes, origin: str) -> None:
         reason = error.message.rpartition("}}")[-1].partition("[Op")[0]
         raise DataError(
             f"{origin} is an image that TensorFlow cannot decode "
-            f"({' '.join(reason.split())}): save it anew in another program, or "
+            f"({' '.join(reason.split())}): save it again in another program, or "
             "remove it."
         ) from None

@@ -50,7 +50,7 @@ class ImageIndex(NamedTuple):
       digests: uint8 [N, 16], half of the SHA-256 of their bytes.
       sides: int32 [N, 2], heights and widths; zeros where they cannot be read.
       remarks: name -> what happened to the pixels, or why they cannot be read.
-      places: folder -> when it was written; empty where that tells nothing.
+      places: folder -> when it was written; empty where that says nothing.
       notes: what was left out.
     """
 

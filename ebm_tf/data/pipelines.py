@@ -15,7 +15,13 @@ from ebm_tf.data.images import (
     shifts_or_flips,
 )
 from ebm_tf.data.prepared import raises_data_errors
-from ebm_tf.data.sources import FIRST_FEW, Source, epoch_keys, require_classes, told
+from ebm_tf.data.sources import (
+    FIRST_FEW,
+    Source,
+    epoch_keys,
+    require_classes,
+    where_it_lies,
+)
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
@@ -321,4 +327,4 @@ def first_images(source: Source, data: Data, num: int = 100) -> np.ndarray:
 def describe_data(source: Source) -> str:
     """Where images come from and what is done to them, in a line."""
     count = f"{source.num_examples:,}"
-    return f"data: {count} images of {source.name}, {told(source)}"
+    return f"data: {count} images of {source.name}, {where_it_lies(source)}"

@@ -39,7 +39,7 @@ class _Array:
         _, shape, kind, is_fortran, content = self.state
         if is_fortran or not isinstance(kind, _Type) or kind.name != "u1":
             raise ValueError("an array is not of bytes in C's order")
-        if isinstance(content, str):  # a pickle of Python 2, told to be text
+        if isinstance(content, str):  # a pickle of Python 2 that declares text
             content = content.encode("latin-1")
         if math.prod(shape) != len(content):
             raise ValueError(f"an array {shape} has {len(content)} bytes")

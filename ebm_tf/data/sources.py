@@ -40,7 +40,7 @@ class Source(NamedTuple):
         "label": int64 [], -1 where there is none}.
       digest: count -> a hash of the content of so many examples, the first ones in
         file order. What is kept of a source has it in its key, because a place and a
-        number of examples stay the same where a dataset is prepared anew.
+        number of examples stay the same where a dataset is prepared again.
       classes: names of the classes 0, 1 .. where they are known.
       notes: what a user should know about the images, a part of a line each.
       remedy: what to do where images turn out to be damaged while they are read.
@@ -64,7 +64,7 @@ class Source(NamedTuple):
 def deferred(opening: Callable[[], Source]) -> Source:
     """A source that is opened once, when it is first asked for anything.
 
-    So what does not depend on the data is composed, and told, before data are missing.
+    So all that needs no data is composed and described before data are missing.
     What `opening` raises is raised then.
     """
     return cast(Source, _Deferred(functools.cache(opening)))
@@ -186,7 +186,7 @@ def _require_these_classes(source: Source, num_classes: int, setting: str) -> No
     if there == 1:
         raise DataError(
             f"Dataset {source.name} in {source.origin} has one class, {names}, where "
-            "at least two are told apart."
+            "at least two are distinguished."
         )
     if there != num_classes:
         raise DataError(
@@ -195,7 +195,7 @@ def _require_these_classes(source: Source, num_classes: int, setting: str) -> No
         )
 
 
-def told(source: Source) -> str:
+def where_it_lies(source: Source) -> str:
     """Where images lie, their classes and what is done to them, for people."""
     parts = [source.origin]
     if source.classes:

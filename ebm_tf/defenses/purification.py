@@ -1,4 +1,4 @@
-"""Langevin steps in front of a classifier, which wash an attack out of images."""
+"""Langevin steps in front of a classifier, which remove an attack from images."""
 
 from collections.abc import Callable
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from ebm_tf.errors import DataError
-from ebm_tf.runtime import contents
+from ebm_tf.runtime.bounded_arrays import array_names, read_arrays
 from ebm_tf.runtime.files import make_folder, reason, save_arrays
 
 
@@ -160,7 +160,7 @@ def load_moments(path: str) -> Moments:
 def _unpacked(file: Any) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays that are needed, and the names of all."""
     try:
-        return contents.read_arrays(file, _STORED), contents.array_names(file)
+        return read_arrays(file, _STORED), array_names(file)
     except ValueError as error:
         raise ValueError(f"it is no .npz file, or damaged ({error}).") from error
 

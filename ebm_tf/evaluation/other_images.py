@@ -14,7 +14,13 @@ from ebm_tf.config.core import to_mapping
 from ebm_tf.config.parts import Data
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import images_in_order
-from ebm_tf.data.sources import Source, positions_at_random, subset, told, unaugmented
+from ebm_tf.data.sources import (
+    Source,
+    positions_at_random,
+    subset,
+    unaugmented,
+    where_it_lies,
+)
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.seeds import Purpose
 
@@ -85,7 +91,7 @@ def description(config: Analysis, settings: AnyOtherImages) -> str:
     resize = _resize(config, settings)
     return (
         f"{settings.name}: {source.num_examples:,} images of {source.name}, "
-        f"{source.split}, {told(source)}" + (f", {resize}" if resize else "")
+        f"{source.split}, {where_it_lies(source)}" + (f", {resize}" if resize else "")
     )
 
 

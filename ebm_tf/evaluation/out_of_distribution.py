@@ -54,7 +54,7 @@ def detection(inside: np.ndarray, outside: np.ndarray) -> Detection:
     """The metrics of scores [n] of the distribution and [m] of others.
 
     AUROC and average precision are those of scikit-learn, from the counts of images
-    at each level of the score, which a bootstrap draws anew without sorting.
+    at each level of the score, which a bootstrap resamples without sorting.
     """
     of_inside, of_outside = levels(inside, outside)
     num = 1 + max(of_inside.max(), of_outside.max())

@@ -72,7 +72,7 @@ def _cache_path(
     data, count = config.data, num_images(source, config.num_reference)
     key: Mapping[str, Any] = {
         "format": FORMAT,
-        # Not where it lies: a dataset that is prepared anew lies there too.
+        # Not where it lies: a dataset that is prepared again lies there too.
         "content": [source.digest(count), count],
         "images": [data.image_size, data.channels],
         "extractor": [extractor.name, extractor.size, extractor.resize],

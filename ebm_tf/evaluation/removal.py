@@ -100,7 +100,7 @@ def removal(
       config: of the run that learns.
       source: its data, whole.
       replicas: its devices.
-      workspace: where the decision is kept and told, so that a run which goes on does
+      workspace: where the decision is kept and logged, so that a run which goes on does
         not depend on the classifier any more; nowhere if None.
 
     Raises:

@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import contents, files
+from ebm_tf.runtime import bounded_arrays, files
+from ebm_tf.runtime.bounded_json import json_of
 from ebm_tf.runtime.distribution import Replicas, distributed, local
-from ebm_tf.runtime.json_texts import json_of
 
 ADVICE = "Earlier checkpoints are whole: make room, then --resume."
 
@@ -117,7 +117,7 @@ class Checkpoints:
                 if facts != (manifest["size"], manifest["sha256"]):
                     raise ValueError("size or hash differ")
                 with tf.io.gfile.GFile(local, "rb") as file:
-                    return contents.read_arrays(file)
+                    return bounded_arrays.read_arrays(file)
         except (tf.errors.OpError, OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"The checkpoint {path} is damaged: {files.reason(error)}."

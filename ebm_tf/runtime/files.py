@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.errors import RunError
-from ebm_tf.runtime import contents, json_texts
+from ebm_tf.runtime import bounded_arrays, bounded_json
 
 # How the names of files end that are not yet whole.
 PARTIAL = ".partial"
@@ -230,7 +230,7 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
     """
     try:
         with fetched(path) as local, tf.io.gfile.GFile(local, "rb") as file:
-            return contents.read_arrays(file)
+            return bounded_arrays.read_arrays(file)
     except (ValueError, OSError, tf.errors.OpError) as error:
         raise RunError(
             f"The file {path} is missing or damaged: {reason(error)}."
@@ -244,7 +244,7 @@ def read_json(path: str) -> dict[str, Any]:
       RunError: if it cannot be read, or is damaged.
     """
     try:
-        content = json_texts.json_of(read_file(path, json_texts.MOST_BYTES + 1))
+        content = bounded_json.json_of(read_file(path, bounded_json.MOST_BYTES + 1))
     except ValueError as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):

@@ -14,7 +14,7 @@ def require_same(workspace: Workspace, inputs: Mapping[str, str]) -> None:
     """Keeps hashes of what a run reads, and compares them where it goes on.
 
     Checkpoints, records and samples of a run lie under numbers: of batches, positions
-    and steps. Weights that were learned further and a dataset that was prepared anew
+    and steps. Weights that were learned further and a dataset that was prepared again
     have the same, and would be mixed with those of before.
 
     Args:

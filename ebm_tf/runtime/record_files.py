@@ -21,7 +21,7 @@ def digest_of_records(files: Iterable[tuple[str, int, int]]) -> str:
     It takes the checksums that TFRecords have, 16 bytes a record: the files are looked
     at each time, and neither their names nor their times are trusted. A record that is
     replaced by one of equal length is missed once in 2^32. Equal examples that were
-    written anew may have another digest, as their fields have no order in a record.
+    written again may have another digest, as their fields have no order in a record.
 
     Args:
       files: (path, skip, take) of each, in order: which of its records are meant.

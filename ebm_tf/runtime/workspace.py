@@ -15,7 +15,7 @@ from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import files
-from ebm_tf.runtime.json_texts import json_of
+from ebm_tf.runtime.bounded_json import json_of
 from ebm_tf.runtime.waiting_files import (
     append_line,
     forget_waiting,

@@ -77,7 +77,7 @@ def kept_components(vectors: np.ndarray, stem: str) -> Components:
     digest = hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()[:16]
     path = f"{stem}_{digest}.npz"
     if exists(path):
-        with contextlib.suppress(RunError, TypeError):  # damaged, so made anew
+        with contextlib.suppress(RunError, TypeError):  # damaged, so computed again
             return Components(**load_arrays(path))
     found = components(vectors)
     make_folder(os.path.dirname(path))

@@ -16,9 +16,9 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime import contents
+from ebm_tf.runtime import bounded_arrays
+from ebm_tf.runtime.bounded_json import json_of
 from ebm_tf.runtime.files import exists, read_file, reason
-from ebm_tf.runtime.json_texts import json_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -68,7 +68,7 @@ def read_arrays(path: str, names: Iterable[str]) -> Arrays:
             return _read_torch(path, content)
         if is_zip:
             # Without pickles, which could hold code.
-            return contents.read_arrays(io.BytesIO(content))
+            return bounded_arrays.read_arrays(io.BytesIO(content))
         if content[8:9] == b"{":
             return _read_safetensors(content)
     raise WeightsError(

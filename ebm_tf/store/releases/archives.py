@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.runtime.json_texts import json_of
+from ebm_tf.runtime.bounded_json import json_of
 
 SUFFIX = ".zip"
 CARD = "card.json"

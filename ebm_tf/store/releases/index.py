@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime import cache_folders
+from ebm_tf.runtime.bounded_json import json_of
 from ebm_tf.runtime.bundled import ROOT
-from ebm_tf.runtime.json_texts import json_of
 from ebm_tf.store.releases import archives
 
 PREFIX = "release:"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.runtime import contents, json_texts
+from ebm_tf.runtime import bounded_arrays, bounded_json
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array("text"), "c": np.array(3)}
 
@@ -35,7 +35,7 @@ def zipped(content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
 
 def refused(content: bytes) -> str:
     with pytest.raises(ValueError) as told:
-        contents.read_arrays(io.BytesIO(content))
+        bounded_arrays.read_arrays(io.BytesIO(content))
     reason = str(told.value)
     assert reason and "\n" not in reason
     return reason
@@ -45,18 +45,18 @@ def refused(content: bytes) -> str:
 def test_arrays_come_back_all_or_those_that_are_named(compressed):
     file = io.BytesIO(npz(compressed, **ARRAYS))
     for names in (None, ["a"], ["a", "other"], []):
-        found = contents.read_arrays(file, names)
+        found = bounded_arrays.read_arrays(file, names)
         wanted = ARRAYS if names is None else {n: ARRAYS[n] for n in names if n == "a"}
         assert list(found) == list(wanted)
         for name, value in wanted.items():
             np.testing.assert_array_equal(found[name], value)
             assert found[name].dtype == value.dtype
-    assert contents.array_names(file) == list(ARRAYS)
+    assert bounded_arrays.array_names(file) == list(ARRAYS)
 
 
 def test_what_is_not_named_may_be_code_or_damaged():
     content = npz(a=ARRAYS["a"], note=np.array([{"a": 1}], object))
-    assert list(contents.read_arrays(io.BytesIO(content), ["a"])) == ["a"]
+    assert list(bounded_arrays.read_arrays(io.BytesIO(content), ["a"])) == ["a"]
     assert "allow_pickle" in refused(content)
 
 
@@ -84,12 +84,12 @@ def test_a_header_that_lies_is_told_and_takes_no_memory(description, method):
 
 def test_an_array_that_would_expand_without_end_is_refused(monkeypatch):
     zeros = npz(True, a=np.zeros(10**6))
-    assert contents.read_arrays(io.BytesIO(zeros))["a"].shape == (10**6,)
-    monkeypatch.setattr(contents, "MOST_EXPANDED", 10**6)
+    assert bounded_arrays.read_arrays(io.BytesIO(zeros))["a"].shape == (10**6,)
+    monkeypatch.setattr(bounded_arrays, "MOST_EXPANDED", 10**6)
     assert "a.npy would expand to 8,000,128 bytes" in refused(zeros)
     # What is not compressed is as large as it is.
     stored = npz(a=np.zeros(10**6))
-    assert contents.read_arrays(io.BytesIO(stored))["a"].shape == (10**6,)
+    assert bounded_arrays.read_arrays(io.BytesIO(stored))["a"].shape == (10**6,)
 
 
 def test_a_directory_that_promises_more_than_the_file_has_is_refused():
@@ -112,7 +112,7 @@ def test_no_damage_ends_otherwise(compressed):
         for place in draw.integers(len(bad), size=draw.integers(1, 4)) if bad else ():
             bad[place] = draw.integers(256)
         try:
-            contents.read_arrays(io.BytesIO(bytes(bad)))
+            bounded_arrays.read_arrays(io.BytesIO(bytes(bad)))
         except ValueError as error:
             assert str(error) and "\n" not in str(error)
 
@@ -120,7 +120,7 @@ def test_no_damage_ends_otherwise(compressed):
 def test_a_missing_file_is_no_damage(tmp_path):
     with tf.io.gfile.GFile(str(tmp_path / "none.npz"), "rb") as file:
         with pytest.raises(tf.errors.NotFoundError):
-            contents.read_arrays(file)
+            bounded_arrays.read_arrays(file)
 
 
 @pytest.mark.parametrize(
@@ -139,14 +139,14 @@ def test_a_missing_file_is_no_damage(tmp_path):
 )
 def test_json_that_is_none_or_too_deep_is_told(text, said):
     with pytest.raises(ValueError, match=said):
-        json_texts.json_of(text)
+        bounded_json.json_of(text)
 
 
 def test_json_comes_back(monkeypatch):
     value = {"a": [1, {"b": [None, True, "é"]}], "c": 1.5}
     text = json.dumps(value)
-    assert json_texts.json_of(text) == json_texts.json_of(text.encode()) == value
-    assert json_texts.json_of("[" * 64 + "]" * 64)
-    monkeypatch.setattr(json_texts, "MOST_BYTES", len(text) - 1)
+    assert bounded_json.json_of(text) == bounded_json.json_of(text.encode()) == value
+    assert bounded_json.json_of("[" * 64 + "]" * 64)
+    monkeypatch.setattr(bounded_json, "MOST_BYTES", len(text) - 1)
     with pytest.raises(ValueError, match="longer than"):
-        json_texts.json_of(text)
+        bounded_json.json_of(text)

@@ -23,7 +23,12 @@ from ebm_tf.evaluation.class_samples import (
     sample_metrics,
     summary_line,
 )
-from ebm_tf.evaluation.generation import BANK, CONDITIONAL, UNCONDITIONAL, Generation
+from ebm_tf.evaluation.classifier_chains import (
+    BANK,
+    CONDITIONAL,
+    UNCONDITIONAL,
+    Generation,
+)
 from ebm_tf.evaluation.reference import summary_of_reference
 from ebm_tf.evaluation.summaries import few_references
 from ebm_tf.runtime import seeds
