@@ -32,10 +32,11 @@ def run(config: ImageClassification, workspace: Workspace) -> dict[str, Any]:
     parts = build(config)
     energies, probabilities = [], []
     for _, images in parts.batches():
-        energies.append(parts.model.energy(images))
-        if parts.model.num_classes:
-            probabilities.append(parts.model.classify(images))
-    folders.tell(parts, workspace)
+        outputs = parts.model.outputs(images)
+        energies.append(outputs["energy"])
+        if "probabilities" in outputs:
+            probabilities.append(outputs["probabilities"])
+    folders.log_notes(parts, workspace)
     energy = np.concatenate(energies)
     found = np.concatenate(probabilities) if probabilities else None
     workspace.write(TABLE, csv_text(_rows(parts.names, energy, found)))
@@ -52,7 +53,7 @@ def describe(config: ImageClassification) -> Iterator[str]:
     """What a run would read and do, a line each; nothing is written."""
     parts = build(config)
     yield from folders.describe(parts)
-    parts.model.energy(parts.images.read(0, 1))  # it raises what a run would
+    parts.model.outputs(parts.images.read(0, 1))  # it raises what a run would
     yield f"columns: {', '.join(_columns(parts))}"
 
 

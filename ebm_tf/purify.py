@@ -48,7 +48,7 @@ def run(config: ImagePurification, workspace: Workspace) -> dict[str, Any]:
             write_named(workspace.path(FOLDER, ""), moved, names[rows])
         if start == 0:
             _picture(images, moved, workspace)
-    folders.tell(parts, workspace)
+    folders.log_notes(parts, workspace)
     workspace.write(ENERGIES, csv_text(table))
     before, after = np.concatenate(energies, axis=1).mean(1, dtype=np.float64)
     return {

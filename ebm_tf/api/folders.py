@@ -71,7 +71,7 @@ def describe(parts: Parts) -> Iterator[str]:
     yield f"images: {parts.count:,} of {parts.images.origin}"
 
 
-def tell(parts: Parts, workspace: Workspace) -> None:
+def log_notes(parts: Parts, workspace: Workspace) -> None:
     """Logs what a user should know of the images that were read."""
     for note in parts.images.notes():
         workspace.log(note)

@@ -182,11 +182,22 @@ class Model:
             )
         return found
 
-    def _predicted(self, images: npt.ArrayLike, name: str) -> np.ndarray:
+    def outputs(self, images: npt.ArrayLike) -> dict[str, np.ndarray]:
+        """What there is of "energy" [n], "logits" and "probabilities" [n, k], at once.
+
+        Raises:
+          UserError: if the images do not fit, or there is neither an energy nor a
+            classifier.
+        """
         found = self._predict(self._as_images(images))
+        if "energy" not in found:  # a classifier has one, too
+            raise ConfigError(f"{self.source} has no energy.")
+        return found
+
+    def _predicted(self, images: npt.ArrayLike, name: str) -> np.ndarray:
+        found = self.outputs(images)
         if name not in found:
-            what = "energy" if name == "energy" else "classifier"
-            raise ConfigError(f"{self.source} has no {what}.")
+            raise ConfigError(f"{self.source} has no classifier.")
         return found[name]
 
     @functools.cached_property
