@@ -1,6 +1,7 @@
 """Turns raw files into TFDS format, with no network.
 
 python3 tools/prepare_data.py DATASET RAW [--data_dir DIR] [--overwrite] [--dry_run]
+        [--skip_unreadable]
 
   DATASET       RAW
   mnist         folder with train-images-idx3-ubyte(.gz) and its three companions
@@ -37,6 +38,9 @@ _DATA_DIR = flags.DEFINE_string(
     "data_dir", None, "Where TFDS datasets lie; TFDS's own choice if not given."
 )
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing dataset.")
+_SKIP_UNREADABLE = flags.DEFINE_bool(
+    "skip_unreadable", False, "Leave out images that cannot be read; they are named."
+)
 _DRY_RUN = flags.DEFINE_bool("dry_run", False, "Only check the raw files.")
 
 
@@ -47,7 +51,12 @@ def work(name: str, raw: str) -> None:
     from ebm_tf.data.preparation import prepare
 
     prepared = prepare(
-        name, raw, _DATA_DIR.value, overwrite=_OVERWRITE.value, dry_run=_DRY_RUN.value
+        name,
+        raw,
+        _DATA_DIR.value,
+        overwrite=_OVERWRITE.value,
+        skip_unreadable=_SKIP_UNREADABLE.value,
+        dry_run=_DRY_RUN.value,
     )
     for note in prepared.notes:
         print(f"Note: {note}")

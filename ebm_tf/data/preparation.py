@@ -17,11 +17,12 @@ from tqdm import tqdm
 from ebm_tf.data import image_files
 from ebm_tf.data.prepared import tfds_name
 from ebm_tf.data.raw_cifar import CIFAR_CLASSES
-from ebm_tf.data.raw_datasets import RAW_DATASETS, Examples, RawDataset
+from ebm_tf.data.raw_datasets import RAW_DATASETS, RawDataset
 from ebm_tf.errors import DataError
 
 _PREFIX = ".preparing-"
 _UPLOADS_AT_ONCE = 8
+_MOST_NAMED = 5
 
 
 class Prepared(NamedTuple):
@@ -44,6 +45,7 @@ def prepare(
     directory: str | None = None,
     *,
     overwrite: bool = False,
+    skip_unreadable: bool = False,
     dry_run: bool = False,
 ) -> Prepared:
     """Writes raw files as the TFDS dataset of the standard name and version.
@@ -57,7 +59,8 @@ def prepare(
       raw: a file or a folder on a local disk.
       directory: where TFDS datasets lie; TFDS's own choice if None.
       overwrite: whether a dataset that is there is replaced, once the new one is whole.
-      dry_run: whether only to read the raw files; counts of ImageNet's tars are
+      skip_unreadable: whether images that cannot be read are left out.
+      dry_run: whether only to find the raw files; counts of ImageNet's tars are
         then not known.
 
     Raises:
@@ -79,24 +82,35 @@ def prepare(
         if place.exists() and not overwrite:
             raise DataError(f"{place} is there already: --overwrite replaces it.")
         found = RAW_DATASETS[name](source)
-        counts = found.counts
+        counts, unreadable = found.counts, []
         for split, count in counts.items():
             _require_images(count, split, raw)
         if not dry_run:
             here = _folder_in(target) if is_local else tempfile.TemporaryDirectory()
             with here as folder:
-                counts = _write(name, found, folder, raw)
+                skipped = unreadable if skip_unreadable else None
+                counts = _write(name, found, folder, raw, skipped)
                 written = pathlib.Path(folder, *place.parts[-2:])
                 (_move if is_local else _upload)(written, place)
     left = sorted(target.glob(f"{_PREFIX}*")) if is_local else []
     notes = [f"{p} is of a preparation that was killed or still runs." for p in left]
-    notes = found.notes + image_files.notes(found.changes) + notes
+    notes = (
+        found.notes + _skipped(unreadable) + image_files.notes(found.changes) + notes
+    )
     return Prepared(counts, target, notes)
 
 
 def _require_images(count: int, split: str, raw: str) -> None:
     if not count:
         raise DataError(f"The files of split {split} in {raw} hold no images.")
+
+
+def _skipped(unreadable: list[str]) -> list[str]:
+    if not unreadable:
+        return []
+    named = ", ".join(unreadable[:_MOST_NAMED])
+    more = ", ..." if len(unreadable) > _MOST_NAMED else ""
+    return [f"Left out, as they cannot be read: {len(unreadable):,} ({named}{more})."]
 
 
 def _target(directory: str) -> Any:
@@ -123,7 +137,9 @@ def _raises_data_errors(target: os.PathLike[str]) -> Iterator[None]:
         raise DataError(f"Preparing under {target} failed: {reason}") from None
 
 
-def _write(name: str, found: RawDataset, folder: str, raw: str) -> dict[str, int]:
+def _write(
+    name: str, found: RawDataset, folder: str, raw: str, skipped: list[str] | None
+) -> dict[str, int]:
     features = _features(name, folder)
     tfds.disable_progress_bar()  # TFDS's own do not know how much there is
     # TFDS prints that it downloads, which it does not.
@@ -133,7 +149,8 @@ def _write(name: str, found: RawDataset, folder: str, raw: str) -> dict[str, int
             version=_version(name),
             features=features,
             split_datasets={
-                split: _watched(found, split, features, raw) for split in found.splits
+                split: _watched(found, split, features, raw, skipped)
+                for split in found.splits
             },
             data_dir=folder,
             description=f"{name}, prepared from raw files by tools/prepare_data.py.",
@@ -163,10 +180,22 @@ def _features(name: str, folder: str) -> Any:
     return tfds.features.FeaturesDict({**features, **other}) if other else features
 
 
-def _watched(found: RawDataset, split: str, features: Any, raw: str) -> Examples:
-    """The examples with zeros for what raw files lack, and a progress bar."""
+def _watched(
+    found: RawDataset, split: str, features: Any, raw: str, skipped: list[str] | None
+) -> Iterator[tuple[str | int, dict[str, Any]]]:
+    """TFDS's examples with zeros for what raw files lack, and a progress bar.
+
+    Keys of what cannot be read are added to `skipped`, where there is such a list.
+    """
     examples, total, count = found.examples(split), found.counts.get(split), 0
-    for key, example in tqdm(examples, split, total, unit=" images", disable=None):
+    for key, read in tqdm(examples, split, total, unit=" images", disable=None):
+        try:
+            example = read()
+        except DataError as error:
+            if skipped is None:
+                raise DataError(f"{error} --skip_unreadable leaves it out.") from None
+            skipped.append(str(key))
+            continue
         count += 1
         zeros = {
             name: {part: feature.np_dtype(0) for part, feature in group.items()}

@@ -1,5 +1,6 @@
 """What to write for each dataset: its splits, example by example, from raw files."""
 
+import functools
 import io
 import pathlib
 from collections import Counter
@@ -14,15 +15,15 @@ _PORTRAIT_SIDE = 256
 # Images of ImageNet 2012 whose classes were never published.
 _UNLABELLED = "ILSVRC2012_test_"
 
-# TFDS's (key, example): its order on disk is by a hash of the key.
-Examples = Iterator[tuple[str | int, dict[str, Any]]]
+# (key, what reads the example, or DataError): TFDS orders them by a hash of the key.
+Examples = Iterator[tuple[str | int, Callable[[], dict[str, Any]]]]
 
 
 class RawDataset(NamedTuple):
     """The splits of a dataset.
 
     Attributes:
-      examples: split -> its examples, read as they are yielded.
+      examples: split -> its examples, each to be read before the next one.
       splits: which there are.
       counts: split -> how many there are, where it is known beforehand.
       notes: what a user should know about the result.
@@ -62,7 +63,8 @@ def of_arrays(
         def examples(split: str) -> Examples:
             for i, values in enumerate(zip(*splits[split], strict=True)):
                 example = dict(zip(("image", *labels), values, strict=True))
-                yield i, {**example, "id": f"{split}_{i:05d}"} if ids else example
+                other = {"id": f"{split}_{i:05d}"} if ids else {}
+                yield i, functools.partial(dict, example, **other)
 
         notes = [
             f"A subset: {counts.get(split, 0):,} of {count:,} {split} images."
@@ -146,7 +148,8 @@ def imagenet2012(raw: pathlib.Path) -> RawDataset:
         return "validation" if held_out else "train"
 
     def example(name: str) -> dict[str, Any]:
-        return _photograph(name, images.read(name), classes[name])
+        read = functools.partial(images.read, name)
+        return _photograph(name, read, classes[name])
 
     return _of_images(images, list(classes), split_of, example, notes)
 
@@ -210,7 +213,7 @@ def _of_images(
 
     def examples(split: str) -> Examples:
         for name in splits[split]:
-            yield name, example(name)
+            yield name, functools.partial(example, name)
 
     counts = {split: len(names) for split, names in splits.items()}
     notes = images.notes + notes
@@ -219,14 +222,16 @@ def _of_images(
 
 def _of_tar(split: str, path: pathlib.Path, changes: Counter[str]) -> Examples:
     seen = set()
-    for name, content, wordnet_id in raw_images.imagenet_tar(split, path, changes):
+    for name, read, wordnet_id in raw_images.imagenet_tar(split, path, changes):
         if name in seen:  # by which TFDS fails, after hours
             raise DataError(f"{path} has {name} twice.")
         seen.add(name)
-        yield name, _photograph(name, content, wordnet_id)
+        yield name, functools.partial(_photograph, name, read, wordnet_id)
 
 
-def _photograph(name: str, content: bytes, wordnet_id: str) -> dict[str, Any]:
+def _photograph(
+    name: str, read: Callable[[], bytes], wordnet_id: str
+) -> dict[str, Any]:
     file_name = pathlib.PurePosixPath(name).name
-    image = io.BytesIO(content)
+    image = io.BytesIO(read())
     return {"image": image, "label": wordnet_id, "file_name": file_name}

@@ -1,5 +1,6 @@
 """Raw image files, one at a time: in folders, zips and the tars of ImageNet 2012."""
 
+import functools
 import pathlib
 import tarfile
 from collections import Counter
@@ -79,8 +80,10 @@ def find_images(raw: pathlib.Path, short_side: int | None = None) -> RawImages:
 
 def imagenet_tar(
     split: str, path: pathlib.Path, changes: Counter[str]
-) -> Iterator[tuple[str, bytes, str]]:
-    """Yields (file name, bytes, WordNet id) of a tar of IMAGENET_TARS as it is read.
+) -> Iterator[tuple[str, Callable[[], bytes], str]]:
+    """Yields (file name, upright image, WordNet id) of a tar of IMAGENET_TARS.
+
+    Images are of functions, which raise DataError for those that cannot be read.
 
     Raises:
       DataError: if the tar is cut off or damaged, or its names are not the official
@@ -102,11 +105,11 @@ def imagenet_tar(
 
 def _tar_images(
     file: IO[bytes], origin: str, changes: Counter[str]
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, Callable[[], bytes]]]:
     for name, content in _walk_tar(file, origin):
         with raises_damaged(f"{name} in {origin} is damaged"):
             image = content.read(MOST_BYTES)
-        yield name, upright(image, f"{origin}: {name}", changes)
+        yield name, functools.partial(upright, image, f"{origin}: {name}", changes)
 
 
 def _validation_class(name: str, path: pathlib.Path) -> str:

@@ -394,6 +394,26 @@ def test_a_failed_overwrite_keeps_what_is_there(tmp_path, digits, out):
     assert len(written("mnist", out)) == 6
 
 
+def test_unreadable_images_are_left_out_by_a_flag(tmp_path, out, faces):
+    whole = faces["a/000001.jpg"]
+    names = ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    raw = write_zip(
+        tmp_path / "raw.zip",
+        {name: whole[:-300] if name in ("2.jpg", "4.jpg") else whole for name in names},
+    )
+    check_refused("celeb_a", raw, out, r"2.jpg is .* --skip_unreadable leaves it out")
+    result = prepare("celeb_a", str(raw), str(out), skip_unreadable=True)
+    assert result.counts == {"train": 2}
+    assert "Left out, as they cannot be read: 2 (2.jpg, 4.jpg)." in result.notes
+    assert len(written("celeb_a", out)) == 2
+
+
+def test_where_none_can_be_read_there_are_no_images(tmp_path, out, faces):
+    raw = write_zip(tmp_path / "raw.zip", {"1.jpg": faces["a/000001.jpg"][:-300]})
+    with pytest.raises(DataError, match="train in .* hold no images"):
+        prepare("celeb_a", str(raw), str(out), skip_unreadable=True)
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError("No space left")])
 def test_an_interruption_leaves_nothing(tmp_path, out, faces, monkeypatch, stop):
     raw = write_zip(

@@ -122,7 +122,7 @@ def test_lists_that_cannot_be_read_are_told(tmp_path, content, message):
 
 def labels(found: RawDataset, split: str = "validation") -> list[str]:
     examples = found.examples(split)
-    return [e["label"] for _, e in sorted(examples, key=lambda pair: str(pair[0]))]
+    return [read()["label"] for _, read in sorted(examples, key=lambda e: str(e[0]))]
 
 
 def photographs(*numbers: int, folder: str = "val/") -> dict[str, bytes | str]:
