@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import tensorflow as tf
 
 from benchmarks import all as all_benchmarks
 from benchmarks.langevin_tensorflow import multiplications, plain_energy
+from benchmarks.operations import is_product
+from benchmarks.operations_tensorflow import own_times
 from benchmarks.workers import Worker, in_turns, medians
 from ebm_tf.config.parts import Network
 from ebm_tf.errors import ConfigError
@@ -173,3 +176,31 @@ def test_counts_multiplications():
     pooled = 4 * 4 * 3 * 3
     flat = 8 * 8 * 9 * 3 * 3 + pooled + 16 * (9 * 3 * 6 + 3 * 9 * 6 * 6 + 3 * 6) + 6
     assert multiplications(model) == (flat + 16 * pooled, flat + 9 * pooled)
+
+
+class Event(NamedTuple):
+    """An event of TensorFlow's profiler, of which only these are read."""
+
+    metadata_id: int
+    offset_ps: int
+    duration_ps: int
+
+
+def test_operations_have_the_time_that_is_their_own():
+    names = {1: "a:AddV2", 2: "b:_MklNativeConv2D", 3: "c:While", 4: "no operation"}
+    events = [
+        *(Event(4, 0, 100), Event(3, 0, 90)),  # around all, and no work of their own
+        *(Event(1, 10, 50), Event(2, 20, 30)),  # the second inside the first
+        Event(1, 70, 5),
+    ]
+    assert own_times(events, names) == {"AddV2": 25, "_MklNativeConv2D": 30}
+    assert is_product("_MklNativeConv2D") and not is_product("AddV2")
+
+
+@pytest.mark.slow
+def test_operations_of_a_langevin_step_are_shown():
+    done = run("operations", "langevin --rounds 1 --json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert 0.5 < found["product_share"]["langevin"] < 1
+    assert min(found["milliseconds"]["langevin"].values()) >= 0
