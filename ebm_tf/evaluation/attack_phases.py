@@ -291,7 +291,7 @@ class Phases:
     @functools.cached_property
     def _natural(self) -> Callable:
         return self._over_rows(
-            lambda images, labels, *_: self._evaluate(images, labels)
+            lambda images, labels, *others: self._evaluate(images, labels)
         )
 
     @functools.cached_property
