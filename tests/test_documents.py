@@ -61,16 +61,3 @@ def test_every_config_for_learning_is_listed():
         listed |= {head + part + tail for part in names.split(",")} if brace else {name}
     present = {path.stem for path in (ROOT / "configs").glob("*.py")}
     assert present - listed == set()
-
-
-@pytest.mark.slow
-def test_the_script_of_the_page_runs(capsys):
-    text = (ROOT / "docs" / "scripts.md").read_text()
-    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    found: dict = {}
-    exec(compile(block, "docs/scripts.md", "exec"), found)
-    assert found["samples"].shape == (20, 8, 8, 1)
-    assert 0 <= found["samples"].min() and found["samples"].max() <= 1
-    metrics = found["attacked"].metrics
-    assert metrics["pgd_accuracy"] < metrics["natural_accuracy"]
-    assert capsys.readouterr().out
