@@ -14,6 +14,7 @@ from typing import Any
 from ebm_tf.config import core
 from ebm_tf.config.core import Experiment, differing_fields, to_mapping
 from ebm_tf.config.overrides import override
+from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.bundled import ROOT
 from ebm_tf.store.releases.archives import Card
@@ -123,12 +124,12 @@ def summary(reported: Sequence[Mapping[str, Any]], most: int = 3) -> str:
     return ", ".join(shown) or "no metrics"
 
 
-def command(config: Experiment, data_directory: str | None) -> str | None:
+def command(config: Experiment, data: Data | None) -> str | None:
     """The command of a config, by the nearest of the program's config files.
 
     Args:
       config: without paths of this machine.
-      data_directory: where the datasets were; None for the default.
+      data: what was read, and where it was on this machine.
 
     Returns:
       The command; None where no config file and assignments make this config.
@@ -143,7 +144,9 @@ def command(config: Experiment, data_directory: str | None) -> str | None:
     _, path, assignments = min(made)
     arguments = ["python3", f"ebm_tf/{config.executable}.py", path]
     arguments += [word for text in assignments for word in ("--set", text)]
-    return shlex.join(arguments) + (" --data_dir DATA" if data_directory else "")
+    places = " --data_dir DATA" if data and data.directory else ""
+    places += " --set data.path=PLACE" if data and data.path else ""
+    return shlex.join(arguments) + places
 
 
 @functools.cache

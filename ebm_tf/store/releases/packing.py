@@ -203,7 +203,7 @@ def _measurements(
         config = portable_config(run.config, rename)
         data = getattr(run.config, "data", None)
         measurements[name] = {
-            "command": cards.command(config, data and data.directory),
+            "command": cards.command(config, data),
             "revision": run.environment.get("revision"),
             "config": to_mapping(config),
         }

@@ -15,7 +15,7 @@ from configs.digits_clean import config as clean
 from ebm_tf import compare
 from ebm_tf.config import core
 from ebm_tf.config.comparison import Comparison
-from ebm_tf.config.core import differing_fields
+from ebm_tf.config.core import differing_fields, to_mapping
 from ebm_tf.config.ebm import EbmLearning
 from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
@@ -319,8 +319,18 @@ def test_a_published_config_has_its_own_command():
             f"python3 ebm_tf/{config.executable}.py {name}"
         }
     odd = dataclasses.replace(clean, name="odd", weight_perturbation=None, seed=7)
-    words = shlex.split(command(odd, "/data") or "")
+    there = dataclasses.replace(odd.data, directory="/data")
+    words = shlex.split(command(odd, there) or "")
     assert words[-2:] == ["--data_dir", "DATA"] and "seed=7" in words
+
+
+def test_images_of_ones_own_are_named_without_their_place():
+    config = core.load(str(ROOT / "configs" / "folder_nonconv.py"))
+    own = dataclasses.replace(config.data, path="/home/me/photos")
+    config = dataclasses.replace(config, data=own)
+    told = command(portable_config(config, lambda source: source), own) or ""
+    assert told.endswith("configs/folder_nonconv.py --set data.path=PLACE")
+    assert portable(to_mapping(config), str)["data"]["path"] is None
 
 
 def test_the_figures_of_several_chain_lengths_are_told_apart(measured):
