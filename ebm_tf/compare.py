@@ -22,6 +22,7 @@ from ebm_tf.config.analysis import Analysis
 from ebm_tf.config.comparison import Comparison, EnergyComparison
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
+from ebm_tf.config.kinds import is_own
 from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import comparison
@@ -151,8 +152,12 @@ def _classifiers(config: EnergyComparison) -> list[Classifier]:
     _require_runs(config)
     found, folders = [], config.robustness or [""] * len(config.runs)
     for index, (run, folder) in enumerate(zip(config.runs, folders, strict=True)):
-        source = find(run)
         before, robustness = None, comparison.robustness(folder) if folder else None
+        if is_own(run):
+            name = f"{index}_{os.path.splitext(os.path.basename(run))[0]}"
+            found.append(Classifier(name, run, before, robustness))
+            continue
+        source = find(run)
         if comparison.is_analysis(source.config):
             results = Workspace(source.folder).results()
             before = comparison.analysed(source.folder, results, config.compared)

@@ -1,12 +1,13 @@
 """Pixel ranges: the only place that knows how [-1, 1], [0, 1] and bytes are related."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-# The scales that arrays of images come in; those of bytes are always 0..255.
-PixelRange = Literal["-1..1", "0..1", "0..255"]
+from ebm_tf.config.networks import PixelRange, Standardised
+
+# Of the scales that arrays of images come in; those of bytes are always 0..255.
 BOUNDS: dict[str, tuple[float, float]] = {
     "-1..1": (-1.0, 1.0),
     "0..1": (0.0, 1.0),
@@ -15,15 +16,34 @@ BOUNDS: dict[str, tuple[float, float]] = {
 
 
 def from_range(images: Any, pixel_range: PixelRange) -> Any:
-    """Maps images of a range, tensors or arrays of floats, to [-1, 1]."""
+    """Maps images of a range, arrays, tensors or symbols of Keras, to [-1, 1]."""
     low, high = BOUNDS[pixel_range]
     return (images - low) * (2.0 / (high - low)) - 1.0 if low == 0.0 else images
 
 
 def to_range(images: Any, pixel_range: PixelRange) -> Any:
-    """Maps images in [-1, 1], tensors or arrays, to a range."""
+    """Maps images in [-1, 1], arrays, tensors or symbols of Keras, to a range."""
     low, high = BOUNDS[pixel_range]
     return (images + 1.0) * ((high - low) / 2.0) if low == 0.0 else images
+
+
+def to_scale(images: Any, scale: PixelRange | Standardised) -> Any:
+    """Maps images in [-1, 1] to what a network takes."""
+    if not isinstance(scale, Standardised):
+        return to_range(images, scale)
+    return (to_unit(images) - _row(scale.mean)) / _row(scale.stddev)
+
+
+def from_scale(images: Any, scale: PixelRange | Standardised) -> Any:
+    """Maps what a network gives to images in [-1, 1]."""
+    if not isinstance(scale, Standardised):
+        return from_range(images, scale)
+    return from_range(images * _row(scale.stddev) + _row(scale.mean), "0..1")
+
+
+def _row(value: float | tuple[float, ...]) -> np.ndarray:
+    """One number, or one for each channel, that broadcasts over images."""
+    return np.asarray(value, np.float32)
 
 
 def range_width(pixel_range: PixelRange) -> float:

@@ -4,24 +4,26 @@ import dataclasses
 from typing import Literal
 
 from ebm_tf.config.core import Settings, require
+from ebm_tf.config.networks import AnyNetwork, PixelRange
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassifierNetwork(Settings):
+class ClassifierNetwork(AnyNetwork):
     """A network from images to logits.
 
     Attributes:
       architecture: "wide_resnet", "resnet", "small_cnn" or "sngan", which is without
-        normalisation.
+        normalisation; or one's own: FILE.py:function (docs/own_networks.md) or
+        FILE.keras.
       depth: number of layers; the published one if None.
       width: channels of the first layers, of a "wide_resnet" their factor; the
         published ones if None.
       num_classes: how many logits.
-      norm: "batch", or "none" for a network that computes each image by itself.
+      norm: "batch", or "none" for a network that computes each image by itself, which
+        one of one's own is to be said of.
       activation: any Keras activation; "leaky_relu" has the slope 0.2.
       dropout: the share of features that is dropped in training mode, in [0, 1).
       energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
-      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "wide_resnet"
@@ -32,13 +34,17 @@ class ClassifierNetwork(Settings):
     activation: str = "relu"
     dropout: float = 0.0
     energy_head: bool = False
-    weights: str | None = None
 
     def validate(self) -> None:
         """Checks counts, and what only some architectures have."""
         self.require_positive("depth", "width")
         self.require_least(2, "num_classes")
         self.require_in("[0, 1)", "dropout")
+        require(
+            not (self.is_own and self.energy_head),
+            f"Expected energy_head=False where architecture={self.architecture!r}: a "
+            "network of one's own gives the logits of classes.",
+        )
         only = {"resnet": ("batch", 0.0), "sngan": ("none", 0.0)}
         for name, usual in zip(
             ("norm", "dropout"), only.get(self.architecture, ()), strict=False
@@ -65,7 +71,7 @@ class PretrainedClassifier(Settings):
 
     name: str
     image_size: int
-    pixel_range: Literal["-1..1", "0..1", "0..255"]
+    pixel_range: PixelRange
     weights: str = "imagenet"
 
     def validate(self) -> None:

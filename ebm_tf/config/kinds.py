@@ -1,4 +1,4 @@
-"""What settings name in Python files: kinds of experiments, and users' functions."""
+"""What settings name in users' files: kinds of experiments, functions, networks."""
 
 import importlib
 import inspect
@@ -17,6 +17,7 @@ from ebm_tf.errors import ConfigError
 OWN = "own"
 _PACKAGE = "ebm_tf.config."
 _REFERENCE = re.compile(r"(.+\.py):([^\W\d]\w*)")
+KERAS_FILE = ".keras"  # the ending of the names of files that hold a Keras model
 
 
 def to_json(config: Experiment) -> str:
@@ -46,7 +47,7 @@ def _file_of(kind: type) -> str:
 
 
 def own_files(config: Experiment) -> list[str]:
-    """The user's Python files that an experiment needs, each with a name of its own.
+    """The user's files that an experiment needs, each with a name of its own.
 
     Raises:
       ConfigError: if two have one name.
@@ -55,7 +56,8 @@ def own_files(config: Experiment) -> list[str]:
     if not kind.__module__.startswith(_PACKAGE):
         files.append(_file_of(kind))
     by_name: dict[str, str] = {}
-    for path in map(os.path.abspath, files):
+    for path in files:
+        path = path if "://" in path else os.path.abspath(path)
         if by_name.setdefault(os.path.basename(path), path) != path:
             raise ConfigError(f"Expected files of different names, got two of {path}.")
     return list(by_name.values())
@@ -105,6 +107,25 @@ def is_reference(value: Any) -> bool:
     return isinstance(value, str) and _REFERENCE.fullmatch(value) is not None
 
 
+def is_own(value: Any) -> bool:
+    """Whether the value of a setting names something in a file of the user's own."""
+    return file_in(value) is not None
+
+
+def file_in(value: Any) -> str | None:
+    """The file of a value FILE.py:function or FILE.keras; None of any other."""
+    if is_reference(value):
+        return value.rpartition(":")[0]
+    is_file = isinstance(value, str) and value.endswith(KERAS_FILE)
+    return value if is_file else None
+
+
+def in_folder(value: str, folder: str) -> str:
+    """The same with its file in another folder."""
+    file = file_in(value) or ""
+    return os.path.join(folder, os.path.basename(file)) + value[len(file) :]
+
+
 def load_function(reference: str) -> Callable[..., Any]:
     """Runs a file, as `core.load` runs a config, and returns one of its functions.
 
@@ -126,9 +147,9 @@ def load_function(reference: str) -> Callable[..., Any]:
 
 
 def named_files(settings: Any) -> list[str]:
-    """The Python files that settings name, each once, in the order of the fields.
+    """The user's files that settings name, each once, in the order of the fields.
 
-    Any setting, at any depth, may have a value of the form FILE.py:function.
+    Any setting, at any depth, may have a value FILE.py:function or FILE.keras.
     """
     return list(dict.fromkeys(_files_in(to_mapping(settings))))
 
@@ -139,5 +160,5 @@ def _files_in(value: Any) -> Iterator[str]:
     if isinstance(value, tuple):
         for item in value:
             yield from _files_in(item)
-    elif is_reference(value):
-        yield value.rpartition(":")[0]
+    elif (file := file_in(value)) is not None:
+        yield file

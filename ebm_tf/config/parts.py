@@ -3,6 +3,7 @@
 import dataclasses
 
 from ebm_tf.config.core import Settings, adjustable, require, runtime
+from ebm_tf.config.networks import AnyNetwork
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,20 +54,19 @@ class Data(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Network(Settings):
+class Network(AnyNetwork):
     """An energy network.
 
     Attributes:
-      architecture: "sngan" or "biggan".
+      architecture: "sngan" or "biggan"; or one's own: FILE.py:function
+        (docs/own_networks.md) or FILE.keras.
       width: channels of the narrowest block; the published ones if None.
       activation: any Keras activation.
-      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "sngan"
     width: int | None = None
     activation: str = "relu"
-    weights: str | None = None
 
     def validate(self) -> None:
         """Checks the width."""
@@ -74,15 +74,17 @@ class Network(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorNetwork(Settings):
+class GeneratorNetwork(AnyNetwork):
     """A generator network.
 
     Attributes:
-      architecture: "sngan", "biggan" or "biggan_conditional".
+      architecture: "sngan", "biggan" or "biggan_conditional"; or one's own:
+        FILE.py:function (docs/own_networks.md) or FILE.keras.
       width: channels of the narrowest block; the published ones if None.
       latent_size: length of the normal latent vector.
       num_classes: of a "sngan", how many classes its batch normalisation has scales
-        and offsets for; unconditional if None.
+        and offsets for; of one's own, how many classes the last column of its latents
+        names; unconditional if None.
       batch_norm_epsilon: that of the architecture if None; 1e-5 for SNGAN weights
         that were learned with PyTorch.
       batch_norm_training: whether cooperative learning normalises by its own batch;
@@ -91,7 +93,6 @@ class GeneratorNetwork(Settings):
         the one whose statistics normalise; 1 if None.
       for_rectifiers: of a "sngan", whether the 3x3 kernels of its blocks begin within
         Glorot's bound times the root of 2 (Lee and Town, 2020), not within the bound.
-      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "sngan"
@@ -102,7 +103,6 @@ class GeneratorNetwork(Settings):
     batch_norm_training: bool = False
     truncation: float | None = None
     for_rectifiers: bool = False
-    weights: str | None = None
 
     def validate(self) -> None:
         """Checks width, latent size, classes, epsilon and truncation."""
@@ -110,7 +110,7 @@ class GeneratorNetwork(Settings):
         self.require_least(2, "num_classes")
         self.require_in("(0, 1]", "truncation")
         require(
-            self.num_classes is None or self.architecture == "sngan",
+            self.num_classes is None or self.architecture == "sngan" or self.is_own,
             f"Expected no num_classes={self.num_classes} where "
             f"architecture={self.architecture!r}: only that of 'sngan' can be chosen.",
         )

@@ -7,7 +7,7 @@ is measured, as published Fréchet distances demand.
 import functools
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,8 +15,9 @@ import tensorflow as tf
 
 from ebm_tf.config.core import to_mapping
 from ebm_tf.config.fid import FeatureExtractor
+from ebm_tf.config.kinds import file_in
 from ebm_tf.config.parts import Data
-from ebm_tf.errors import DataError, UnnamedWeightsError
+from ebm_tf.errors import ConfigError, DataError, UnnamedWeightsError
 from ebm_tf.evaluation.inception import (
     KERAS_INCEPTION_SIDE,
     import_graph,
@@ -132,9 +133,17 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
       model: a functional model from images [n,H,W,C] in [-1,1] to logits [n,k], whose
         last layer with weights takes vectors [n,d].
       weights: description of its weights.
+
+    Raises:
+      ConfigError: if that takes something else.
     """
-    last = next(layer for layer in reversed(model.layers) if layer.weights)
-    vectors = last.input
+    last = next((layer for layer in reversed(model.layers) if layer.weights), None)
+    vectors: Any = last and last.input
+    if vectors is None or isinstance(vectors, list) or len(vectors.shape) != 2:
+        raise ConfigError(
+            f"Expected the last layer with weights of {model.name} to take vectors "
+            "[B, d], which are the features of images."
+        )
     probe = keras.Model(model.input, [vectors, model.output])
 
     def extract(images: tf.Tensor) -> Features:
@@ -178,7 +187,8 @@ def _classifier(settings: FeatureExtractor, data: Data) -> Extractor:
     found = network_source(CLASSIFIER, settings.classifier, _needed(settings))
     model = found.build(data, "float32")
     path = found.load(model)
-    extractor = classifier(model, f"{path} sha256 {sha256_of(path)}")
+    digest = sha256_of(file_in(path) or path)
+    extractor = classifier(model, f"{path} sha256 {digest}")
     network = to_mapping(found.settings) | {"weights": None}
     return extractor._replace(network=json.dumps(network, sort_keys=True))
 

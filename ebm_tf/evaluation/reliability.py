@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import bdtrc
 
+from ebm_tf.models.adapted import looks_like_probabilities
+
 # Attacks that see no gradient.
 BLACK_BOX = ("square",)
 # Attacks by gradients may miss this share of all images by bad luck. Where a black-box
@@ -47,12 +49,6 @@ def logit_difference(first: np.ndarray, second: np.ndarray) -> float:
     """The largest difference of two passes, relative to logits larger than 1."""
     scale = max(1.0, float(np.abs(first).max()))
     return float(np.abs(first - second).max()) / scale
-
-
-def looks_like_probabilities(logits: np.ndarray) -> bool:
-    """Whether outputs [n, k] lie in [0, 1] and sum to 1, as those of a softmax."""
-    in_range = logits.min() >= 0 and logits.max() <= 1 + 1e-6
-    return bool(in_range and np.allclose(logits.sum(1), 1.0, atol=1e-3))
 
 
 def with_logits(evidence: Evidence, first: np.ndarray, second: np.ndarray) -> Evidence:

@@ -97,10 +97,14 @@ def differentiate(
 
 
 def keep_statistics(model: keras.Model, statistics: Sequence[tf.Tensor]) -> None:
-    """Assigns what forward passes have made of a network's statistics."""
+    """Assigns what forward passes have made of a network's statistics.
+
+    Whole numbers are none: they are of random generators, which draw by other keys.
+    """
     pairs = zip(model.non_trainable_variables, statistics, strict=True)
     for variable, value in pairs:
-        variable.assign(value)
+        if value.dtype.is_floating:
+            variable.assign(value)
 
 
 def make_step(

@@ -160,5 +160,18 @@ def batch_statistics(model: keras.Model, latents: tf.Tensor) -> list[tf.Tensor]:
     others = [tf.convert_to_tensor(v.value) for v in model.non_trainable_variables]
     found: Any = model.stateless_call(trained, others, latents, training=True)
     # A step in training mode moves them a part of the way to those of its batch.
-    part = 1.0 - BATCH_NORM_MOMENTUM
-    return [a + (b - a) / part for a, b in zip(others, found[1], strict=True)]
+    moved = zip(others, found[1], _momenta(model), strict=True)
+    return [a + (b - a) / (1.0 - momentum) for a, b, momentum in moved]
+
+
+def _momenta(model: keras.Model) -> list[float]:
+    """What a step leaves of each variable that is not trained."""
+    of_layers = {
+        id(variable): getattr(layer, "momentum", BATCH_NORM_MOMENTUM)
+        for layer in model._flatten_layers()
+        for variable in layer._non_trainable_variables
+    }
+    return [
+        of_layers.get(id(variable), BATCH_NORM_MOMENTUM)
+        for variable in model.non_trainable_variables
+    ]

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
+from ebm_tf.config.networks import AnyNetwork
 from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import (
@@ -15,6 +16,7 @@ from ebm_tf.models import (
     biggan_generators,
     classifiers,
     latents,
+    own,
     pretrained,
     sngan,
     sngan_discriminator,
@@ -54,7 +56,8 @@ def build(
     `num_classes` is among the choices, to scores [B,1].
 
     Args:
-      settings: of one of NETWORKS, or of a pretrained classifier.
+      settings: of one of NETWORKS, of a network of one's own, or of a pretrained
+        classifier.
       image_size: side of the images.
       channels: of the images.
       dtype: "float32", "bfloat16", or "auto" for what the devices of the strategy in
@@ -68,6 +71,14 @@ def build(
         return pretrained.classifier(settings, image_size, channels)
     if dtype == "auto":
         dtype = fast_dtype()
+    if isinstance(settings, AnyNetwork):
+        if settings.is_own:
+            return own.build(settings, image_size, channels, dtype)
+        if settings.pixel_range != "-1..1":
+            raise ConfigError(
+                f"Expected pixel_range='-1..1' where architecture="
+                f"{settings.architecture!r}: only a network of one's own has another."
+            )
     kind = next(kind for kind in NETWORKS if isinstance(settings, kind))
     model = _entry(NETWORKS[kind], settings)
     choices |= _choices(model, settings)
@@ -77,12 +88,15 @@ def build(
 def latent_prior(settings: GeneratorNetwork) -> latents.LatentsFn:
     """The function `(n, seed) -> latents [n,z]` that draws for the named generator.
 
-    For a conditional generator z is the latent size plus one column for the class.
+    For a conditional generator z is the latent size plus one column for the class. The
+    latents of one's own are standard normals.
 
     Raises:
       ConfigError: if the architecture is unknown.
     """
-    prior = _entry(LATENT_PRIORS, settings)
+    prior: Callable[..., latents.LatentsFn] = latents.standard_normal
+    if not settings.is_own:
+        prior = _entry(LATENT_PRIORS, settings)
     return prior(**_choices(prior, settings))
 
 

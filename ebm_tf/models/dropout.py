@@ -33,6 +33,31 @@ def dropout_key(key: tf.Tensor) -> Iterator[None]:
         _KEY.reset(token)
 
 
+def follow_key(generator: keras.random.SeedGenerator, index: int) -> None:
+    """Makes a layer of Keras' own draw by `dropout_key`, not by what it keeps.
+
+    Args:
+      generator: of the layer; its variable stays as it is.
+      index: that is folded into keys, another for each layer of a network.
+    """
+
+    def draw(ordered: bool = True) -> tf.Tensor:
+        del ordered
+        return tf.random.fold_in(_key(f"random number {index}"), index)
+
+    generator.next = draw
+
+
+def _key(name: str) -> tf.Tensor:
+    key = _KEY.get()
+    if key is None:
+        raise ValueError(
+            f"Expected a key for {name} in training mode: enter dropout_key(key) "
+            "around the forward pass."
+        )
+    return key
+
+
 class Dropout(keras.layers.Layer):
     """In training mode sets numbers to 0 at random, and divides the others by 1 - rate.
 
@@ -60,12 +85,7 @@ class Dropout(keras.layers.Layer):
         """
         if not training or self.rate == 0:
             return inputs
-        key = _KEY.get()
-        if key is None:
-            raise ValueError(
-                f"Expected a key for {self.name} in training mode: enter "
-                "dropout_key(key) around the forward pass."
-            )
+        key = _key(self.name)
         shape = inputs.shape if inputs.shape.is_fully_defined() else tf.shape(inputs)
         seed = tf.random.fold_in(key, self.index)
         numbers = tf.random.stateless_uniform(shape, seed)

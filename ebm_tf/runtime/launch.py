@@ -246,11 +246,13 @@ def new_workspace(config: Experiment, output: str) -> "Workspace":
     """The folder of a new run below that of all runs.
 
     Raises:
+      ConfigError: if a file of the user's own is missing.
       RunError: if it cannot be written.
     """
     from ebm_tf.runtime import run_folders
     from ebm_tf.runtime.distribution import gather, make_replicas
 
+    run_folders.require_own(config)
     replicas = make_replicas(config.device, config.in_lanes)
     worker = replicas.worker
     stamp = gather(replicas, int(time.time()))[0]

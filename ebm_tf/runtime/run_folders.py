@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping
-from ebm_tf.config.kinds import OWN, is_reference, kind_named, own_files, to_json
+from ebm_tf.config.kinds import OWN, file_in, in_folder, kind_named, own_files, to_json
 from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.runtime import files, hardware
 from ebm_tf.runtime.workspace import CONFIG, Workspace
@@ -83,12 +83,23 @@ def create(
     return workspace
 
 
+def require_own(config: Experiment) -> None:
+    """Checks that the user's own files that a run needs are there.
+
+    Raises:
+      ConfigError: if one is missing.
+    """
+    for path in own_files(config):
+        if not files.exists(path):
+            raise ConfigError(f"No file {path}.")
+
+
 def _keep_own(config: Experiment, workspace: Workspace) -> dict[str, str]:
     """Copies the user's own files that a run needs; their SHA-256 by name."""
     digests = {}
     for path in own_files(config):
         name = f"{OWN}/{os.path.basename(path)}"
-        workspace.write(name, pathlib.Path(path).read_bytes())
+        workspace.write(name, files.read_file(path))
         digests[name] = files.sha256_of(path)
     return digests
 
@@ -144,16 +155,15 @@ def _kind(name: str, folder: str) -> type[Experiment]:
 
 
 def _with_own(value: Any, folder: str) -> Any:
-    """Saved settings whose FILE.py:function is in the copy that the run has kept."""
+    """Saved settings whose files of the user are the copies that the run has kept."""
     if isinstance(value, list):
         return [_with_own(item, folder) for item in value]
     if isinstance(value, dict):
         return {name: _with_own(item, folder) for name, item in value.items()}
-    if not is_reference(value):
+    if file_in(value) is None:
         return value
-    path, _, function = value.rpartition(":")
-    kept = os.path.join(folder, OWN, os.path.basename(path))
-    return f"{kept}:{function}" if files.exists(kept) else value
+    kept = in_folder(value, os.path.join(folder, OWN))
+    return kept if files.exists(str(file_in(kept))) else value
 
 
 def _as_begun(value: Any) -> Any:

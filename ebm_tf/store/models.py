@@ -9,7 +9,9 @@ import keras
 
 from ebm_tf import energies
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
-from ebm_tf.config.parts import Data
+from ebm_tf.config.kinds import file_in, is_own
+from ebm_tf.config.networks import AnyNetwork
+from ebm_tf.config.parts import Data, GeneratorNetwork
 from ebm_tf.errors import ConfigError, UnnamedWeightsError, WeightsError
 from ebm_tf.models.catalogue import build, in_inference
 from ebm_tf.models.ebm import EbmModels, build_energy, marginal_energy
@@ -29,7 +31,7 @@ class NetworkSource(NamedTuple):
     Attributes:
       role: of the network in the experiment.
       settings: that it is built with: those of the run that learned it if it is a
-        classifier, else those of the experiment.
+        classifier or a network of one's own, else those of the experiment.
       source: of its weights; None for a network that comes with them.
       role_there: its role in the run of its weights.
       kind: of its weights there, as `Source.file` takes it.
@@ -73,7 +75,13 @@ class NetworkSource(NamedTuple):
 def network_source(
     role: str, settings: Any, named: str, kind: str = "best"
 ) -> NetworkSource:
-    """Where the weights of a network are in what names them; for errors see `find`."""
+    """Where the weights of a network are in what names them; for errors see `find`.
+
+    A network of one's own, FILE.py:function or FILE.keras, comes with its weights.
+    """
+    if is_own(named) and isinstance(settings, AnyNetwork):
+        settings = dataclasses.replace(settings, weights=named)
+        return NetworkSource(role, settings, None, role, kind)
     source = find(named)
     # A prior of its own weights was learned as an energy elsewhere.
     role_there = ENERGY if role == PRIOR and named == settings.weights else role
@@ -84,8 +92,15 @@ def network_source(
     return NetworkSource(role, settings, source, role_there, kind)
 
 
+def brings_weights(settings: Any) -> bool:
+    """Whether a network is one's own that comes with its weights."""
+    return isinstance(settings, AnyNetwork) and settings.brings_weights
+
+
 def _own_source(role: str, settings: Any) -> NetworkSource:
-    """Where the weights are that the settings of a network name."""
+    """Where the weights are that the settings of a network name, or come with it."""
+    if brings_weights(settings):
+        return network_source(role, settings, settings.architecture)
     kind = "raw" if role == DISCRIMINATOR else "best"  # no averages of it are kept
     return network_source(role, settings, settings.weights, kind)
 
@@ -105,7 +120,7 @@ def load_initial(
     """
     for role, model in models.items():
         settings = getattr(config, role)
-        if settings.weights:
+        if settings.weights or brings_weights(settings):
             yield f"Weights of the {role}: {_own_source(role, settings).load(model)}"
         elif role in frozen:
             raise UnnamedWeightsError(
@@ -140,7 +155,7 @@ def network_sources(
         if isinstance(settings, PretrainedClassifier):
             found[role] = NetworkSource(role, settings, None, CLASSIFIER, "best")
             continue
-        if settings.weights:
+        if settings.weights or (not shared and brings_weights(settings)):
             own = _own_source(role, settings)
         elif shared:
             own = network_source(role, settings, shared, kind)
@@ -161,14 +176,19 @@ def network_sources(
 
 
 def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
-    """With the settings of its run where that learned a classifier."""
+    """With the settings of its run where that learned a classifier, or one's own."""
     source = found.source
     # It raises where the run has no such network.
     learned = source and source.network(found.role_there)
-    if source is None or not isinstance(learned, ClassifierNetwork):
+    if source is None or not (
+        isinstance(learned, ClassifierNetwork)
+        or (isinstance(learned, AnyNetwork) and learned.is_own)
+    ):
         return found
     there = learned_data(found)
-    # It ends in a mean over space, so that its weights fit images of any size.
+    if isinstance(learned, GeneratorNetwork):
+        _require_latents(found, learned)
+    # It may end in a mean over space, so that its weights fit images of any size.
     if there and (data.image_size, data.channels) != (there.image_size, there.channels):
         raise ConfigError(
             f"{source.path} learned from images of {there.image_size} pixels and "
@@ -176,6 +196,17 @@ def _as_learned(found: NetworkSource, data: Data) -> NetworkSource:
             f"data.channels={data.channels}."
         )
     return found._replace(settings=learned)
+
+
+def _require_latents(found: NetworkSource, learned: GeneratorNetwork) -> None:
+    """Checks that the latents that are drawn are those that a generator learned."""
+    for name in ("latent_size", "num_classes"):
+        here, there = (getattr(of, name) for of in (found.settings, learned))
+        if here != there:
+            raise ConfigError(
+                f"The {found.role} learned with {name}={there}, but "
+                f"{found.role}.{name}={here}: --set {found.role}.{name}={there}."
+            )
 
 
 def learned_data(found: NetworkSource) -> Data | None:
@@ -219,10 +250,11 @@ class LoadedModel:
         """
         return {
             f"weights of the {role}" + (f" at {step}" if step else ""): (
-                sha256_of(path) if exists(path) else path  # a name of Keras' own
+                sha256_of(file) if exists(file) else file  # a name of Keras' own
             )
             for step in steps
             for role, path in self.files(step).items()
+            for file in [file_in(path) or path]
         }
 
     def load(self, step: int | None = None) -> dict[str, str]:

@@ -90,6 +90,8 @@ def _differences(config: Any, energy: NetworkSource) -> Iterator[str]:
 
 def _replaced(settings: Any, classifier: NetworkSource) -> Iterator[str]:
     """Settings of a classifier that are those of its run instead."""
+    if classifier.source is None:  # it comes with its weights
+        return
     there = dataclasses.replace(classifier.settings, weights=settings.weights)
     for name in differing_fields(there, settings, "classifier.", fixed_only=False):
         yield f"{name} is that of the run which learned it"

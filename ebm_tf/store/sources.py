@@ -2,13 +2,16 @@
 
 import dataclasses
 import functools
+import json
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment
+from ebm_tf.config.core import Experiment, to_mapping
+from ebm_tf.config.kinds import in_folder, is_own
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime.files import damaged, exists, names_in, read_json
 from ebm_tf.runtime.run_folders import read_config
@@ -19,7 +22,7 @@ from ebm_tf.store.releases.index import located
 CONVERTED = "{}_settings.json"  # by role: the network of converted weights
 # Settings of networks that a weight file may contradict and yet load: what it has
 # besides the network's own weights, as those of its normalisation, is not looked at.
-_UNSEEN = ("activation", "batch_norm_epsilon", "norm", "energy_head")
+_UNSEEN = ("activation", "batch_norm_epsilon", "norm", "energy_head", "pixel_range")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,15 +140,37 @@ class Source:
           WeightsError: if one differs.
         """
         there = self._settings(role_there)
+        self._require_own(path, settings, role, role_there, there)
+        given = json.loads(json.dumps(to_mapping(settings)))  # as JSON has it
         for name in _UNSEEN:
             usual = getattr(type(settings), name, None)
-            here = getattr(settings, name, usual)
+            here = given.get(name, usual)
             learned = there.get(name, usual if there else here)
             if here != learned:
                 raise WeightsError(
                     f"The weights {path} are for {name}={learned}, but "
                     f"{role}.{name}={here}: --set {role}.{name}={learned}."
                 )
+
+    def _require_own(
+        self,
+        path: str,
+        settings: Any,
+        role: str,
+        role_there: str,
+        there: Mapping[str, Any],
+    ) -> None:
+        """Checks that weights of a network of the user's own are for one like it."""
+        learned = str(there.get("architecture"))
+        if not is_own(learned):
+            return
+        here = getattr(settings, "architecture", "")
+        if not is_own(here) or in_folder(here, "") != in_folder(learned, ""):
+            kept = getattr(self.network(role_there), "architecture", learned)
+            raise WeightsError(
+                f"The weights {path} are of the network {learned}: --set "
+                f"{role}.architecture={kept}."
+            )
 
     def _settings(self, role: str) -> dict[str, Any]:
         """The settings of a network as JSON; empty where they are unknown."""

@@ -11,7 +11,7 @@ import h5py
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping, to_mapping
-from ebm_tf.config.kinds import OWN, is_reference, to_json
+from ebm_tf.config.kinds import KERAS_FILE, OWN, file_in, in_folder, to_json
 from ebm_tf.errors import RunError, WeightsError
 from ebm_tf.runtime.files import (
     exists,
@@ -213,9 +213,9 @@ def _measurements(
 
 
 def _own_files(folder: str) -> dict[str, bytes]:
-    """The user's own Python files that a run keeps and its config needs."""
+    """The user's own files that a run keeps and its config needs."""
     folder = os.path.join(folder, OWN)
-    names = [name for name in names_in(folder) if name.endswith(".py")]
+    names = [name for name in names_in(folder) if name.endswith((".py", KERAS_FILE))]
     if odd := [name for name in names if not archives.is_name(name)]:
         raise RunError(
             f"Expected the name of {folder}/{odd[0]} to be of letters, digits, _, - "
@@ -287,15 +287,15 @@ def portable(value: Any, rename: Rename) -> Any:
         return {key: _portable_item(key, item, rename) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [portable(item, rename) for item in value]
-    if is_reference(value):
-        return f"{OWN}/{os.path.basename(value)}"
+    if file_in(value) is not None:
+        return in_folder(value, OWN)
     return _FOLDERS.sub("", value) if isinstance(value, str) else value
 
 
 def _portable_item(key: str, value: Any, rename: Rename) -> Any:
     if key in ("directory", "path"):
         return None
-    if key not in SOURCES or not value:
+    if key not in SOURCES or not value or file_in(value) is not None:
         return portable(value, rename)
     if isinstance(value, str):
         return rename(value)
