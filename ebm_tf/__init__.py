@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ebm_tf.api.models import Model, load
     from ebm_tf.api.running import Run, open_config, run
     from ebm_tf.config.attacks import AutoAttack, CarliniWagner
+    from ebm_tf.config.networks import Standardised
+    from ebm_tf.config.own_networks import OwnNetwork
     from ebm_tf.config.parts import (
         ClippedLangevin,
         HeunLangevin,
@@ -35,7 +37,9 @@ __all__ = [
     "Langevin",
     "Model",
     "MomentumLangevin",
+    "OwnNetwork",
     "Run",
+    "Standardised",
     "UserError",
     "auto_attack",
     "carlini_wagner",
@@ -60,6 +64,8 @@ _HOMES = {
     "api.running": ("Run", "open_config", "run"),
     "config.attacks": ("AutoAttack", "CarliniWagner"),
     "config.parts": ("ClippedLangevin", "HeunLangevin", "Langevin", "MomentumLangevin"),
+    "config.networks": ("Standardised",),
+    "config.own_networks": ("OwnNetwork",),
     "errors": ("UserError",),
 }
 

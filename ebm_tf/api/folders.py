@@ -10,6 +10,7 @@ import tqdm
 from ebm_tf.api.images import ImageSet, open_images
 from ebm_tf.api.models import Model, load
 from ebm_tf.config.folders import FolderExperiment
+from ebm_tf.config.kinds import is_own
 from ebm_tf.runtime.workspace import Workspace
 
 # Batches of the model that are read from the folder at once.
@@ -55,6 +56,7 @@ def build(config: FolderExperiment) -> Parts:
     folder = config.folder  # it raises at once
     model = load(
         config.weights,
+        network=config.network if is_own(config.weights) else None,
         batch=config.batch,
         device=config.device,
         compute_dtype=config.compute_dtype,

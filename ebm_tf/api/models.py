@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +14,8 @@ from ebm_tf.api.images import as_images
 from ebm_tf.config.core import Device, Dtype, Experiment
 from ebm_tf.config.ebm import SampledExperiment
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
+from ebm_tf.config.kinds import is_own
+from ebm_tf.config.own_networks import OwnNetwork
 from ebm_tf.config.parts import AnyLangevin, Langevin, Samples
 from ebm_tf.data.datasets import open_source
 from ebm_tf.errors import ConfigError, DataError
@@ -29,7 +32,9 @@ from ebm_tf.sampling.purifying import (
     step_kernel,
 )
 from ebm_tf.store import models as stored
+from ebm_tf.store import own_networks
 from ebm_tf.store.models import CLASSIFIER, LoadedModel
+from ebm_tf.store.own_networks import OwnSource
 from ebm_tf.store.sources import find
 
 
@@ -44,7 +49,7 @@ class Model:
       source: what was loaded.
       pixel_range: of its images: "-1..1", "0..1" or "0..255".
       networks: the Keras models of the networks and their files, by role.
-      experiment: the settings of the run that learned them.
+      experiment: the settings of the run that learned them, or of the network's use.
       replicas: the devices.
       batch: images at once, over all devices.
     """
@@ -285,9 +290,10 @@ class Model:
 
 
 def load(
-    source: str,
+    source: OwnSource,
     *,
     pixel_range: PixelRange = "-1..1",
+    network: OwnNetwork | None = None,
     batch: int = 100,
     device: Device = "auto",
     compute_dtype: Dtype = "float32",
@@ -295,25 +301,41 @@ def load(
     """Opens the networks of a run or a release, with their best weights.
 
     Args:
-      source: a run folder, ``release:NAME``, or a weight file that lies in a run.
-      pixel_range: of the images that the model takes and gives.
+      source: a run folder, ``release:NAME``, or a weight file that lies in a run; or a
+        network of one's own, that comes with its weights: FILE.keras, FILE.py:function,
+        or a Keras model, of which a copy is taken.
+      pixel_range: of the images that the `Model` takes and gives.
+      network: of one's own, its pixels and sizes. Its pixels are those of `pixel_range`
+        if None; a function needs its sizes.
       batch: images at once, over all devices; rounded up to a multiple of these.
       device: "auto", "cpu", "gpu" or "tpu".
       compute_dtype: in which networks compute: "float32", "bfloat16" or "auto".
 
     Raises:
+      ConfigError: if a network of one's own is none, or cannot be used.
       WeightsError: if there is no run, or its weights are missing or damaged.
       DeviceError: if there is no such device.
     """
     if pixel_range not in pixels.BOUNDS:
         known = ", ".join(map(repr, pixels.BOUNDS))
         raise DataError(f"Expected pixel_range={pixel_range!r} to be one of {known}.")
-    config = find(source).config
-    replicas = make_replicas(device, getattr(config, "in_lanes", False))
-    with replicas.strategy.scope():
-        found = stored.load(source, compute_dtype)
+    if isinstance(source, keras.Model) or is_own(source):
+        how = network or OwnNetwork(pixel_range=pixel_range)
+        config = own_networks.use_of(source, how)
+        replicas = make_replicas(device, config.in_lanes)
+        with replicas.strategy.scope():
+            found = own_networks.load(source, config, compute_dtype)
+    elif network is not None:
+        raise ConfigError(f"Expected network=None for {source}, which knows its own.")
+    else:
+        config = find(source).config
+        replicas = make_replicas(device, getattr(config, "in_lanes", False))
+        with replicas.strategy.scope():
+            found = stored.load(source, compute_dtype)
+        config = found.config
+    named = source if isinstance(source, str) else source.name
     batch = rounded_up(batch, replicas)
-    return Model(source, pixel_range, found, found.config, replicas, batch)
+    return Model(named, pixel_range, found, config, replicas, batch)
 
 
 def rounded_up(batch: int, replicas: Replicas) -> int:

@@ -4,6 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.core import Experiment, require, runtime
+from ebm_tf.config.kinds import is_own
+from ebm_tf.config.own_networks import OwnNetwork
 from ebm_tf.config.parts import AnyLangevin
 from ebm_tf.errors import ConfigError
 
@@ -13,7 +15,9 @@ class FolderExperiment(Experiment):
     """Does something to each image of a folder.
 
     Attributes:
-      weights: the model: a run folder, release:NAME, or a weight file in a run.
+      weights: the model: a run folder, release:NAME, a weight file in a run, or a
+        network of one's own, FILE.py:function or FILE.keras.
+      network: of one's own, its pixels and sizes.
       images: a folder or zip of PNG, JPEG, WebP, BMP or TIFF files, at any depth; or an
         npz or npy file of an array. They are cropped and scaled to the model's size.
       limit: the first so many images, by name; all if None.
@@ -21,6 +25,7 @@ class FolderExperiment(Experiment):
     """
 
     weights: str
+    network: OwnNetwork = OwnNetwork()
     images: str | None = None
     limit: int | None = None
     batch: int = runtime(100)
@@ -29,6 +34,11 @@ class FolderExperiment(Experiment):
         """Checks counts."""
         super().validate()
         self.require_positive("limit", "batch")
+        require(
+            is_own(self.weights) or self.network == OwnNetwork(),
+            f"Expected no settings of `network` where weights={self.weights}, which is "
+            "no network of one's own.",
+        )
 
     @property
     def folder(self) -> str:

@@ -6,7 +6,6 @@ everywhere: what it makes of an image must not depend on the others, nor on chan
 
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -55,7 +54,8 @@ def adapted(
     shape = (image_size, image_size, channels)
     if isinstance(scale, Standardised):
         scale.require_channels(channels)
-    takes, kind = shape, "images"
+    takes: tuple[int, ...] = shape
+    kind = "images"
     if isinstance(settings, GeneratorNetwork):
         takes, kind = (settings.latent_size + has_classes(settings),), "latents"
     inputs, outputs = _traced(_prepared(model, settings), settings, takes, kind)
@@ -63,7 +63,8 @@ def adapted(
         _require(name, outputs, "give images", shape)
         outputs = from_scale(outputs, scale)
     elif isinstance(settings, ClassifierNetwork):
-        _require(name, outputs, "give logits", (settings.num_classes,))
+        number = settings.num_classes
+        _require(name, outputs, f"give num_classes={number} logits", (number,))
     else:
         _require(name, outputs, "give energies", (), (1,))
         if len(outputs.shape) == 1:
@@ -99,7 +100,7 @@ def _word(name: str) -> str:
     return re.sub(r"\W", "_", os.path.splitext(file)[0]) + (function and f"_{function}")
 
 
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+def _layers(model: keras.Model) -> list[keras.Layer]:
     """All layers, those within others too."""
     return model._flatten_layers(include_self=False)
 
@@ -125,7 +126,7 @@ def _prepared(model: keras.Model, settings: AnyNetwork) -> keras.Model:
 
 
 def _traced(
-    model: keras.Model, settings: AnyNetwork, takes: Shape, kind: str
+    model: keras.Model, settings: AnyNetwork, takes: tuple[int, ...], kind: str
 ) -> tuple[Any, Any]:
     """Symbols of inputs [B, *takes] as those of this program, and of the outputs."""
     name, given = settings.architecture, getattr(model, "inputs", None)
@@ -186,7 +187,7 @@ def _draw_by_keys(model: keras.Model, settings: AnyNetwork) -> None:
             follow_key(generator, index)
 
 
-def _try(model: keras.Model, settings: AnyNetwork, takes: Shape) -> None:
+def _try(model: keras.Model, settings: AnyNetwork, takes: tuple[int, ...]) -> None:
     """Checks what the model gives for a few inputs, together and in halves."""
     name = settings.architecture
     inputs = tf.constant(_inputs(settings, takes))
@@ -215,7 +216,7 @@ def _try(model: keras.Model, settings: AnyNetwork, takes: Shape) -> None:
         )
 
 
-def _inputs(settings: AnyNetwork, takes: Shape) -> np.ndarray:
+def _inputs(settings: AnyNetwork, takes: tuple[int, ...]) -> np.ndarray:
     """A few images, or latents, that are the same every time."""
     random = np.random.default_rng(0)
     if not isinstance(settings, GeneratorNetwork):
