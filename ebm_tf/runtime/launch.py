@@ -201,7 +201,10 @@ def _saved(options: Options) -> Experiment:
 
 def _resumed(saved: Experiment, options: Options) -> Experiment:
     """The config of an earlier run, with what may change of it changed."""
-    config = override(saved, options.assignments)
+    from ebm_tf.runtime.run_folders import as_kept
+
+    folder = str(options.resume)
+    config = as_kept(override(saved, options.assignments), folder)
     before, after = (getattr(c, "num_updates", 0) for c in (saved, config))
     if after < before:
         raise ConfigError(
@@ -210,7 +213,7 @@ def _resumed(saved: Experiment, options: Options) -> Experiment:
     changed = core.differing_fields(saved, config)
     bundled.make_importable()
     for path in options.paths:
-        here = core.load(bundled.config_file(path))
+        here = as_kept(core.load(bundled.config_file(path)), folder)
         if here.compute_dtype == "auto":  # what it chose then
             here = dataclasses.replace(here, compute_dtype=saved.compute_dtype)
         changed += core.differing_fields(here, saved)

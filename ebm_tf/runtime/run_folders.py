@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment, from_mapping
+from ebm_tf.config.core import Experiment, from_mapping, to_mapping
 from ebm_tf.config.kinds import OWN, file_in, in_folder, kind_named, own_files, to_json
 from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.runtime import files, hardware
@@ -154,16 +154,33 @@ def _kind(name: str, folder: str) -> type[Experiment]:
         return kind_named(name, file)
 
 
-def _with_own(value: Any, folder: str) -> Any:
-    """Saved settings whose files of the user are the copies that the run has kept."""
-    if isinstance(value, list):
-        return [_with_own(item, folder) for item in value]
+def as_kept(config: Experiment, folder: str) -> Experiment:
+    """A config whose files of the user are a run's copies, where these are the same."""
+    mapping = _with_own(to_mapping(config), folder, only_same=True)
+    return from_mapping(type(config), mapping)
+
+
+def _with_own(value: Any, folder: str, *, only_same: bool = False) -> Any:
+    """Settings whose files of the user are the copies that a run has kept."""
+    if isinstance(value, list | tuple):
+        return [_with_own(item, folder, only_same=only_same) for item in value]
     if isinstance(value, dict):
-        return {name: _with_own(item, folder) for name, item in value.items()}
-    if file_in(value) is None:
+        return {
+            name: _with_own(item, folder, only_same=only_same)
+            for name, item in value.items()
+        }
+    file = file_in(value)
+    if file is None:
         return value
     kept = in_folder(value, os.path.join(folder, OWN))
-    return kept if files.exists(str(file_in(kept))) else value
+    copy = str(file_in(kept))
+    if not files.exists(copy):
+        return value
+    if only_same and not (
+        files.exists(file) and files.sha256_of(file) == files.sha256_of(copy)
+    ):
+        return value
+    return kept
 
 
 def _as_begun(value: Any) -> Any:
