@@ -6,7 +6,7 @@ python3 tools/release.py install NAME_OR_FILE_OR_ADDRESS [--sha256 DIGEST]
 python3 tools/release.py list
 
 A release is one archive: the newest weights of a finished run (averaged, raw, selected,
-and those of frozen networks), its config, the user's own Python files that the config
+and those of frozen networks), its config, the user's own files that the config
 needs, versions, results, and a card, card.md for people and card.json for programs:
 data, reported metrics with how they were measured, licence, and the SHA-256 of each
 file.
@@ -22,8 +22,8 @@ file.
   install   takes the name of a bundled release, an archive, a folder of archives, an
             unpacked release, or an http(s) address; a download that broke off is
             resumed. Nothing is unpacked before its hash is checked: that of --sha256,
-            of the index, or of ADDRESS.sha256. An archive that holds Python files is
-            refused unless --allow_code is given. Where it replaces a bundled release,
+            of the index, or of ADDRESS.sha256. An archive that holds files of a user's own
+            (code, networks) is refused unless --allow_code is given. Where it replaces a bundled release,
             install NAME restores that one.
   list      shows what is installed and what could be.
 
