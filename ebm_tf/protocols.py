@@ -114,6 +114,11 @@ class AttackFn(Protocol):
 # classifier; each of them depends on no other of its batch.
 Defense = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
+# (images x [n, H, W, C], labels and wrong classes int64 [n], a seed int32 [2]) ->
+# differences x' - x [n, H, W, C], where x' is the image of the wrong class that is
+# nearest to x, or taken for it; they are not clipped, and no gradient passes.
+Directions = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
 # (n, seed) -> n chains of age 0, at their start.
 InitializeFn = Callable[[int, tf.Tensor], Chains]
 

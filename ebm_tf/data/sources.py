@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import DataError
+from ebm_tf.protocols import Directions
 
 # The first images of most datasets have all their classes.
 FIRST_FEW = 500
@@ -44,6 +45,8 @@ class Source(NamedTuple):
       classes: names of the classes 0, 1 .. where they are known.
       notes: what a user should know about the images, a part of a line each.
       remedy: what to do where images turn out to be damaged while they are read.
+      directions: to the nearest images of other classes, of data that are made by a
+        rule.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Source(NamedTuple):
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     remedy: str = PREPARE_AGAIN
+    directions: Directions | None = None
 
 
 def deferred(opening: Callable[[], Source]) -> Source:
