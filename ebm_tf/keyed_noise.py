@@ -64,7 +64,7 @@ def normal(keys: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     radius = tf.sqrt(-2.0 * tf.math.log((uniform + 1.0) * 2.0**-24))
     angle = turn * (2.0 * math.pi * 2.0**-24)
     pairs = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 1)
-    return tf.reshape(pairs[:, :num], [keys.shape[0], *shape])
+    return tf.reshape(pairs[:, :num], [-1, *shape])
 
 
 def _words(keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

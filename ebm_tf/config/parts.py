@@ -14,8 +14,8 @@ class Data(Settings):
       name: a dataset; one of your own: "folder", "arrays" or FILE.py:function
         (`data.arrays.source_of`); any other of TFDS, NAME or tfds:NAME/CONFIG; or
         "generator" for images that the generator makes.
-      image_size: height and width in pixels.
-      channels: 1 or 3.
+      image_size: height and width in pixels; 1 where examples are points.
+      channels: 1 or 3; of points the number of dimensions.
       split: the part of the dataset that is read.
       random_crop: whether training images are cropped at random, not centrally.
       padding: zeros around training images, of which a random part of the image size
@@ -47,8 +47,10 @@ class Data(Settings):
     def validate(self) -> None:
         """Checks size and channels."""
         self.require_positive("image_size")
+        self.require_positive("channels")
         require(
-            self.channels in (1, 3), f"Expected channels={self.channels} to be 1 or 3."
+            self.channels in (1, 3) or self.image_size == 1,
+            f"Expected channels={self.channels} to be 1 or 3.",
         )
         self.require_least(0, "padding")
 

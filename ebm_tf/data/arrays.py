@@ -95,7 +95,7 @@ def source_of(
         return found
     pair = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
     examples, labels = _checked(*pair, name)
-    part = _slice(split, name, len(examples))
+    part = slice_of(split, name, len(examples))
     examples, labels = examples[part], labels[part]
     if origin is None:
         digest = _digest(examples, labels)
@@ -207,7 +207,7 @@ def _described(value: Any) -> str:
     return type(value).__name__
 
 
-def _slice(split: str, name: str, num_examples: int) -> slice:
+def slice_of(split: str, name: str, num_examples: int) -> slice:
     """Reads "NAME" or "NAME[a:b]"; DataError for others, such as sums and percents."""
     match = re.fullmatch(r"[\w-]*(?:\[(-?\d+)?:(-?\d+)?\])?", split)
     if match is None:

@@ -9,8 +9,11 @@ from ebm_tf.config.parts import Data
 from ebm_tf.data.array_files import arrays_source
 from ebm_tf.data.arrays import digits, source_of
 from ebm_tf.data.folders import folder_source
+from ebm_tf.data.mnist35 import mnist35_source
 from ebm_tf.data.prepared import held, streamed
 from ebm_tf.data.sources import Source
+from ebm_tf.data.spheres import spheres_source
+from ebm_tf.data.squares import squares_source
 from ebm_tf.data.tfds_datasets import PREFIX, is_known, tfds_source
 from ebm_tf.errors import ConfigError, DataError
 
@@ -20,6 +23,8 @@ _MNIST_PROBE = (
 _CIFAR_PROBE = "https://www.cs.toronto.edu/~kriz/cifar.html"
 _SVHN_PROBE = "http://ufldl.stanford.edu/housenumbers/"
 
+_mnist = functools.partial(held, "mnist", probe=_MNIST_PROBE)
+
 # name -> (split, directory) -> source
 DATASETS: dict[str, Callable[[str, str | None], Source]] = {
     "celeb_a": functools.partial(streamed, "celeb_a"),
@@ -27,10 +32,15 @@ DATASETS: dict[str, Callable[[str, str | None], Source]] = {
     "cifar100": functools.partial(held, "cifar100", probe=_CIFAR_PROBE),
     "digits": functools.partial(source_of, digits, "digits", origin="scikit-learn"),
     "imagenet2012": functools.partial(streamed, "imagenet2012"),
-    "mnist": functools.partial(held, "mnist", probe=_MNIST_PROBE),
+    "mnist": _mnist,
+    "mnist35": functools.partial(mnist35_source, _mnist),
+    "squares": functools.partial(squares_source, "squares"),
+    "squares32": functools.partial(squares_source, "squares32"),
     "svhn": functools.partial(held, "svhn", probe=_SVHN_PROBE),
     "tiny_imagenet": functools.partial(streamed, "tiny_imagenet"),
 }
+# Points, in as many dimensions as a config asks for.
+POINTS: dict[str, Callable[[Data], Source]] = {"spheres": spheres_source}
 # Those of one's own, with a place.
 OWN: dict[str, Callable[[Data], Source]] = {
     "folder": folder_source,
@@ -42,7 +52,7 @@ def open_source(data: Data, *, images: bool = True) -> Source:
     """Finds the split of a dataset that a config names.
 
     Args:
-      data: `name` is one of DATASETS or OWN, FILE.py:function for `arrays.source_of`,
+      data: `name` is one of DATASETS, POINTS or OWN, FILE.py:function for `arrays.source_of`,
         or another dataset of TFDS.
       images: whether examples must be images: bytes, or floats of the config's shape.
 
@@ -69,6 +79,8 @@ def _opened(data: Data) -> Source:
             f"Expected no data.path where data.name={name!r}: it is for "
             f"data.name={' or '.join(map(repr, OWN))}."
         )
+    if name in POINTS:
+        return POINTS[name](data)
     if name in DATASETS:
         return DATASETS[name](data.split, data.directory)
     if is_reference(name):
@@ -79,9 +91,10 @@ def _opened(data: Data) -> Source:
         return source_of(function, name, data.split, data.directory)
     if name.startswith(PREFIX) or is_known(name, data.directory):
         return tfds_source(data)
-    near = difflib.get_close_matches(name, [*OWN, *DATASETS], cutoff=0.5)
+    known = [*DATASETS, *POINTS]
+    near = difflib.get_close_matches(name, [*OWN, *known], cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? There are" if near else "there are"
     raise DataError(
-        f"Unknown dataset {name!r}: {hint} {', '.join(DATASETS)}; folder and arrays, "
+        f"Unknown dataset {name!r}: {hint} {', '.join(known)}; folder and arrays, "
         "with data.path; FILE.py:function; and all that TFDS knows."
     )
