@@ -31,6 +31,7 @@ from ebm_tf.data.pipelines import (
     own_content,
 )
 from ebm_tf.data.sources import Source, deferred, unaugmented, where_it_lies
+from ebm_tf.directions.opening import OpenDirections, open_directions
 from ebm_tf.evaluation.classifier_validation import (
     Evaluator,
     ImagesByPart,
@@ -41,7 +42,7 @@ from ebm_tf.evaluation.classifier_validation import (
 from ebm_tf.evaluation.removal import Removal, removal
 from ebm_tf.evaluation.robustness import UNITS, accuracy
 from ebm_tf.learning.adversary import adversary
-from ebm_tf.learning.classifier import ClassifierState, make_step
+from ebm_tf.learning.classifier import ClassifierState, Reward, make_step
 from ebm_tf.learning.optimization import LabelledBatch, Learned, averaged, learned
 from ebm_tf.models.catalogue import build as build_network
 from ebm_tf.models.catalogue import in_inference
@@ -116,11 +117,12 @@ def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Lea
         sources = sources._replace(data=_left(sources.data, removed))
     networks = make_networks(config, replicas)
     model = networks.learned.model
+    directions = _directions(config, replicas, sources.data)
     evaluator = Evaluator(config, replicas, networks.learned.average)
     return Learner(
         config=config,
         replicas=replicas,
-        task=_task(config, replicas, networks, sources.data),
+        task=_task(config, replicas, networks, sources.data, directions),
         networks={CLASSIFIER: model},
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
         save_every=functools.partial(sources.save_every, config),
@@ -134,8 +136,11 @@ def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Lea
             **measure(evaluator, networks, sources.test, workspace),
             **_removed(config, removed()),
         },
-        notes=lambda: _notes(config, removed()),
-        inputs=lambda: own_content(config.data, **sources._asdict()),
+        notes=lambda: _notes(config, removed(), directions),
+        inputs=lambda: {
+            **own_content(config.data, **sources._asdict()),
+            **(directions.digests if directions else {}),
+        },
     )
 
 
@@ -177,8 +182,31 @@ def make_networks(config: SelectedTraining, replicas: Replicas) -> Networks:
         return Networks(network, make())
 
 
+def _directions(
+    config: ClassifierTraining, replicas: Replicas, source: Source
+) -> OpenDirections | None:
+    """Those that gradients are rewarded for; None where none are."""
+    if config.alignment is None:
+        return None
+    with replicas.strategy.scope():
+        return open_directions(config.alignment.directions, config, source)
+
+
+def _reward(
+    config: ClassifierTraining, directions: OpenDirections | None
+) -> Reward | None:
+    """What `make_step` takes of them."""
+    if config.alignment is None or directions is None:
+        return None
+    return Reward(config.alignment.weight, directions.differences)
+
+
 def _task(
-    config: ClassifierTraining, replicas: Replicas, networks: Networks, source: Source
+    config: ClassifierTraining,
+    replicas: Replicas,
+    networks: Networks,
+    source: Source,
+    directions: OpenDirections | None,
 ) -> Task:
     """The learning step as the loop sees it."""
     network = networks.learned
@@ -191,6 +219,7 @@ def _task(
         config.objective,
         attack=attack,
         weight_perturbation=config.weight_perturbation,
+        reward=_reward(config, directions),
     )
     state = ClassifierState(tf.constant(0, tf.int64))
     return Task(
@@ -328,8 +357,14 @@ def _left(whole: Source, removed: Callable[[], Removal | None]) -> Source:
     return deferred(opened)
 
 
-def _notes(config: ClassifierTraining, removed: Removal | None) -> Iterator[str]:
-    """What is left out and what is kept, a line each."""
+def _notes(
+    config: ClassifierTraining,
+    removed: Removal | None,
+    directions: OpenDirections | None,
+) -> Iterator[str]:
+    """What is left out, kept and rewarded, a line each."""
+    if directions is not None:
+        yield from directions.lines
     if config.removal is not None and removed is not None:
         yield from removed.lines(config.removal)
     if config.keep_weights_every is not None:

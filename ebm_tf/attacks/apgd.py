@@ -61,7 +61,7 @@ def apgd(
         start = natural(images, classifier(images), labels)
         run = Run(
             plain(classifier, lambda logits: losses.OF_LABELS[loss](logits, labels)),
-            balls.ball(ball.norm, epsilon),
+            balls.around(ball, epsilon),
             images,
             labels,
             num_steps,
@@ -98,7 +98,7 @@ def apgd_targeted(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         logits = classifier(images)
-        around = balls.ball(ball.norm, epsilon)
+        around = balls.around(ball, epsilon)
 
         def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
             ascent = plain(
@@ -149,7 +149,7 @@ def apgd_random(
         )
         natural_seed, *seeds = tf.unstack(tf.random.split(seed, 3))
         start = natural(images, ascent(images, natural_seed).logits, labels)
-        around = balls.ball(ball.norm, epsilon)
+        around = balls.around(ball, epsilon)
         run = Run(ascent, around, images, labels, num_steps, stops_at_error=False)
         outcome = merged(start, run.from_surface(start.broken, *seeds))
         return attacked(outcome._replace(num_queries=num_samples * outcome.num_queries))

@@ -5,6 +5,8 @@ import dataclasses
 
 import tensorflow as tf
 
+from ebm_tf.config import attacks as config
+
 PIXEL_AXES = (1, 2, 3)
 
 
@@ -24,9 +26,12 @@ class Ball(abc.ABC):
 
     Attributes:
       epsilon: float32 [n], radius around each image, in units of images in [-1, 1].
+      in_range: whether images stay in [-1, 1] too; what is said of that below holds
+        only where they do.
     """
 
     epsilon: tf.Tensor
+    in_range: bool = True
 
     @abc.abstractmethod
     def distance(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
@@ -49,6 +54,9 @@ class Ball(abc.ABC):
 
         That is, every pixel by the sign of the gradient, or images along it for l2.
         """
+
+    def _clipped(self, images: tf.Tensor) -> tf.Tensor:
+        return tf.clip_by_value(images, -1.0, 1.0) if self.in_range else images
 
     @abc.abstractmethod
     def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
@@ -86,7 +94,7 @@ class _LinfBall(Ball):
     def project(self, images: tf.Tensor, centers: tf.Tensor) -> tf.Tensor:
         epsilon = per_image(self.epsilon)
         inside = tf.clip_by_value(images, centers - epsilon, centers + epsilon)
-        return tf.clip_by_value(inside, -1.0, 1.0)
+        return self._clipped(inside)
 
     def ascend(
         self, images: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor | float
@@ -111,7 +119,7 @@ class _L2Ball(Ball):
         distance = per_image(self.distance(images, centers))
         scale = tf.math.divide_no_nan(epsilon, distance)
         scaled = centers + scale * (images - centers)
-        return tf.clip_by_value(tf.where(distance > epsilon, scaled, images), -1.0, 1.0)
+        return self._clipped(tf.where(distance > epsilon, scaled, images))
 
     def ascend(
         self, images: tf.Tensor, gradient: tf.Tensor, step: tf.Tensor | float
@@ -129,9 +137,14 @@ class _L2Ball(Ball):
         return per_image(self.epsilon) * _unit(tf.random.stateless_normal(shape, seed))
 
 
-def ball(norm: str, epsilon: tf.Tensor) -> Ball:
+def ball(norm: str, epsilon: tf.Tensor, *, in_range: bool = True) -> Ball:
     """The ball of a norm, "linf" or "l2", with a radius for each image, [n]."""
-    return {"linf": _LinfBall, "l2": _L2Ball}[norm](epsilon)
+    return {"linf": _LinfBall, "l2": _L2Ball}[norm](epsilon, in_range)
+
+
+def around(settings: config.Ball, epsilon: tf.Tensor) -> Ball:
+    """The ball of some settings, but for its radii, [n]."""
+    return ball(settings.norm, epsilon, in_range=settings.in_range)
 
 
 def _over_largest(vectors: tf.Tensor) -> tf.Tensor:

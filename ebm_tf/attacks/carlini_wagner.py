@@ -36,7 +36,8 @@ class Descent(NamedTuple):
     """Adam, in the space whose hyperbolic tangent is the images.
 
     Attributes:
-      angles: float32 [n, H, W, C].
+      angles: float32 [n, H, W, C]; the images themselves where those may leave
+        [-1, 1].
       mean: of gradients, of the same shape.
       square: mean of their squares.
       num_steps: int32 scalar.
@@ -78,7 +79,8 @@ def carlini_wagner(
     is that of whichever wrong class comes first, and then a search often ends at the
     boundary of a class that is near at first and not the nearest.
 
-    x' is the hyperbolic tangent of what Adam moves, and c is found by a binary search.
+    x' is the hyperbolic tangent of what Adam moves, or just that where images may leave
+    [-1, 1], and c is found by a binary search.
     Distances in the sum are in units of the pixel range, as published, so constants
     mean what they mean in the paper. An image is broken where the nearest error is
     inside the ball; any other comes back as it is. One that is misclassified to begin
@@ -100,7 +102,7 @@ def carlini_wagner(
         nearest = Nearest(images, distance)
 
         def searched(gap: Loss, nearest: Nearest, seed: tf.Tensor) -> Nearest:
-            kernel = _search(Aim(classifier, gap, settings, images, labels))
+            kernel = _search(Aim(classifier, gap, settings, ball, images, labels))
             start = kernel.init(nearest)
             state, _ = iterate(kernel, *start, settings.num_constants, seed)
             return state.nearest
@@ -115,7 +117,7 @@ def carlini_wagner(
             )
         else:
             nearest = searched(lambda logits: margin(logits, labels), nearest, seed)
-        region = balls.ball(ball.norm, epsilon)
+        region = balls.around(ball, epsilon)
         inside = region.distance(nearest.images, images) <= epsilon
         broken = tf.math.is_finite(nearest.distance) & inside
         found = chosen(broken, nearest.images, images)
@@ -131,6 +133,7 @@ class Aim(NamedTuple):
       classifier: images -> logits.
       gap: logits [n, k] -> what must be above the confidence, [n].
       settings: steps, rates and confidence.
+      ball: whether images stay in [-1, 1].
       images: natural ones [n, H, W, C].
       labels: theirs, integers [n].
     """
@@ -138,6 +141,7 @@ class Aim(NamedTuple):
     classifier: Classifier
     gap: Loss
     settings: config.CarliniWagner
+    ball: config.Ball
     images: tf.Tensor
     labels: tf.Tensor
 
@@ -167,6 +171,7 @@ def _search(aim: Aim) -> Kernel:
 def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
     """The kernel of Adam for given constants [n]; its state is a `Descent`."""
     pixel_range, confidence = pixels.from_255ths(255.0), aim.settings.confidence
+    in_range = aim.ball.in_range
     # It raises the gap of logits no further than to the confidence.
     ascent = plain(
         aim.classifier, lambda logits: tf.minimum(aim.gap(logits), confidence)
@@ -174,12 +179,12 @@ def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
 
     def init(nearest: Nearest) -> tuple[Descent, tuple]:
         zeros = tf.zeros_like(aim.images)
-        angles = tf.atanh(SHRINK * aim.images)
+        angles = tf.atanh(SHRINK * aim.images) if in_range else aim.images
         never = tf.zeros_like(nearest.distance) > 0.0
         return Descent(angles, zeros, zeros, tf.constant(0), nearest, never), ()
 
     def step(descent: Descent, seed: tf.Tensor) -> tuple[Descent, tuple]:
-        moved = tf.tanh(descent.angles)
+        moved = tf.tanh(descent.angles) if in_range else descent.angles
         output = finite(ascent(moved, seed))
         wrong = margin(output.logits, aim.labels) > confidence
         reached = aim.gap(output.logits) > confidence
@@ -187,8 +192,9 @@ def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
         nearer = wrong & (distance < descent.nearest.distance)
         slope = 2.0 * (moved - aim.images) / pixel_range**2
         slope -= per_image(constant) * output.gradient
-        gradient = slope * (1.0 - moved) * (1.0 + moved)
-        return _adam(descent, gradient, aim.settings.learning_rate)._replace(
+        if in_range:
+            slope *= (1.0 - moved) * (1.0 + moved)
+        return _adam(descent, slope, aim.settings.learning_rate)._replace(
             nearest=chosen(nearer, Nearest(moved, distance), descent.nearest),
             succeeded=descent.succeeded | reached,
         ), ()

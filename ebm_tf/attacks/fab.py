@@ -92,7 +92,7 @@ def fab_targeted(
         logits = classifier(images)
         start = natural(images, logits, labels)
         start = start._replace(score=tf.where(start.broken, 0.0, start.score))
-        around = balls.ball(ball.norm, epsilon)
+        around = balls.around(ball, epsilon)
         this = Attack(classifier, around, ball.norm, images, labels)
 
         def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:

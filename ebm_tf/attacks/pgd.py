@@ -158,7 +158,7 @@ def climbing(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> tf.Tensor:
         start_seed, seed = tf.unstack(tf.random.split(seed, 2))
-        region = balls.ball(ball.norm, epsilon)
+        region = balls.around(ball, epsilon)
         loss = attack_loss(settings.loss, classifier, images, labels)
         return perturb(
             plain(classifier, loss),
@@ -212,7 +212,7 @@ def pgd_attack(
     def attack(
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
-        region = balls.ball(ball.norm, epsilon)
+        region = balls.around(ball, epsilon)
         loss = attack_loss(settings.loss, classifier, images, labels)
         ascent, num_steps = plain(classifier, loss), settings.num_steps
         step = step_size(settings, ball, epsilon)

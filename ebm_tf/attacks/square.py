@@ -42,7 +42,7 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
         images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
     ) -> Attacked:
         start = natural(images, classifier(images), labels)
-        around = balls.ball(ball.norm, epsilon)
+        around = balls.around(ball, epsilon)
         propose = linf_proposals if ball.norm == "linf" else l2_proposals
         proposals = propose(around, images, num_queries)
         kernel = square_search(classifier, labels, proposals)

@@ -20,10 +20,13 @@ class Ball(Settings):
     Attributes:
       norm: "linf" or "l2".
       epsilon: radius, in 255ths of the pixel range.
+      in_range: whether their pixels are in the range of pixels; not for data, such as
+        points, which have none.
     """
 
     norm: Literal["linf", "l2"] = "linf"
     epsilon: float = 8.0
+    in_range: bool = True
 
     def validate(self) -> None:
         """Checks the radius."""

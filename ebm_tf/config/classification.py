@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ebm_tf.config.attacks import Pgd
 from ebm_tf.config.core import Settings, require, runtime
+from ebm_tf.config.directions import AlignmentReward
 from ebm_tf.config.objectives import Clean, Objective
 from ebm_tf.config.removal import EnergyRemoval
 from ebm_tf.config.selection import SelectedTraining
@@ -38,6 +39,7 @@ class ClassifierTraining(SelectedTraining):
         none.
       evaluation_attack: by which weights are selected and measured.
       weight_perturbation: none if None.
+      alignment: what is rewarded besides, on natural images; nothing if None.
       removal: images of `data` that are not learned from; none if None.
       keep_weights_every: updates between files of the averaged weights, by which the
         way of learning can be looked at afterwards; only those of the end if None.
@@ -49,13 +51,14 @@ class ClassifierTraining(SelectedTraining):
     attack: Pgd | None = None
     evaluation_attack: Pgd | None = Pgd()
     weight_perturbation: WeightPerturbation | None = None
+    alignment: AlignmentReward | None = None
     removal: EnergyRemoval | None = None
     keep_weights_every: int | None = runtime(None)
 
     @property
     def selects_by_attack(self) -> bool:
-        """Where it learns from attacks."""
-        return not isinstance(self.objective, Clean)
+        """Where it learns to withstand them."""
+        return not isinstance(self.objective, Clean) or self.alignment is not None
 
     def validate(self) -> None:
         """Checks that there is an attack where one is needed."""

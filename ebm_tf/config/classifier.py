@@ -6,21 +6,29 @@ from typing import Literal
 from ebm_tf.config.core import Settings, require
 from ebm_tf.config.networks import AnyNetwork, PixelRange
 
+# What only some architectures can have, by the names of settings.
+_ALLOWED: dict[str, dict[str, tuple]] = {
+    "resnet": {"norm": ("batch", "frozen"), "dropout": (0.0,)},
+    "mlp": {"dropout": (0.0,)},
+    "sngan": {"norm": ("none",), "dropout": (0.0,)},
+}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierNetwork(AnyNetwork):
     """A network from images to logits.
 
     Attributes:
-      architecture: "wide_resnet", "resnet", "small_cnn" or "sngan", which is without
-        normalisation; or one's own: FILE.py:function (docs/own_networks.md) or
-        FILE.keras.
-      depth: number of layers; the published one if None.
+      architecture: "wide_resnet", "resnet", "small_cnn", "mlp" for points, or "sngan",
+        which is without normalisation; or one's own: FILE.py:function
+        (docs/own_networks.md) or FILE.keras.
+      depth: number of layers, of an "mlp" of hidden ones; the published one if None.
       width: channels of the first layers, of a "wide_resnet" their factor; the
         published ones if None.
       num_classes: how many logits.
-      norm: "batch", or "none" for a network that computes each image by itself, which
-        one of one's own is to be said of.
+      norm: "batch", "frozen" for statistics that stay as they begin, which are those
+        of `weights` where some are named, or "none"; with these two the network
+        computes each image by itself, which one of one's own is to be said of.
       activation: any Keras activation; "leaky_relu" has the slope 0.2.
       dropout: the share of features that is dropped in training mode, in [0, 1).
       energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
@@ -30,7 +38,7 @@ class ClassifierNetwork(AnyNetwork):
     depth: int | None = None
     width: int | None = None
     num_classes: int = 10
-    norm: Literal["batch", "none"] = "batch"
+    norm: Literal["batch", "frozen", "none"] = "batch"
     activation: str = "relu"
     dropout: float = 0.0
     energy_head: bool = False
@@ -45,16 +53,13 @@ class ClassifierNetwork(AnyNetwork):
             f"Expected energy_head=False where architecture={self.architecture!r}: a "
             "network of one's own gives the logits of classes.",
         )
-        only = {"resnet": ("batch", 0.0), "sngan": ("none", 0.0)}
-        for name, usual in zip(
-            ("norm", "dropout"), only.get(self.architecture, ()), strict=False
-        ):
+        for name, allowed in _ALLOWED.get(self.architecture, {}).items():
             value = getattr(self, name)
             require(
-                value == usual,
-                f"Expected {name}={value!r} to be {usual!r} where "
-                f"architecture={self.architecture!r}: only 'wide_resnet' and "
-                "'small_cnn' can have another.",
+                value in allowed,
+                f"Expected {name}={value!r} to be {' or '.join(map(repr, allowed))} "
+                f"where architecture={self.architecture!r}: only 'wide_resnet' and "
+                "'small_cnn' can have any.",
             )
 
 

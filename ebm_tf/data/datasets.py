@@ -52,8 +52,8 @@ def open_source(data: Data, *, images: bool = True) -> Source:
     """Finds the split of a dataset that a config names.
 
     Args:
-      data: `name` is one of DATASETS, POINTS or OWN, FILE.py:function for `arrays.source_of`,
-        or another dataset of TFDS.
+      data: `name` is one of DATASETS, POINTS or OWN, FILE.py:function for
+        `arrays.source_of`, or another dataset of TFDS.
       images: whether examples must be images: bytes, or floats of the config's shape.
 
     Raises:

@@ -78,7 +78,7 @@ def spheres_source(data: Data) -> Source:
         shuffled=points,
         decode=decode,
         digest=digest,
-        notes=("every epoch of learning has new points",),
+        notes=("new points in every epoch",) if name == "train" else (),
         directions=directions,
     )
 

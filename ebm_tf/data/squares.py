@@ -38,10 +38,7 @@ class Kind(NamedTuple):
     bound: float | None
 
 
-KINDS = {
-    "squares": Kind(224, 2.5, 0.5, None),
-    "squares32": Kind(32, 1.0, 0.25, 0.5),
-}
+KINDS = {"squares": Kind(224, 2.5, 0.5, None), "squares32": Kind(32, 1.0, 0.25, 0.5)}
 
 
 def squares_source(name: str, split: str, directory: str | None) -> Source:

@@ -110,7 +110,7 @@ class Evaluator:
         """The balls around n images."""
         settings = self.config.ball
         radius = pixels.from_255ths(settings.epsilon)
-        return balls.ball(settings.norm, tf.fill([n], radius))
+        return balls.around(settings, tf.fill([n], radius))
 
     def predictions(
         self, images: np.ndarray, noise: tf.Tensor, num_replicates: int | None = None

@@ -1,5 +1,6 @@
 """The learning step of a classifier, for one replica."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 from ebm_tf import robust_objectives
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
+from ebm_tf.directions.alignment import aligned
 from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.learning.adversary import PerturbFn, perturbed
 from ebm_tf.learning.optimization import (
@@ -20,10 +22,11 @@ from ebm_tf.learning.optimization import (
     mean_over_replicas,
 )
 from ebm_tf.models.dropout import dropout_key
+from ebm_tf.protocols import Directions
 from ebm_tf.robust_objectives import Predictions
 
 # Folded into the key of an update, which the attack divides in two.
-DROPOUT = 2
+DROPOUT, DIRECTIONS = 2, 3
 
 
 class PredictFn(Protocol):
@@ -41,6 +44,13 @@ class PredictFn(Protocol):
 
 # What predicts -> the loss, and a nest of tensors that it was computed from.
 ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Any]]
+
+
+class Reward(NamedTuple):
+    """What `config.directions.AlignmentReward` asks for: weight and directions."""
+
+    weight: float
+    directions: Directions
 
 
 class ClassifierState(NamedTuple):
@@ -113,29 +123,35 @@ def make_step(
     *,
     attack: PerturbFn | None = None,
     weight_perturbation: WeightPerturbation | None = None,
+    reward: Reward | None = None,
 ) -> StepFn[ClassifierState, LabelledBatch, tf.Tensor]:
     """The step (state, batch, seed) -> (state, metrics, images) of one replica.
 
     Images are attacked first, where there is an attack; then the natural ones go
     through the network in training mode, then the attacked ones, each where the
-    objective needs them. Dropout, where there is any, drops the same in all passes of
-    an update. The images that come back are the attacked ones.
+    objective needs them. Gradients that are rewarded are those in inference mode, so
+    that an image's own is not that of its batch. Dropout, where there is any, drops the
+    same in all passes of an update. The images that come back are the attacked ones.
 
     Args:
       classifier: the network that learns.
       settings: of what is minimised.
       attack: makes the attacked images.
       weight_perturbation: moves the weights to where gradients are taken.
+      reward: of gradients that go with directions.
 
     Returns:
-      The step. Its metrics: loss, grad_norm (before clipping), and of `measure` those
-      that the objective has logits for.
+      The step. Its metrics: loss, grad_norm (before clipping), of `measure` those that
+      the objective has logits for, and alignment where there is a reward.
     """
 
     def step(state: ClassifierState, batch: LabelledBatch, seed: tf.Tensor):
         images, labels = batch
         attacked = None if attack is None else attack(images, labels, seed)
         objective = _objective(settings, batch, attacked, state.update)
+        if reward is not None:
+            place = tf.random.fold_in(seed, DIRECTIONS)
+            objective = _rewarded(objective, reward, batch, place)
         model = classifier.model
         weights = [tf.identity(v.value) for v in model.trainable_variables]
         with dropout_key(tf.random.fold_in(seed, DROPOUT)):
@@ -149,7 +165,8 @@ def make_step(
                 )
             found = differentiate(model, weights, objective)
         keep_statistics(model, found.statistics)
-        metrics = {"loss": found.loss, **measure(found.predictions, labels)}
+        predictions, others = found.predictions
+        metrics = {"loss": found.loss, **measure(predictions, labels), **others}
         metrics["grad_norm"] = descend(classifier, found.gradients)
         outputs = images if attacked is None else attacked
         return ClassifierState(state.update + 1), metrics, outputs
@@ -163,8 +180,9 @@ def _objective(
     attacked: tf.Tensor | None,
     update: tf.Tensor,
 ) -> ObjectiveFn:
+    """What is minimised; beside its predictions it has no metrics."""
 
-    def objective(predict: PredictFn) -> tuple[tf.Tensor, Predictions]:
+    def objective(predict: PredictFn) -> tuple[tf.Tensor, tuple[Predictions, Metrics]]:
         predictions = Predictions(
             None if isinstance(settings, Sat) else predict(batch.images),
             None if attacked is None else predict(attacked),
@@ -172,9 +190,25 @@ def _objective(
         losses = robust_objectives.per_image(
             settings, predictions, batch.labels, update=update, batch_mean=_mean_of_all
         )
-        return tf.reduce_mean(losses), predictions
+        return tf.reduce_mean(losses), (predictions, {})
 
     return objective
+
+
+def _rewarded(
+    objective: ObjectiveFn, reward: Reward, batch: LabelledBatch, seed: tf.Tensor
+) -> ObjectiveFn:
+    """The objective, and the mean of 1 - alignment times its weight."""
+
+    def rewarded(predict: PredictFn) -> tuple[tf.Tensor, tuple[Any, Metrics]]:
+        loss, (predictions, _) = objective(predict)
+        network = functools.partial(predict, training=False, moves=False)
+        alignments = aligned(network, *batch, reward.directions, seed)
+        alignment = tf.reduce_mean(alignments)
+        loss += reward.weight * (1.0 - alignment)
+        return loss, (predictions, {"alignment": alignment})
+
+    return rewarded
 
 
 def _mean_of_all(values: tf.Tensor) -> tf.Tensor:

@@ -16,6 +16,7 @@ from ebm_tf.models import (
     biggan_generators,
     classifiers,
     latents,
+    mlp,
     own,
     pretrained,
     sngan,
@@ -36,6 +37,7 @@ NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
         "wide_resnet": classifiers.wide_resnet,
         "resnet": classifiers.resnet,
         "small_cnn": classifiers.small_cnn,
+        "mlp": mlp.mlp,
         "sngan": classifiers.sngan,
     },
 }

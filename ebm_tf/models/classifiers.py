@@ -3,7 +3,8 @@
 All map images [B,H,W,C] in [-1,1] to float32 logits [B,num_classes]; the input of their
 last layer with weights is the mean of the features over space. Batch normalisation has
 the constants of PyTorch, is synchronised over replicas and obeys the `training` of the
-call. With `norm` "none" there is none, so that each image is computed by itself. With
+call. With `norm` "frozen" its statistics stay as they began or were loaded, with "none"
+there is none; both compute each image by itself. With
 `dropout` they need a `models.dropout.dropout_key` in training mode. With `energy_head`
 they have one more output, of which `models.ebm.marginal_energy` makes the energy; see
 `ClassLogits`. With `dtype` "bfloat16" the blocks compute in it. A ConfigError says
@@ -42,12 +43,20 @@ class ClassLogits(layers.Layer):
         return outputs[:, :-1]
 
 
+class FrozenNormalization(layers.BatchNormalization):
+    """Batch normalisation by the moving statistics, which never move."""
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Normalises as in inference mode; scale and offset learn."""
+        return super().call(inputs, training=False, mask=mask)
+
+
 @dataclasses.dataclass(frozen=True)
-class _Kit(LayerKit):
+class ClassifierKit(LayerKit):
     """With what classifiers choose besides.
 
     Attributes:
-      norm: "batch" or "none".
+      norm: "batch", "frozen" or "none".
       dropout: the share that is dropped, in [0, 1).
     """
 
@@ -57,7 +66,7 @@ class _Kit(LayerKit):
     @property
     def is_normalised(self) -> bool:
         """Whether there are layers of batch normalisation."""
-        return self.norm == "batch"
+        return self.norm != "none"
 
     def drop(self, features: Any, index: int) -> Any:
         """Applies the dropout number `index` of a network, from 1 on, if any."""
@@ -67,9 +76,12 @@ class _Kit(LayerKit):
         return layer(features)
 
 
-def _kit(dtype: str, activation: str, norm: str = "batch", dropout: float = 0) -> _Kit:
+def classifier_kit(
+    dtype: str, activation: str, norm: str = "batch", dropout: float = 0
+) -> ClassifierKit:
+    """A kit of such choices, which `layer_kit` checks."""
     kit = layer_kit(dtype, activation)
-    return _Kit(kit.policy, kit.activation, norm=norm, dropout=dropout)
+    return ClassifierKit(kit.policy, kit.activation, norm=norm, dropout=dropout)
 
 
 def wide_resnet(
@@ -102,13 +114,13 @@ def wide_resnet(
     """
     _require_size(image_size, "wide_resnet")
     _require_wide_depth(depth)
-    kit = _kit(dtype, activation, norm, dropout)
+    kit = classifier_kit(dtype, activation, norm, dropout)
     images = keras.Input((image_size, image_size, channels), name="images")
     x = _wide_conv(images, STEM_CHANNELS, "stem", kit)
     x = _wide_groups(x, (depth - 4) // 6, width, kit)
     means = _means(_norm_activate(x, "final", kit))
-    initial = {} if kit.is_normalised else _uniform(means.shape[-1])
-    logits = _logits(means, num_classes, energy_head, **initial)
+    initial = {} if kit.is_normalised else uniform(means.shape[-1])
+    logits = class_logits(means, num_classes, energy_head, **initial)
     return keras.Model(images, logits, name=f"wide_resnet_{depth}_{width}")
 
 
@@ -120,7 +132,7 @@ def _require_wide_depth(depth: int) -> None:
         )
 
 
-def _wide_groups(x: Any, num_blocks: int, width: int, kit: _Kit) -> Any:
+def _wide_groups(x: Any, num_blocks: int, width: int, kit: ClassifierKit) -> Any:
     for group, multiple in enumerate(GROUP_CHANNELS):
         for block in range(num_blocks):
             stride = 2 if group > 0 and block == 0 else 1
@@ -131,7 +143,7 @@ def _wide_groups(x: Any, num_blocks: int, width: int, kit: _Kit) -> Any:
 
 
 def _wide_block(
-    inputs: Any, filters: int, stride: int, name: str, kit: _Kit, index: int
+    inputs: Any, filters: int, stride: int, name: str, kit: ClassifierKit, index: int
 ) -> Any:
     x = _norm_activate(inputs, f"{name}_1", kit)
     x = _wide_conv(x, filters, f"{name}_1", kit)
@@ -140,7 +152,7 @@ def _wide_block(
     x = _wide_conv(x, filters, f"{name}_2", kit, stride=stride)
     if stride == 1 and inputs.shape[-1] == filters:
         return x + inputs
-    initial = {} if kit.is_normalised else _uniform(inputs.shape[-1])
+    initial = {} if kit.is_normalised else uniform(inputs.shape[-1])
     shortcut = layers.Conv2D(
         filters, 1, strides=stride, name=f"{name}_shortcut", dtype=kit.policy, **initial
     )
@@ -148,14 +160,14 @@ def _wide_block(
 
 
 def _wide_conv(
-    images: Any, filters: int, name: str, kit: _Kit, *, stride: int = 1
+    images: Any, filters: int, name: str, kit: ClassifierKit, *, stride: int = 1
 ) -> Any:
-    initial = {} if kit.is_normalised else _uniform(9 * images.shape[-1])
+    initial = {} if kit.is_normalised else uniform(9 * images.shape[-1])
     return _conv(images, filters, name, kit, stride=stride, **initial)
 
 
-def _norm_activate(inputs: Any, name: str, kit: _Kit) -> Any:
-    return kit.activate(_norm(inputs, name, kit), f"{name}_activation")
+def _norm_activate(inputs: Any, name: str, kit: ClassifierKit) -> Any:
+    return kit.activate(normalised(inputs, name, kit), f"{name}_activation")
 
 
 def resnet(
@@ -167,6 +179,7 @@ def resnet(
     num_classes: int = 10,
     dtype: str = "float32",
     activation: str = "relu",
+    norm: str = "batch",
     energy_head: bool = False,
 ) -> keras.Model:
     """ResNet-18 or -34 of He et al. (2016) with the stem of CIFAR-10.
@@ -181,7 +194,7 @@ def resnet(
     if depth not in STAGE_BLOCKS:
         depths = ", ".join(map(str, STAGE_BLOCKS))
         raise ConfigError(f"Expected depth={depth} to be one of {depths} for resnet.")
-    kit = _kit(dtype, activation)
+    kit = classifier_kit(dtype, activation, norm)
     images = keras.Input((image_size, image_size, channels), name="images")
     x = _conv_norm(to_unit(images), width, "stem", kit)
     x = kit.activate(x, "stem_activation")
@@ -194,7 +207,9 @@ def resnet(
     return keras.Model(images, logits, name=f"resnet_{depth}_{width}")
 
 
-def _block(inputs: Any, filters: int, stride: int, name: str, kit: _Kit) -> Any:
+def _block(
+    inputs: Any, filters: int, stride: int, name: str, kit: ClassifierKit
+) -> Any:
     x = _conv_norm(inputs, filters, f"{name}_1", kit, stride=stride)
     x = kit.activate(x, f"{name}_1_activation")
     x = _conv_norm(x, filters, f"{name}_2", kit)
@@ -227,7 +242,7 @@ def small_cnn(
     an image are as black as the ground of a digit. Dropout follows each activation but
     the last. Without normalisation convolutions have biases, which begin as PyTorch's.
     """
-    kit = _kit(dtype, activation, norm, dropout)
+    kit = classifier_kit(dtype, activation, norm, dropout)
     images = keras.Input((image_size, image_size, channels), name="images")
     x, filters = to_unit(images), width
     for layer in range(1, depth + 1):
@@ -257,7 +272,9 @@ def sngan(
     """
     kit = layer_kit(dtype, activation)
     images = keras.Input((image_size, image_size, channels), name="images")
-    logits = _logits(_means(features(images, width, kit)), num_classes, energy_head)
+    logits = class_logits(
+        _means(features(images, width, kit)), num_classes, energy_head
+    )
     return keras.Model(images, logits, name=f"sngan_classifier_{image_size}")
 
 
@@ -272,7 +289,7 @@ def _conv(
     images: Any,
     filters: int,
     name: str,
-    kit: _Kit,
+    kit: ClassifierKit,
     *,
     stride: int,
     size: int = 3,
@@ -297,21 +314,29 @@ def _conv(
 
 
 def _conv_norm(
-    images: Any, filters: int, name: str, kit: _Kit, *, stride: int = 1, size: int = 3
+    images: Any,
+    filters: int,
+    name: str,
+    kit: ClassifierKit,
+    *,
+    stride: int = 1,
+    size: int = 3,
 ) -> Any:
     initial: dict[str, Any] = (
         {"use_bias": False, "kernel_initializer": _uniform_kernel()}
         if kit.is_normalised
-        else _uniform(size**2 * images.shape[-1])
+        else uniform(size**2 * images.shape[-1])
     )
     x = _conv(images, filters, name, kit, stride=stride, size=size, **initial)
-    return _norm(x, name, kit)
+    return normalised(x, name, kit)
 
 
-def _norm(images: Any, name: str, kit: _Kit) -> Any:
+def normalised(images: Any, name: str, kit: ClassifierKit) -> Any:
+    """Images, or features [B,C], after the batch normalisation of a kit, if any."""
     if not kit.is_normalised:
         return images
-    layer = layers.BatchNormalization(
+    kind = FrozenNormalization if kit.norm == "frozen" else layers.BatchNormalization
+    layer = kind(
         momentum=0.9,
         epsilon=1e-5,
         synchronized=True,
@@ -323,14 +348,17 @@ def _norm(images: Any, name: str, kit: _Kit) -> Any:
 
 def _mean_logits(features: Any, num_classes: int, energy_head: bool) -> Any:
     means = _means(features)
-    return _logits(means, num_classes, energy_head, **_uniform(means.shape[-1]))
+    return class_logits(means, num_classes, energy_head, **uniform(means.shape[-1]))
 
 
 def _means(features: Any) -> Any:
     return layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
 
 
-def _logits(means: Any, num_classes: int, energy_head: bool, **initial: Any) -> Any:
+def class_logits(
+    means: Any, num_classes: int, energy_head: bool, **initial: Any
+) -> Any:
+    """The last layer, of means [B,C]; `initial` is for its kernel and bias."""
     num_outputs = num_classes + 1 if energy_head else num_classes
     dense = layers.Dense(num_outputs, name="logits", dtype="float32", **initial)
     outputs = dense(means)
@@ -339,7 +367,7 @@ def _logits(means: Any, num_classes: int, energy_head: bool, **initial: Any) -> 
     return ClassLogits(name="class_logits", dtype="float32")(outputs)
 
 
-def _uniform(fan_in: int) -> dict[str, Any]:
+def uniform(fan_in: int) -> dict[str, Any]:
     """Begins kernel and bias of a layer as PyTorch does, in +-1 / sqrt(fan in)."""
     bound = 1.0 / math.sqrt(fan_in)
     # Both draw a seed when they are made: the order belongs to the initial values.

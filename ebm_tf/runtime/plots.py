@@ -25,10 +25,12 @@ GAP = 2
 def grid(images: np.ndarray) -> np.ndarray:
     """Tiles the first floor(sqrt(n))^2 images [n, H, W, C] into bytes [H', W', 3].
 
-    Small images are enlarged smoothly: eight pixels that stay sharp are hard to read.
+    Points are shown as `pixels.pictured` lays them out. Small images are enlarged
+    smoothly: eight pixels that stay sharp are hard to read.
     """
     side = max(1, math.isqrt(len(images)))
-    tiles = [_tile(image) for image in pixels.to_bytes(images[: side**2])]
+    images = pixels.pictured(images[: side**2])
+    tiles = [_tile(image) for image in pixels.to_bytes(images)]
     rows = [np.hstack(tiles[start : start + side]) for start in range(0, side**2, side)]
     return np.vstack(rows)
 

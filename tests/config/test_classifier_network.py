@@ -34,22 +34,22 @@ def test_settings_that_cannot_be_are_told(choices, message):
         ({"dropout": -0.5}, "Expected dropout=-0.5 in [0, 1)."),
         (
             {"norm": "layer"},
-            "Expected norm='layer' to be of type Literal['batch', 'none'].",
+            "Expected norm='layer' to be of type Literal['batch', 'frozen', 'none'].",
         ),
         (
             {"architecture": "resnet", "norm": "none"},
-            "Expected norm='none' to be 'batch' where architecture='resnet': only "
-            "'wide_resnet' and 'small_cnn' can have another.",
+            "Expected norm='none' to be 'batch' or 'frozen' where "
+            "architecture='resnet': only 'wide_resnet' and 'small_cnn' can have any.",
         ),
         (
             {"architecture": "sngan"},
             "Expected norm='batch' to be 'none' where architecture='sngan': only "
-            "'wide_resnet' and 'small_cnn' can have another.",
+            "'wide_resnet' and 'small_cnn' can have any.",
         ),
         (
             {"architecture": "resnet", "dropout": 0.25},
             "Expected dropout=0.25 to be 0.0 where architecture='resnet': only "
-            "'wide_resnet' and 'small_cnn' can have another.",
+            "'wide_resnet' and 'small_cnn' can have any.",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from ebm_tf.models.catalogue import NETWORKS, build
 from tests.models.small_classifiers import NORMS, normal
 
 SIZE = 16
-DEPTHS = {"wide_resnet": 16, "resnet": 18, "small_cnn": 5, "sngan": None}
+DEPTHS = {"wide_resnet": 16, "resnet": 18, "small_cnn": 5, "mlp": 2, "sngan": None}
 # Sums of absolute initial weights, and a logit, as they were before there were other
 # settings: released weights, and runs that are repeated, depend on them.
 BEGINNINGS = {
