@@ -72,17 +72,21 @@ def to_bytes(images: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.rint(scaled), copy=False).astype(np.uint8)
 
 
-def pictured(images: np.ndarray) -> np.ndarray:
+def pictured(images: Any) -> Any:
     """Images as they are; points [n, 1, 1, d] as grey ones [n, h, w, 1] of d pixels.
 
     They are as square as d allows: 500 dimensions are 20 by 25 pixels.
+
+    Args:
+      images: a tensor of a known shape, or an array.
     """
     num, height, width, channels = images.shape
     if height * width > 1 or channels in (1, 3):
         return images
     sides = range(1, math.isqrt(channels) + 1)
     side = max(side for side in sides if channels % side == 0)
-    return images.reshape(num, side, channels // side, 1)
+    shape = num, side, channels // side, 1
+    return tf.reshape(images, shape) if tf.is_tensor(images) else images.reshape(shape)
 
 
 def from_255ths(length: float) -> float:

@@ -115,7 +115,7 @@ def save_verdicts(
             strict=True,
         )
     ]
-    _save_columns(
+    save_columns(
         workspace.path("images", "attacked.png"),
         {
             "natural": (natural, _captions(predictions[shown])),
@@ -182,7 +182,7 @@ def save_purified(
     captions = [f"undefended\n{caption}" for caption in _captions(undefended)]
     natural = _captions(record["natural_predictions"][shown])
     final = _captions(record["final_predictions"][shown])
-    _save_columns(
+    save_columns(
         workspace.path("images", "attacked.png"),
         {
             "natural": (record["ims_orig"][shown], natural),
@@ -196,7 +196,7 @@ def _captions(predictions: np.ndarray) -> list[str]:
     return [f"class {prediction}" for prediction in predictions]
 
 
-def _save_columns(
+def save_columns(
     path: str, columns: Mapping[str, tuple[np.ndarray, Sequence[str]]]
 ) -> None:
     """Writes columns, by title, of images [n, H, W, C] and of captions, if any.

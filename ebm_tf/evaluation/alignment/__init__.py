@@ -1,0 +1,1 @@
+"""Where the gradients of a classifier point, and how far away its errors are."""
