@@ -40,18 +40,16 @@ class RadiusSearch(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PgdSearch(RadiusSearch):
+class _Ascent(RadiusSearch):
     """Projected gradient ascent, whose steps scale with the radius.
 
     Attributes:
-      norm: "linf" or "l2".
       loss: what is raised, as for `attacks.Pgd`.
       num_steps: of ascent.
       way: what all steps together could go, in radii.
       num_restarts: how often it is run; the best run counts.
     """
 
-    norm: Literal["linf", "l2"] = "linf"
     loss: Literal["cross_entropy", "margin"] = "margin"
     num_steps: int = 40
     way: float = 2.5
@@ -62,10 +60,31 @@ class PgdSearch(RadiusSearch):
         super().validate()
         self.require_positive("num_steps", "way", "num_restarts")
 
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PgdSearch(_Ascent):
+    """PGD on the values of pixels.
+
+    Attributes:
+      norm: "linf" or "l2".
+    """
+
+    norm: Literal["linf", "l2"] = "linf"
+
     @property
     def name(self) -> str:
         """What it is called in results."""
         return f"pgd_{self.norm}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SpatialSearch(_Ascent):
+    """PGD on the places of pixels, see `attacks.spatial`; radii are those of flows."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in results."""
+        return "spatial"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +109,7 @@ class SquareSearch(RadiusSearch):
         return "square_linf"
 
 
-AnySearch = PgdSearch | SquareSearch
+AnySearch = PgdSearch | SquareSearch | SpatialSearch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,6 +163,10 @@ class AlignmentMeasurement(Experiment):
         require(
             len(names) == len(set(names)),
             f"Expected searches of different names, got {', '.join(names)}.",
+        )
+        require(
+            "spatial" not in names or self.data.image_size > 1,
+            "Expected no SpatialSearch where examples are points.",
         )
         require(
             not self.score_curve or self.data.image_size == 1,

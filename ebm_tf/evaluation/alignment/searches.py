@@ -8,8 +8,14 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.attacks.pgd import pgd_attack
+from ebm_tf.attacks.spatial import RADIUS, spatial
 from ebm_tf.attacks.square import square
-from ebm_tf.config.alignment import AlignmentMeasurement, AnySearch, PgdSearch
+from ebm_tf.config.alignment import (
+    AlignmentMeasurement,
+    AnySearch,
+    SpatialSearch,
+    SquareSearch,
+)
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.evaluation import robustness
 from ebm_tf.evaluation.attack_phases import Phases
@@ -20,7 +26,8 @@ from ebm_tf.protocols import Attacked, AttackFn, Classifier
 MEANINGS = {
     "searches": "smallest radius of each image by bisection: median_radius is None "
     "where more than half were never broken; grid_median is interpolated between the "
-    "radii of the grid by the published rule, on errors that never fall"
+    "radii of the grid by the published rule, on errors that never fall; radii of "
+    "spatial are norms of flows, where images are 2 wide"
 }
 
 
@@ -35,16 +42,18 @@ def search_attacks(
 
 
 def _attack(search: AnySearch, classifier: Classifier, in_range: bool) -> AttackFn:
-    if isinstance(search, PgdSearch):
-        ball = Ball(norm=search.norm, in_range=in_range)
-        settings = Pgd(
-            loss=search.loss,
-            num_steps=search.num_steps,
-            step_size=search.way * ball.epsilon / search.num_steps,
-            num_restarts=search.num_restarts,
-        )
-        return pgd_attack(classifier, settings, ball)
-    return _laid_out(classifier, Ball(in_range=in_range), search.num_queries)
+    if isinstance(search, SquareSearch):
+        return _laid_out(classifier, Ball(in_range=in_range), search.num_queries)
+    settings = Pgd(
+        loss=search.loss,
+        num_steps=search.num_steps,
+        step_size=search.way * RADIUS / search.num_steps,
+        num_restarts=search.num_restarts,
+    )
+    if isinstance(search, SpatialSearch):
+        return spatial(classifier, settings)
+    ball = Ball(norm=search.norm, epsilon=RADIUS, in_range=in_range)
+    return pgd_attack(classifier, settings, ball)
 
 
 def _laid_out(classifier: Classifier, ball: Ball, num_queries: int) -> AttackFn:
