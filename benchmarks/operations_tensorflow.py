@@ -32,15 +32,14 @@ def measurements(settings: tuple[str, str, Any, int] | None) -> Measurements:
     return {"operations": lambda: _operations(call, calls)}
 
 
-def _inception() -> Callable[[], None]:
+def _inception() -> Callable[[], Any]:
     replicas = make_replicas("auto", True)
-    model = keras.applications.InceptionV3(
-        include_top=False, weights=None, pooling="avg"
-    )
+    inception: Any = keras.applications.InceptionV3  # whose weights are typed as str
+    model = inception(include_top=False, weights=None, pooling="avg")
     extractor = inception_keras(model, "random")
     shape = (CHUNK, 32, 32, 3)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    return lambda: collections.deque(extracted([images], extractor, replicas), 0)
+    return lambda: list(extracted([images], extractor, replicas))
 
 
 def _operations(call: Callable[[], Any], calls: int) -> list[tuple[str, float]]:
@@ -59,7 +58,8 @@ def _operations(call: Callable[[], Any], calls: int) -> list[tuple[str, float]]:
 
 def _times(path: pathlib.Path) -> Iterator[tuple[str, int]]:
     """(kind, picoseconds) of operations, without what they contain of others."""
-    space = xplane_pb2.XSpace.FromString(path.read_bytes())
+    messages: Any = xplane_pb2  # which is made as it is imported
+    space = messages.XSpace.FromString(path.read_bytes())
     times: collections.Counter[str] = collections.Counter()
     for plane in space.planes:
         names = {key: entry.name for key, entry in plane.event_metadata.items()}
