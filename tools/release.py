@@ -22,9 +22,9 @@ file.
   install   takes the name of a bundled release, an archive, a folder of archives, an
             unpacked release, or an http(s) address; a download that broke off is
             resumed. Nothing is unpacked before its hash is checked: that of --sha256,
-            of the index, or of ADDRESS.sha256. An archive that holds files of a user's own
-            (code, networks) is refused unless --allow_code is given. Where it replaces a bundled release,
-            install NAME restores that one.
+            of the index, or of ADDRESS.sha256. An archive that holds files of a
+            user's own, code or networks, is refused unless --allow_code is given.
+            Where it replaces a bundled release, install NAME restores that one.
   list      shows what is installed and what could be.
 
 Installed releases lie in ~/.cache/ebm_tf/releases, or in the folder EBM_TF_RELEASES.

@@ -10,6 +10,9 @@ from ebm_tf.config.core import Experiment, Settings
 from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.kinds import (
+    file_in,
+    in_folder,
+    is_own,
     is_reference,
     kind_named,
     load_function,
@@ -148,4 +151,23 @@ def test_files_of_users_are_found_whatever_setting_names_them():
 
 @pytest.mark.parametrize("value", [None, 3, "digits", "x.py", "x.py:", "x.py:2", ".py"])
 def test_other_values_name_no_file(value):
-    assert not is_reference(value)
+    assert not is_reference(value) and not is_own(value) and file_in(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "file", "moved"),
+    [
+        ("my/nets.py:energy", "my/nets.py", "own/nets.py:energy"),
+        ("/there/my nets.py:f", "/there/my nets.py", "own/my nets.py:f"),
+        ("my/energy.keras", "my/energy.keras", "own/energy.keras"),
+        ("gs://a/b.keras", "gs://a/b.keras", "own/b.keras"),
+    ],
+)
+def test_a_file_of_the_user_can_lie_elsewhere(value, file, moved):
+    assert is_own(value) and file_in(value) == file
+    assert in_folder(value, "own") == moved and in_folder(moved, "own") == moved
+
+
+def test_keras_files_are_the_users_too():
+    chosen = Chosen(Network(weights="my/energy.keras"), starts=())
+    assert named_files(chosen) == ["my/energy.keras"]

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from ebm_tf.learning.generator import NUM_STATISTICS, batch_statistics, renewed_average
@@ -75,8 +76,25 @@ def test_batch_statistics_are_those_of_the_first_features():
     np.testing.assert_allclose(found[1], features.var((0, 1, 2)), rtol=1e-3)
 
 
-def test_with_statistics_of_a_batch_inference_is_training_on_it():
-    model = sngan.generator(8, 1, width=4, latent_size=5, num_classes=3)
+def of_ones_own() -> keras.Model:
+    """A generator whose layers keep other shares of their statistics."""
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.BatchNormalization(momentum=0.5),
+            keras.layers.Dense(64),
+            keras.layers.Reshape((8, 8, 1)),
+            keras.layers.BatchNormalization(momentum=0.9),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: sngan.generator(8, 1, width=4, latent_size=5, num_classes=3), of_ones_own],
+)
+def test_with_statistics_of_a_batch_inference_is_training_on_it(make):
+    model = make()
     z = latents.standard_normal(5, 3)(16, SEED)
     for variable, values in zip(
         model.non_trainable_variables, batch_statistics(model, z), strict=True
