@@ -31,3 +31,7 @@ class DeviceError(UserError):
 
 class EarlyStopError(Exception):
     """A run that ended before its time and can be resumed; exit code 3."""
+
+
+class DivergenceError(EarlyStopError):
+    """Learning that diverged once more after it went back as often as it may."""

@@ -12,7 +12,6 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import ops
 
 # Before the first op: devices cannot be divided later. Figures are those of a CPU.
 tf.config.set_visible_devices([], "GPU")
@@ -21,7 +20,7 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration()] * 2,
 )
 
-from ebm_tf.runtime.distribution import make_replicas  # noqa: E402
+from ebm_tf.runtime.distribution import forget_programs, make_replicas  # noqa: E402
 
 gc.freeze()  # what was imported stays: no collection looks at it again
 
@@ -33,16 +32,9 @@ def _same_networks_in_a_file() -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _no_programs_of_other_files() -> Iterator[None]:
-    """Lets go of what a file has traced.
-
-    TensorFlow registers the gradient of every traced `all_reduce` and `silu` for good,
-    and with it the whole program around it: 50 MB for a step of learning.
-    """
+    """Lets go of what a file has traced."""
     yield
-    registered = ops.gradient_registry._registry
-    for name in [name for name in registered if name.startswith("CustomGradient-")]:
-        del registered[name]
-    gc.collect()
+    forget_programs()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import UserError
@@ -38,8 +37,7 @@ def open_config(config: str | os.PathLike | Experiment) -> Experiment:
     """
     if isinstance(config, Experiment):
         return config
-    bundled.make_importable()
-    return core.load(bundled.config_file(os.fspath(config)))
+    return bundled.open_config(os.fspath(config))
 
 
 def run(
@@ -61,13 +59,13 @@ def run(
       UserError: if a setting, a device, data or weights are not there.
       EarlyStopError: if a signal stopped it; `--resume` goes on.
     """
-    from ebm_tf.runtime import hardware  # imports TensorFlow, which no config needs
-
     given = [f"{name}={value}" for name, value in (settings or {}).items()]
-    experiment = hardware.with_dtype(override(open_config(config), given))
+    experiment = launch.settled(override(open_config(config), given), output)
+    from ebm_tf.runtime import run_folders  # imports TensorFlow, as no config does
+
     module = importlib.import_module(f"ebm_tf.{experiment.executable}")
     with contextlib.nullcontext() if progress else _silence():
-        workspace = launch.new_workspace(experiment, output)
+        workspace = run_folders.new(experiment, output)
         try:
             results = launch.carry_out(module, experiment, workspace)
         except UserError:

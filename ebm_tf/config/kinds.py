@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import ebm_tf.config
-from ebm_tf.config.core import Experiment, run_file, to_mapping
+from ebm_tf.config.core import Experiment, field_types, run_file, to_mapping
 from ebm_tf.errors import ConfigError
 
 # The folder in which a run keeps the files of its user.
@@ -90,16 +90,21 @@ def kind_named(name: str, file: str = "") -> type[Experiment]:
 
 def executables() -> frozenset[str]:
     """The names of those that experiments below `ebm_tf.config` are for."""
-    found = pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE)
-    modules = (importlib.import_module(module.name) for module in found)
-    kinds = (kind for module in modules for kind in vars(module).values())
-    return frozenset(
-        kind.executable
-        for kind in kinds
-        if isinstance(kind, type)
-        and issubclass(kind, Experiment)
-        and hasattr(kind, "executable")
-    )
+    return frozenset(k.executable for k in _kinds() if hasattr(k, "executable"))
+
+
+def is_setting(path: str) -> bool:
+    """Whether a dotted path begins with a setting of some kind of experiment."""
+    name = path.partition(".")[0]
+    return any(name in field_types(kind) for kind in _kinds())
+
+
+def _kinds() -> Iterator[type[Experiment]]:
+    """All classes of experiments below `ebm_tf.config`."""
+    for found in pkgutil.iter_modules(ebm_tf.config.__path__, _PACKAGE):
+        for kind in vars(importlib.import_module(found.name)).values():
+            if isinstance(kind, type) and issubclass(kind, Experiment):
+                yield kind
 
 
 def is_reference(value: Any) -> bool:

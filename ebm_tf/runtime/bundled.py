@@ -7,6 +7,9 @@ installed, where `setup.py` puts them.
 import pathlib
 import sys
 
+from ebm_tf.config import core
+from ebm_tf.config.core import Experiment
+
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 INSTALLED = PACKAGE / "bundled"
 ROOT = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
@@ -34,3 +37,13 @@ def make_importable() -> None:
     """Lets configs import one another as `configs.NAME`, from any working directory."""
     if str(ROOT) not in sys.path:
         sys.path.append(str(ROOT))
+
+
+def open_config(word: str) -> Experiment:
+    """The experiment of a config file, or of a config's name.
+
+    Raises:
+      ConfigError: if there is no such file, or it defines none.
+    """
+    make_importable()
+    return core.load(config_file(word))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
+from ebm_tf.config.kinds import is_setting
 from ebm_tf.errors import ConfigError
 
 # The program that `pip install` makes; executables are its sub-commands.
@@ -14,7 +15,7 @@ HELP = {"--help", "-help"}
 SHORTHANDS = {"device": "device", "data_dir": "data.directory"}
 
 TEXTS = {
-    "resume": (None, "Folder of a run to go on with."),
+    "resume": (None, "A run to go on with: its folder, or latest, the newest one."),
     "output": ("runs", "Folder of all runs."),
     "data_dir": (None, "Folder of the prepared TFDS datasets."),
     "device": (None, "cpu, gpu or tpu; by default all GPUs, if there are any."),
@@ -32,7 +33,8 @@ class Options(NamedTuple):
     Attributes:
       paths: config files.
       assignments: ``key.path=value`` of --set and of the flags that stand for settings.
-      resume: folder of a run to go on with.
+      sweep: ``key.path=value,value`` of --sweep.
+      resume: folder of a run to go on with, or "latest".
       output: folder of all runs.
       dry_run: whether nothing is written.
       verbose: whether the libraries are heard.
@@ -41,6 +43,7 @@ class Options(NamedTuple):
 
     paths: tuple[str, ...]
     assignments: tuple[str, ...]
+    sweep: tuple[str, ...]
     resume: str | None
     output: str
     dry_run: bool
@@ -57,6 +60,8 @@ def parse(arguments: Sequence[str]) -> Options:
     values = _flags()
     try:
         _, *paths = values(arguments)
+    except flags.UnrecognizedFlagError as error:
+        raise ConfigError(_unknown(error, arguments)) from error
     except flags.Error as error:
         raise ConfigError(f"{error} (--help lists the flags)") from error
     given = values.flag_values_dict()
@@ -69,12 +74,24 @@ def parse(arguments: Sequence[str]) -> Options:
     return Options(
         paths=tuple(paths),
         assignments=(*assignments, *(given["set"] or ())),
+        sweep=tuple(given["sweep"] or ()),
         resume=given["resume"],
         output=given["output"],
         dry_run=given["dry_run"],
         verbose=given["verbose"],
         help=given["help"],
     )
+
+
+def _unknown(error: flags.UnrecognizedFlagError, arguments: Sequence[str]) -> str:
+    """What to write in place of a flag that is not there."""
+    name, word = error.flagname, error.flagvalue
+    if not is_setting(name):
+        return f"{error} (--help lists the flags)"
+    _, given, value = word.partition("=")
+    if not given and word in arguments[:-1]:
+        value = arguments[arguments.index(word) + 1]
+    return f"There is no flag --{name}, but a setting: --set {name}={value or 'VALUE'}"
 
 
 def _check_values(given: Mapping[str, Any]) -> None:
@@ -108,4 +125,6 @@ def _flags() -> flags.FlagValues:
         flags.DEFINE_boolean(name, False, text, values)
     text = "key.path=value: changes a setting; may be given several times."
     flags.DEFINE_multi_string("set", None, text, values)
+    text = "key.path=value,value: a run for each; several times: for each combination."
+    flags.DEFINE_multi_string("sweep", None, text, values)
     return values

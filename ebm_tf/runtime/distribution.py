@@ -2,11 +2,14 @@
 
 import contextlib
 import functools
+import gc
+import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from ebm_tf.errors import ConfigError, DeviceError
 
@@ -69,7 +72,8 @@ def make_replicas(device: str, in_lanes: bool = False) -> Replicas:
     """The replicas of a device type: "auto", "cpu", "gpu" or "tpu".
 
     All visible devices of the type are used; several machines where TF_CONFIG names
-    a cluster. Call it before anything else touches TensorFlow.
+    a cluster, or SLURM started several tasks. Call it before anything else touches
+    TensorFlow.
 
     Args:
       device: the type.
@@ -81,6 +85,7 @@ def make_replicas(device: str, in_lanes: bool = False) -> Replicas:
       DeviceError: if there is no such device.
     """
     _keep_reads_before_writes()
+    _name_slurm_tasks()
     if device == "tpu":
         return Replicas(_tpu_strategy(), jit=True)
     gpus = tf.config.list_physical_devices("GPU")
@@ -100,6 +105,50 @@ def make_replicas(device: str, in_lanes: bool = False) -> Replicas:
     _divide_cores()
     replicas = Replicas(_local_strategy(kind), jit=False)
     return replicas._replace(lanes=LANES if replicas.num_local == 1 else 1)
+
+
+def forget_programs() -> None:
+    """Lets go of what was traced, where a process begins another experiment.
+
+    TensorFlow registers the gradient of every traced `all_reduce` and `silu` for good,
+    and with it the whole program around it: 50 MB for a step of learning.
+    """
+    registered = ops.gradient_registry._registry
+    for name in [name for name in registered if name.startswith("CustomGradient-")]:
+        del registered[name]
+    gc.collect()
+
+
+def _name_slurm_tasks() -> None:
+    """Names the tasks of a step of SLURM in TF_CONFIG, as TensorFlow finds them.
+
+    A task takes the GPUs that SLURM shows it. The strategy does not get the resolver
+    itself, which needs GPUs and counts them by nvidia-smi.
+
+    Raises:
+      DeviceError: if SLURM's variables are not those of a step.
+    """
+    count = os.environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if count == "1" or "TF_CONFIG" in os.environ:
+        return
+    # Jobs that share a machine do not share its ports.
+    port = 12_000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 1000 * 16
+    try:
+        resolver = tf.distribute.cluster_resolver.SlurmClusterResolver(
+            port_base=port,
+            gpus_per_node=int(count),
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+        workers = resolver.cluster_spec().as_dict()["worker"]
+    except (RuntimeError, ValueError) as error:
+        raise DeviceError(f"The tasks of SLURM cannot be found: {error}") from error
+    # It sorts machines as words, SLURM as numbers: n10 comes before n2, or after.
+    local = port + int(os.environ.get("SLURM_LOCALID", -1))
+    here = f"{os.environ.get('SLURMD_NODENAME')}:{local}"
+    index = workers.index(here) if here in workers else resolver.task_id
+    task = {"type": "worker", "index": index}
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})
 
 
 def _divide_cores() -> None:

@@ -4,7 +4,7 @@ Nothing heavy is imported before the config is known to be good.
 """
 
 import contextlib
-import dataclasses
+import functools
 import importlib
 import json
 import logging
@@ -12,13 +12,11 @@ import os
 import shlex
 import signal
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import absl.logging
 
-from ebm_tf.config import core
 from ebm_tf.config.core import Experiment
 from ebm_tf.config.descriptions import described
 from ebm_tf.config.kinds import to_json
@@ -31,10 +29,12 @@ from ebm_tf.errors import (
     UnnamedWeightsError,
     UserError,
 )
-from ebm_tf.runtime import bundled, command_line
+from ebm_tf.runtime import bundled, command_line, sweeps
 from ebm_tf.runtime.command_line import Options
+from ebm_tf.runtime.sweeps import Runs
 
 if TYPE_CHECKING:
+    from ebm_tf.runtime.resuming import Given
     from ebm_tf.runtime.workspace import Workspace
 
 DONE, MISTAKE, RESUMABLE, INTERRUPTED = 0, 2, 3, 130
@@ -64,20 +64,24 @@ def main(executable: str | None) -> int:
 
 def _launch(executable: str | None, options: Options) -> int:
     _prepare_environment(options.verbose)
-    saved = _saved(options) if options.resume else None
-    config = _resumed(saved, options) if saved else _fresh(executable, options)
+    given = _given(executable, options) if options.resume else None
+    runs = given.runs if given else _fresh(executable, options)
+    config = next(iter(runs.values()))
     if executable not in (None, config.executable):
         raise ConfigError(
             f"{config.name} is not for {executable}.py: run "
             f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
+    if len(runs) > 1:
+        print(f"{len(runs)} runs: {', '.join(runs)}", flush=True)
     if options.dry_run:
         print(to_json(config), end="", flush=True)
     with _quiet(options.verbose):
         module = importlib.import_module(f"ebm_tf.{config.executable}")
         from ebm_tf.runtime import hardware
-    config = hardware.with_dtype(config)
+    runs = {name: settled(one, options.output) for name, one in runs.items()}
+    config = next(iter(runs.values()))
     for warning in hardware.warnings(config):
         print(f"warning: {warning}", flush=True)
     if options.dry_run:
@@ -85,11 +89,23 @@ def _launch(executable: str | None, options: Options) -> int:
         print(f"hardware: {json.dumps(facts)}")
         _describe(module, config)
         return DONE
-    workspace = _workspace(config, saved, options)
+    workspace, work = _work(module, runs, given, options)
     try:
-        return _run(module, config, workspace)
+        return _run(module, config, workspace, work)
     finally:
         workspace.write_waiting()
+
+
+def settled(config: Experiment, output: str) -> Experiment:
+    """An experiment with what is chosen when it begins.
+
+    Args:
+      config: may leave its dtype to the devices, and name sources as `latest:NAME`.
+      output: the folder of all runs, among which the latest are.
+    """
+    from ebm_tf.runtime import hardware, latest
+
+    return hardware.with_dtype(latest.resolved(config, output))
 
 
 def _describe(module: Any, config: Experiment) -> None:
@@ -100,13 +116,18 @@ def _describe(module: Any, config: Experiment) -> None:
         print(f"missing: {error}")
 
 
-def _run(module: Any, config: Experiment, workspace: "Workspace") -> int:
+def _run(
+    module: Any,
+    config: Experiment,
+    workspace: "Workspace",
+    work: Callable[[], dict[str, Any]],
+) -> int:
     from ebm_tf.runtime import distribution
 
     # Outside the loop, which saves first, SIGTERM is answered as Ctrl-C is.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        results = carry_out(module, config, workspace)
+        results = work()
     except distribution.OutOfMemoryError as error:
         workspace.discard_unlearned()
         raise DeviceError(
@@ -160,7 +181,7 @@ def _help(executable: str | None, options: Options) -> str:
     """The flags; where a config is given, its settings too."""
     lines = [command_line.usage(_program(executable))]
     if options.paths:
-        config = _fresh(executable, options)
+        config = next(iter(_fresh(executable, options).values()))
         lines += ["", f"The settings of {config.name}:", "", *described(config)]
     return "\n".join(lines)
 
@@ -182,86 +203,53 @@ def _words(module: Any, config: Experiment) -> list[str]:
     return [os.path.relpath(path) for path in (sys.executable, str(module.__file__))]
 
 
-def _fresh(executable: str | None, options: Options) -> Experiment:
+def _fresh(executable: str | None, options: Options) -> Runs:
+    """New experiments."""
     if len(options.paths) != 1:
         raise ConfigError(f"Expected one config file: {_program(executable)} CONFIG.")
-    path = bundled.config_file(options.paths[0])
-    bundled.make_importable()
-    return override(core.load(path), options.assignments)
+    config = override(bundled.open_config(options.paths[0]), options.assignments)
+    axes = sweeps.axes(options.sweep)
+    return sweeps.experiments(config, axes) if axes else {sweeps.SINGLE: config}
 
 
-def _saved(options: Options) -> Experiment:
-    folder = str(options.resume)
-    print(f"ebm_tf: going on with {folder}", flush=True)
+def _given(executable: str | None, options: Options) -> "Given | None":
     with _quiet(options.verbose):
-        from ebm_tf.runtime.run_folders import read_config
-
-    return read_config(folder)
-
-
-def _resumed(saved: Experiment, options: Options) -> Experiment:
-    """The config of an earlier run, with what may change of it changed."""
-    from ebm_tf.runtime.run_folders import as_kept
-
-    folder = str(options.resume)
-    config = as_kept(override(saved, options.assignments), folder)
-    before, after = (getattr(c, "num_updates", 0) for c in (saved, config))
-    if after < before:
-        raise ConfigError(
-            f"Expected num_updates={after} to be at least the {before} of the run."
-        )
-    changed = core.differing_fields(saved, config)
-    bundled.make_importable()
-    for path in options.paths:
-        here = as_kept(core.load(bundled.config_file(path)), folder)
-        if here.compute_dtype == "auto":  # what it chose then
-            here = dataclasses.replace(here, compute_dtype=saved.compute_dtype)
-        changed += core.differing_fields(here, saved)
-    if changed:
-        raise ConfigError(
-            f"Expected the settings of the run {options.resume}, but "
-            f"{', '.join(sorted(set(changed)))} differ: begin a new run instead."
-        )
-    return config
+        from ebm_tf.runtime import resuming
+    given = resuming.given(executable, options)
+    if given:
+        print(f"ebm_tf: going on with {given.folder}", flush=True)
+    return given
 
 
-def _workspace(
-    config: Experiment, saved: Experiment | None, options: Options
-) -> "Workspace":
-    from ebm_tf.runtime import run_folders
-    from ebm_tf.runtime.distribution import make_replicas
+def _work(
+    module: Any, runs: Runs, given: "Given | None", options: Options
+) -> tuple["Workspace", Callable[[], dict[str, Any]]]:
+    """The folder of a run or a sweep, and what is done in it."""
+    from ebm_tf.runtime import run_folders, sweeping
 
-    if saved is not None:
-        worker = make_replicas(config.device, config.in_lanes).worker
-        opened = run_folders.reopen(str(options.resume), worker)
-        if not opened.go_on(saved, config):
+    config, is_sweep = next(iter(runs.values())), sweeps.SINGLE not in runs
+    saved = given.saved if given else {}
+    if given:
+        workspace = run_folders.reopen(given.folder, run_folders.worker_of(config))
+        if is_sweep:
+            is_left = sweeping.is_left(workspace, saved, runs)
+        else:
+            is_left = workspace.go_on(saved[sweeps.SINGLE], config)
+        if not is_left:
             learns = hasattr(config, "num_updates")
             hint = " To learn on: --set num_updates=MORE." if learns else ""
             raise RunError(
-                f"The run {options.resume} is finished; its metrics are in "
+                f"The run {given.folder} is finished; its metrics are in "
                 f"results.json.{hint}"
             )
-        return opened
-    return new_workspace(config, options.output)
-
-
-def new_workspace(config: Experiment, output: str) -> "Workspace":
-    """The folder of a new run below that of all runs.
-
-    Raises:
-      ConfigError: if a file of the user's own is missing.
-      RunError: if it cannot be written.
-    """
-    from ebm_tf.runtime import run_folders
-    from ebm_tf.runtime.distribution import gather, make_replicas
-
-    run_folders.require_own(config)
-    replicas = make_replicas(config.device, config.in_lanes)
-    worker = replicas.worker
-    stamp = gather(replicas, int(time.time()))[0]
-    claimed = run_folders.claim(output, config, stamp) if worker == 0 else 0
-    attempt = gather(replicas, claimed)[0]
-    return run_folders.create(output, config, stamp, worker, attempt)
+    else:
+        axes = sweeps.axes(options.sweep)
+        begin = functools.partial(sweeping.begin, axes=axes, runs=runs)
+        workspace = run_folders.new(config, options.output, begin if is_sweep else None)
+    carry = functools.partial(carry_out, module)
+    if is_sweep:
+        return workspace, functools.partial(sweeping.run, runs, saved, carry, workspace)
+    return workspace, functools.partial(carry, config, workspace)
 
 
 def _quiet(verbose: bool) -> contextlib.AbstractContextManager[None]:

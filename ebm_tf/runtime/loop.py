@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf.config.parts import Guard
-from ebm_tf.errors import EarlyStopError, RunError
+from ebm_tf.errors import DivergenceError, EarlyStopError, RunError
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.checkpoints import (
     HISTORY,
@@ -296,7 +296,7 @@ class Loop:
         """Goes back to the last good checkpoint with a new key and a lower rate."""
         where = f"Learning diverged at update {position.step + 1}: {reason}."
         if position.rollbacks >= guard.max_rollbacks:
-            raise EarlyStopError(
+            raise DivergenceError(
                 f"{where} It was rolled back {position.rollbacks} times already; the "
                 f"last good checkpoint is kept. Try a lower learning rate: --resume "
                 f"takes --set {self.task.rate_setting}=RATE."

@@ -4,6 +4,7 @@ import io
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,6 +15,7 @@ from PIL import Image
 
 from ebm_tf import pixels
 from ebm_tf.runtime.files import replace_file
+from ebm_tf.runtime.sweeps import mean_and_error
 
 # From which ratio of the largest to the smallest value an axis is logarithmic, and
 # from which ratio of ranges the first steps of chains squash the others.
@@ -175,6 +177,72 @@ def _panel(axes: Axes, lines: Panel) -> None:
         heights = [np.nan if number is None else number for number in numbers]
         axes.plot(range(len(texts)), heights, marker="o", label=name)
         axes.set_xticks(range(len(texts)), texts, rotation=20, ha="right", fontsize=8)
+    axes.grid(alpha=0.3)
+
+
+class Groups(NamedTuple):
+    """Values of equal experiments but for their seeds.
+
+    Attributes:
+      across: the setting that differs from left to right.
+      panels: by the name of what is plotted, lines by what else differs, in which
+        groups of values by the value of the setting.
+    """
+
+    across: str
+    panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]]
+
+
+def save_groups(path: str, groups: Groups) -> None:
+    """Plots every value as a dot, and of each group its mean with a 95 % interval."""
+    columns = min(3, len(groups.panels))
+    rows = -(-len(groups.panels) // columns)
+    figure = Figure(
+        figsize=(3.2 * columns + 1.2, 3.0 * rows + 0.6), layout="constrained"
+    )
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for one in axes[len(groups.panels) :]:
+        one.set_axis_off()
+    for one, (name, lines) in zip(axes, groups.panels.items(), strict=False):
+        _groups(one, lines)
+        one.set_title(name, fontsize=10)
+        one.set_xlabel(groups.across)
+    handles, labels = axes[0].get_legend_handles_labels()
+    if any(labels):
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    several = any(
+        len(values) > 1
+        for lines in groups.panels.values()
+        for line in lines.values()
+        for values in line.values()
+    )
+    if several:
+        figure.suptitle("runs, and means over seeds with 95 % intervals", fontsize=9)
+    save_figure(figure, path)
+
+
+def _groups(axes: Axes, lines: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    texts = list(dict.fromkeys(text for line in lines.values() for text in line))
+    for index, (name, line) in enumerate(lines.items()):
+        shift = 0.12 * (index - (len(lines) - 1) / 2)  # else bars hide one another
+        groups = [(texts.index(t) + shift, v) for t, v in line.items() if v]
+        means = [(place, *mean_and_error(values)) for place, values in groups]
+        places, heights, errors = zip(*means, strict=True) if means else ((), (), ())
+        bars = axes.errorbar(
+            places,
+            heights,
+            yerr=[error or 0.0 for error in errors],
+            marker="o",
+            capsize=4,
+            linestyle="-" if len(texts) > 1 else "none",
+            label=name,
+        )
+        for place, values in groups:
+            dots = [place] * len(values)
+            axes.plot(dots, values, ".", color=bars[0].get_color(), alpha=0.5)
+    turned = {"rotation": 20, "ha": "right"} if sum(map(len, texts)) > 24 else {}
+    axes.set_xticks(range(len(texts)), texts, fontsize=8, **turned)
+    axes.set_xlim(-0.5, len(texts) - 0.5)
     axes.grid(alpha=0.3)
 
 

@@ -9,18 +9,57 @@ import pathlib
 import platform
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from ebm_tf.config.core import Experiment, from_mapping, to_mapping
-from ebm_tf.config.kinds import OWN, file_in, in_folder, kind_named, own_files, to_json
+from ebm_tf.config.kinds import (
+    OWN,
+    file_in,
+    in_folder,
+    kind_named,
+    name_of,
+    own_files,
+    to_json,
+)
 from ebm_tf.errors import ConfigError, RunError
 from ebm_tf.runtime import files, hardware
-from ebm_tf.runtime.workspace import CONFIG, Workspace
+from ebm_tf.runtime.distribution import gather, make_replicas
+from ebm_tf.runtime.workspace import CONFIG, SWEEP, Workspace
 
 # What runs of earlier versions did, by the type of settings that did not say it.
 _BEFORE = dict.fromkeys(("Optimizer", "Sgd"), {"average_warmup": False})
+
+
+def new(
+    config: Experiment, output: str, write: Callable[[Workspace], None] | None = None
+) -> Workspace:
+    """The folder of a new run, or of a sweep, which all workers agree on.
+
+    Args:
+      config: the experiment, or the first one of the sweep.
+      output: folder of all runs.
+      write: writes what determines it; the config of a run if None.
+
+    Raises:
+      ConfigError: if a file of the user's own is missing.
+      RunError: if the folder cannot be written.
+    """
+    require_own(config)
+    replicas = make_replicas(config.device, config.in_lanes)
+    worker = replicas.worker
+    stamp = gather(replicas, int(time.time()))[0]
+    claimed = claim(output, config, stamp) if worker == 0 else 0
+    attempt = gather(replicas, claimed)[0]
+    return create(output, config, stamp, worker, attempt, write)
+
+
+def worker_of(config: Experiment) -> int:
+    """The index of this process among the workers of an experiment."""
+    return make_replicas(config.device, config.in_lanes).worker
 
 
 def claim(output: str, config: Experiment, stamp: int) -> int:
@@ -59,8 +98,9 @@ def create(
     stamp: int,
     worker: int = 0,
     attempt: int | None = None,
+    write: Callable[[Workspace], None] | None = None,
 ) -> Workspace:
-    """The workspace ``output/name/time`` of a new run.
+    """The workspace ``output/name/time`` of a new run, or of a sweep.
 
     Args:
       output: folder of all runs.
@@ -68,19 +108,29 @@ def create(
       stamp: seconds since 1970, the same on all workers.
       worker: index of this process.
       attempt: what `claim` gave to the first worker; claimed here if None.
+      write: writes what determines it; the config of a run if None.
 
     Raises:
       RunError: if the folder cannot be written.
     """
     attempt = attempt or claim(output, config, stamp)
     workspace = Workspace(_folder(output, config, stamp, attempt), worker)
+    write(workspace) if write else begin(workspace, config)
+    return workspace
+
+
+def begin(workspace: Workspace, config: Experiment) -> None:
+    """Writes what determines a run into its folder.
+
+    Raises:
+      RunError: if the folder cannot be written.
+    """
     try:
         workspace.write(CONFIG, to_json(config))
         facts = environment() | {"own_files": _keep_own(config, workspace)}
         workspace.write("environment.json", json.dumps(facts, indent=2) + "\n")
     except (tf.errors.OpError, OSError, RunError) as error:
         raise _unwritable(workspace.folder, error.__cause__ or error) from error
-    return workspace
 
 
 def require_own(config: Experiment) -> None:
@@ -120,7 +170,7 @@ def reopen(folder: str, worker: int = 0) -> Workspace:
     Raises:
       RunError: if the folder is not that of a run, or cannot be looked at.
     """
-    if not files.exists(os.path.join(folder, CONFIG)):
+    if not any(files.exists(os.path.join(folder, name)) for name in (CONFIG, SWEEP)):
         raise RunError(f"{folder} is not the folder of a run: it has no {CONFIG}.")
     return Workspace(folder.rstrip("/"), worker)
 
@@ -144,6 +194,31 @@ def read_config(folder: str) -> Experiment:
         raise files.damaged(path, error) from error
 
 
+def as_kept(config: Experiment, saved: Experiment, folder: str) -> Experiment:
+    """An experiment given again, by the copies of its files that its run has kept.
+
+    Args:
+      config: whose class or functions may be in files of the user.
+      saved: the experiment of the run.
+      folder: of the run.
+
+    Raises:
+      ConfigError: if such a file has changed since.
+    """
+    for path in own_files(config):
+        kept = os.path.join(folder, OWN, os.path.basename(path))
+        are_there = files.exists(kept) and files.exists(path)
+        if are_there and files.sha256_of(kept) != files.sha256_of(path):
+            raise ConfigError(
+                f"{path} has changed since the run {folder} began, which has kept it: "
+                "leave it out, or begin a new run."
+            )
+    kind = (
+        type(saved) if name_of(type(config)) == name_of(type(saved)) else type(config)
+    )
+    return from_mapping(kind, _with_own(to_mapping(config), folder))
+
+
 def _kind(name: str, folder: str) -> type[Experiment]:
     """The class of the experiment of a run."""
     if not name.startswith(f"{OWN}/"):
@@ -154,33 +229,16 @@ def _kind(name: str, folder: str) -> type[Experiment]:
         return kind_named(name, file)
 
 
-def as_kept(config: Experiment, folder: str) -> Experiment:
-    """A config whose files of the user are a run's copies, where these are the same."""
-    mapping = _with_own(to_mapping(config), folder, only_same=True)
-    return from_mapping(type(config), mapping)
-
-
-def _with_own(value: Any, folder: str, *, only_same: bool = False) -> Any:
+def _with_own(value: Any, folder: str) -> Any:
     """Settings whose files of the user are the copies that a run has kept."""
     if isinstance(value, list | tuple):
-        return [_with_own(item, folder, only_same=only_same) for item in value]
+        return [_with_own(item, folder) for item in value]
     if isinstance(value, dict):
-        return {
-            name: _with_own(item, folder, only_same=only_same)
-            for name, item in value.items()
-        }
-    file = file_in(value)
-    if file is None:
+        return {name: _with_own(item, folder) for name, item in value.items()}
+    if file_in(value) is None:
         return value
     kept = in_folder(value, os.path.join(folder, OWN))
-    copy = str(file_in(kept))
-    if not files.exists(copy):
-        return value
-    if only_same and not (
-        files.exists(file) and files.sha256_of(file) == files.sha256_of(copy)
-    ):
-        return value
-    return kept
+    return kept if files.exists(str(file_in(kept))) else value
 
 
 def _as_begun(value: Any) -> Any:

@@ -5,7 +5,7 @@ import datetime
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -25,6 +25,7 @@ from ebm_tf.runtime.waiting_files import (
 )
 
 CONFIG = "config.json"
+SWEEP = "sweep.json"  # of a folder of runs that a sweep makes, which has no config
 RESULTS = "results.json"
 METRICS = "metrics.jsonl"
 VALIDATION = "validation.jsonl"
@@ -127,6 +128,14 @@ class Workspace:
         path = os.path.join(self.folder, RESULTS)
         return files.read_json(path) if files.exists(path) else None
 
+    def results_or(self, measured: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """The reported metrics of a part, which is measured where it was not before."""
+        found = self.results()
+        if found is None:
+            found = dict(measured())
+            self.write_results(found)
+        return found
+
     def write_results(self, results: Mapping[str, Any]) -> None:
         """Writes the reported metrics, which make the run a finished one."""
         self.write_waiting()
@@ -189,10 +198,14 @@ class Workspace:
 
     @property
     def is_begun(self) -> bool:
-        """Whether there is a checkpoint to go on from, of the run or of a part."""
+        """Whether there is a checkpoint to go on from, or a part that is finished."""
         names = files.names_in(self.folder)
-        parts = (os.path.join(self.folder, name, CHECKPOINTS) for name in names)
-        return CHECKPOINTS in names or any(map(tf.io.gfile.isdir, parts))
+        parts = [os.path.join(self.folder, name) for name in names]
+        return CHECKPOINTS in names or any(
+            tf.io.gfile.isdir(os.path.join(part, CHECKPOINTS))
+            or tf.io.gfile.exists(os.path.join(part, RESULTS))
+            for part in parts
+        )
 
     def announce(self) -> None:
         """Prints the folder, as the last line of a program."""

@@ -1,4 +1,4 @@
-"""Sources of weights: a weight file, a run folder or release:NAME."""
+"""Sources of weights: a weight file, a run folder, release:NAME or latest:NAME."""
 
 import dataclasses
 import functools
@@ -192,10 +192,11 @@ def find(source: str) -> Source:
     """Finds the weights that a setting names.
 
     Args:
-      source: a weight file, a run folder or ``release:NAME``.
+      source: a weight file, a run folder, ``release:NAME``, or ``latest:NAME``, the
+        newest finished run of that name in ``runs``.
 
     Raises:
-      WeightsError: if there is none.
+      UserError: if there is none.
     """
     path = located(source).rstrip("/")
     is_run = exists(os.path.join(path, CONFIG)) or tf.io.gfile.isdir(
@@ -205,8 +206,8 @@ def find(source: str) -> Source:
         archive = f" tools/release.py install {path} unpacks a release."
         hint = archive if path.endswith(".zip") else ""
         raise WeightsError(
-            f"No weights at {path}: expected a file *{SUFFIX}, a run folder or "
-            f"release:NAME.{hint}"
+            f"No weights at {path}: expected a file *{SUFFIX}, a run folder, "
+            f"release:NAME or latest:NAME.{hint}"
         )
     return Source(path)
 

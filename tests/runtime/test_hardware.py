@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from configs.digits_nonconv import config
 from ebm_tf.config.kinds import to_json
-from ebm_tf.runtime import cpu, hardware, launch
+from ebm_tf.runtime import cpu, hardware, resuming
 from ebm_tf.runtime.command_line import parse
 from tests.runs import DIGITS, ROOT, run_here
 
@@ -77,7 +77,8 @@ def test_a_run_goes_on_with_what_was_chosen(tmp_path):
     )
     saved = dataclasses.replace(config, compute_dtype="bfloat16")
     options = parse(["train.py", str(path), "--resume", "run"])
-    assert to_json(launch._resumed(saved, options)) == to_json(saved)
+    (resumed,) = resuming.resumed("run", {"": saved}, options).values()
+    assert to_json(resumed) == to_json(saved)
 
 
 @pytest.mark.parametrize("given", [None, "0"])

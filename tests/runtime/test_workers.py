@@ -49,6 +49,26 @@ def finish_workers(processes: list) -> list[runs.Done]:
             process.kill()
 
 
+def start_tasks(*arguments: object) -> list:
+    """Two tasks with what SLURM's `srun` sets, and no TF_CONFIG."""
+    (port,) = free_ports(1)  # of a job that no other test is
+    shared = {
+        "SLURM_JOB_ID": str(port),
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_STEP_TASKS_PER_NODE": "2",
+        "SLURMD_NODENAME": "localhost",
+    }
+    return [
+        runs.start(
+            *arguments,
+            program=[runs.TRAIN],
+            env=shared | {"SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)},
+        )
+        for index in range(2)
+    ]
+
+
 def learn(output: pathlib.Path, *more: object, **changed: object) -> list[runs.Done]:
     settings = runs.assignments(**(SHORT | changed))
     arguments = (runs.DIGITS, "--output", output, *settings, *more)
@@ -77,6 +97,28 @@ def test_two_workers_learn_one_energy_with_chains_of_their_own(whole):
     assert len({image.tobytes() for image in images}) == 60
     assert np.isfinite(first["history"]).all()
     assert runs.figures(chief.folder)["num_samples"] == 20
+
+
+@pytest.mark.slow
+def test_tasks_of_slurm_learn_as_workers_do_and_go_on_with_the_latest(whole, tmp_path):
+    settings = runs.assignments(**SHORT)
+    arguments = (runs.DIGITS, "--output", tmp_path, *settings, "--resume", "latest")
+    processes = start_tasks(*arguments)
+    runs.wait_until(processes[0], lambda: runs.run_folder(tmp_path) is not None)
+    folder = runs.run_folder(tmp_path)
+    assert folder is not None
+    runs.wait_until(processes[0], lambda: 2 in runs.saved_steps(folder))
+    processes[1].terminate()
+    assert [done.code for done in finish_workers(processes)] in ([3, 3], [0, 0])
+    if not (folder / "results.json").exists():
+        finished = finish_workers(start_tasks(*arguments))
+        assert [(done.code, done.err) for done in finished] == [(0, ""), (0, "")]
+    assert len(list(folder.parent.iterdir())) == 1
+    for worker in (0, 1):
+        runs.assert_same_arrays(
+            runs.saved_arrays(folder, worker=worker),
+            runs.saved_arrays(whole[0].folder, worker=worker),
+        )
 
 
 @pytest.mark.slow

@@ -215,16 +215,19 @@ def _unknown(name: str) -> WeightsError:
 
 
 def located(source: str) -> str:
-    """The folder that ``release:NAME`` means; any other source as it is.
+    """The folder that ``release:NAME`` or ``latest:NAME`` means; others as they are.
 
-    A bundled release is unpacked where `current` says so, and again where the names or
+    The latest is the newest finished run of an experiment of that name in ``runs``. A
+    bundled release is unpacked where `current` says so, and again where the names or
     sizes of its files are no longer those in its card.
 
     Raises:
-      WeightsError: if there is none of this name, or it is damaged.
+      UserError: if there is none of this name, or it is damaged.
     """
     if not source.startswith(PREFIX):
-        return source
+        from ebm_tf.runtime.latest import newest  # imports TensorFlow
+
+        return newest(source)
     found = current(source.removeprefix(PREFIX))
     if isinstance(found, Entry):
         return _unpack_bundled(found)
