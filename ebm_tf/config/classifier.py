@@ -26,6 +26,8 @@ class ClassifierNetwork(AnyNetwork):
       width: channels of the first layers, of a "wide_resnet" their factor; the
         published ones if None.
       num_classes: how many logits.
+      stem: of a "resnet" what comes first: one 3x3 convolution, "cifar", or a strided
+        7x7 one and a maximum over 3x3, "imagenet", for large images.
       norm: "batch", "frozen" for statistics that stay as they begin, which are those
         of `weights` where some are named, or "none"; with these two the network
         computes each image by itself, which one of one's own is to be said of.
@@ -38,6 +40,7 @@ class ClassifierNetwork(AnyNetwork):
     depth: int | None = None
     width: int | None = None
     num_classes: int = 10
+    stem: Literal["cifar", "imagenet"] = "cifar"
     norm: Literal["batch", "frozen", "none"] = "batch"
     activation: str = "relu"
     dropout: float = 0.0
@@ -52,6 +55,11 @@ class ClassifierNetwork(AnyNetwork):
             not (self.is_own and self.energy_head),
             f"Expected energy_head=False where architecture={self.architecture!r}: a "
             "network of one's own gives the logits of classes.",
+        )
+        require(
+            self.stem == "cifar" or self.architecture == "resnet",
+            f"Expected stem={self.stem!r} to be 'cifar' where architecture="
+            f"{self.architecture!r}: only 'resnet' has another.",
         )
         for name, allowed in _ALLOWED.get(self.architecture, {}).items():
             value = getattr(self, name)

@@ -179,12 +179,14 @@ def resnet(
     num_classes: int = 10,
     dtype: str = "float32",
     activation: str = "relu",
+    stem: str = "cifar",
     norm: str = "batch",
     energy_head: bool = False,
 ) -> keras.Model:
-    """ResNet-18 or -34 of He et al. (2016) with the stem of CIFAR-10.
+    """ResNet-18 or -34 of He et al. (2016), usually with the stem of CIFAR-10.
 
-    The stem is one 3x3 convolution. Each of four stages has twice the channels of the
+    That is one 3x3 convolution; the stem "imagenet" is the published one, which leaves
+    a quarter of the side. Each of four stages has twice the channels of the
     one before, from `width` on, and, but for the first, half its side; blocks are
     activated after the sum. The network sees pixels in [0,1]. Initial values, padding
     and statistics are PyTorch's, so that hyper-parameters of robust training mean the
@@ -196,8 +198,13 @@ def resnet(
         raise ConfigError(f"Expected depth={depth} to be one of {depths} for resnet.")
     kit = classifier_kit(dtype, activation, norm)
     images = keras.Input((image_size, image_size, channels), name="images")
-    x = _conv_norm(to_unit(images), width, "stem", kit)
+    large: dict[str, int] = {"stride": 2, "size": 7} if stem == "imagenet" else {}
+    x = _conv_norm(to_unit(images), width, "stem", kit, **large)
     x = kit.activate(x, "stem_activation")
+    if stem == "imagenet":
+        # Zeros around are as good as nothing: what is activated is not below them.
+        x = layers.ZeroPadding2D(1, name="stem_pool_pad", dtype=kit.policy)(x)
+        x = layers.MaxPooling2D(3, 2, name="stem_pool", dtype=kit.policy)(x)
     for stage, num_blocks in enumerate(STAGE_BLOCKS[depth], start=1):
         for block in range(1, num_blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
