@@ -99,7 +99,5 @@ def test_scores_of_points_depend_on_their_lengths():
 
     scores = score_curve(by_length, 7, seed=0)
     np.testing.assert_allclose(scores, RADII**5 / (1 + RADII**5), rtol=1e-5)
-    zoom = RADII[ZOOMED]
-    assert np.isclose(zoom[0], 0.951, atol=1e-3) and np.isclose(
-        zoom[-1], 1.367, atol=1e-3
-    )
+    ends = RADII[ZOOMED][[0, -1]]
+    np.testing.assert_allclose(ends, [0.951, 1.367], atol=1e-3)  # as published
