@@ -167,6 +167,5 @@ def _classifiers(config: EnergyComparison) -> list[Classifier]:
 
 
 def _analysed(analysis: Analysis, part: Workspace) -> Analysed:
-    results = part.results() or analyze.run(analysis, part)
-    part.write_results(results)
+    results = part.results_or(lambda: analyze.run(analysis, part))
     return Analysed(part.folder, results)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from ebm_tf.config.fid import SampleMeasurement, Sweep
+from ebm_tf.config.fid import SampleMeasurement, Sweep, distance_name
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import describe_data, num_batches, num_images
 from ebm_tf.data.sources import Source, deferred
@@ -24,7 +24,13 @@ from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
 from ebm_tf.evaluation.frechet import load_moments, save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
-from ebm_tf.evaluation.summaries import Summary, compare, few_references, summarize
+from ebm_tf.evaluation.summaries import (
+    Summary,
+    compare,
+    distance_in,
+    few_references,
+    summarize,
+)
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.files import exists, sha256_of
@@ -226,7 +232,8 @@ def measure(
     for num_steps in parts.config.measured_steps:
         metrics = _metrics(parts, num_steps, reference[0], workspace)
         rows.append({"num_steps": num_steps, **metrics})
-        workspace.log(f"{num_steps} Langevin steps: fid {rows[-1]['fid']}")
+        name = distance_name(parts.extractor.name)
+        workspace.log(f"{num_steps} Langevin steps: {name} {rows[-1][name]}")
     several = {"by_num_steps": rows} if len(rows) > 1 else {}
     warnings = few_references(reference[0].whole.count, parts.extractor.size)
     conditions = _conditions(parts, files, reference[1])
@@ -241,13 +248,14 @@ def _metrics(
     counts = ((len(images), num_not_finite) for images, num_not_finite in files)
     finite, broken = map(sum, zip(*counts, strict=True))
     if broken:
-        return {"fid": None, "num_samples": finite, "num_not_finite": broken}
+        missing = {distance_name(parts.extractor.name): None}
+        return missing | {"num_samples": finite, "num_not_finite": broken}
     total = min(finite, parts.config.num_samples)
     images = (part for part, _ in load_samples(workspace.folder, num_steps))
     vectors = extracted(_first(images, total), parts.extractor, parts.replicas)
     samples = summarize(vectors, total)
     save_moments(workspace.path("moments", f"{num_steps:08d}.npz"), samples.whole)
-    return compare(samples, reference, parts.config.seed)
+    return compare(samples, reference, parts.extractor.name, parts.config.seed)
 
 
 def _first(arrays: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
@@ -281,6 +289,7 @@ def _sweep(
 ) -> dict[str, Any]:
     """Measures saved weights, each in a folder of its own; the best one counts."""
     results: dict[int, dict[str, Any]] = {}
+    features = parts.extractor.name
     for step in filter(None, parts.steps):
         part = workspace.part(f"update_{step:08d}")
         kept = part.results()
@@ -289,17 +298,25 @@ def _sweep(
             part.write_results(kept)
         results[step] = kept
         if workspace.is_chief:
-            rows = {parts.config.name: _by("update", results)}
-            plot_distances(rows, "update", parts.extractor.name, workspace)
+            rows = {parts.config.name: _by("update", results, features)}
+            plot_distances(rows, "update", features, workspace)
     if not workspace.is_chief:
         return {}
-    measured = {s: r for s, r in results.items() if r["fid"] is not None}
-    best = min(measured, key=lambda s: measured[s]["fid"], default=max(results))
-    return {**results[best], "update": best, "by_update": _by("update", results)}
+    found = {s: distance_in(result, features) for s, result in results.items()}
+    measured = {s: distance for s, distance in found.items() if distance is not None}
+    best = min(measured, key=lambda s: measured[s], default=max(results))
+    rows = _by("update", results, features)
+    return {**results[best], "update": best, "by_update": rows}
 
 
-def _by(name: str, results: Mapping[int, dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: step, "fid": result["fid"]} for step, result in results.items()]
+def _by(
+    name: str, results: Mapping[int, dict[str, Any]], features: str
+) -> list[dict[str, Any]]:
+    distance = distance_name(features)
+    return [
+        {name: step, distance: distance_in(result, features)}
+        for step, result in results.items()
+    ]
 
 
 def plot_distances(
@@ -311,20 +328,24 @@ def plot_distances(
     """Plots the distances of models over the Langevin steps of chains or over updates.
 
     Args:
-      rows: with "fid" and a value of `across`, by the name of the model.
+      rows: with a distance and a value of `across`, by the name of the model.
       across: what they are plotted over.
       features: by which images are compared.
       workspace: the run's folder.
     """
-    curves = {
-        name: ([row[across] for row in finite], [row["fid"] for row in finite])
+    found = {
+        name: [(row[across], distance_in(row, features)) for row in of_one]
         for name, of_one in rows.items()
-        if (finite := [row for row in of_one if row["fid"] is not None])
+    }
+    curves = {
+        name: tuple(zip(*finite, strict=True))
+        for name, points in found.items()
+        if (finite := [(x, y) for x, y in points if y is not None])
     }
     names = {"num_steps": "Langevin steps", "update": "updates"}
     if curves:
         plots.save_curves(
-            workspace.path("plots", f"fid_by_{across}.png"),
+            workspace.path("plots", f"{distance_name(features)}_by_{across}.png"),
             curves,
             labels=(names[across], f"Fréchet distance ({features})"),
             logarithmic=across == "num_steps",

@@ -107,7 +107,7 @@ def run(config: ImageGeneration, workspace: Workspace) -> dict[str, Any]:
     }
     if not workspace.is_chief:
         return {}
-    found = variations.table(rows)
+    found = variations.table(rows, config.features.name)
     path = workspace.path("plots", "variations.png")
     save_panels(path, variations.panels(found, config.features.name))
     return results | {"variations": found}
@@ -115,11 +115,7 @@ def run(config: ImageGeneration, workspace: Workspace) -> dict[str, Any]:
 
 def _part(config: ImageGeneration, workspace: Workspace) -> dict[str, Any]:
     """The results of a variation, in a folder of its own, where they are kept."""
-    kept = workspace.results()
-    if kept is None:
-        kept = generate(build(config), workspace)
-        workspace.write_results(kept)
-    return kept
+    return workspace.results_or(lambda: generate(build(config), workspace))
 
 
 def describe(config: ImageGeneration) -> Iterator[str]:

@@ -60,11 +60,11 @@ def test_three_kinds_of_samples_are_told_apart(done):
     assert set(KINDS) <= set(results) and results["notes"] == []
     for kind in KINDS:
         found = results[kind]
-        assert found["fid"] > 0 and found["num_reference"] == 1197
+        assert found["frechet_pixels"] > 0 and found["num_reference"] == 1197
         assert found["num_samples"] == 30
         for name in ("precision", "recall"):
             assert 0 <= found[name] <= 1
-        assert found["kid"] is not None and found["inception_score"] is None
+        assert found["kernel_pixels"] is not None and found["inception_score"] is None
         for shares in found["class_shares"].values():
             assert sum(shares.values()) == pytest.approx(1.0)
     assert results["bank"]["num_in_bank"] == 80
@@ -154,7 +154,7 @@ def test_chains_that_broke_are_told(learned, tmp_path):
     assert done.code == 0, done.err
     results = json.loads((done.folder / "results.json").read_text())
     found = results["samples"]["conditional"]
-    assert found["fid"] is None and found["num_not_finite"] > 0
+    assert found["frechet_pixels"] is None and found["num_not_finite"] > 0
     warning = f"Of 30 samples, conditional, {found['num_not_finite']} are not finite."
     assert warning in results["warnings"]
-    assert results["samples"]["bank"]["fid"] > 0
+    assert results["samples"]["bank"]["frechet_pixels"] > 0

@@ -142,7 +142,9 @@ def test_runs_in_a_bucket_are_compared(learned, tmp_path):
     config = ROOT / "configs_fid" / "digits_life.py"
     folder = run(config, "--output", "ram://compared", *given, executable="compare")
     first, second = results(folder)["runs"].values()
-    assert [row["fid"] for row in first] == [row["fid"] for row in second]
+    assert [row["frechet_pixels"] for row in first] == [
+        row["frechet_pixels"] for row in second
+    ]
     assert f"{0}_digits_nonconv/results.json" in cloud.files_below(folder)
 
 

@@ -57,7 +57,10 @@ def test_every_block_of_the_page_runs(tmp_path, monkeypatch):
     metrics = names["result"].metrics
     assert metrics["robust_accuracy"] < metrics["natural_accuracy"]
     assert names["normal"].mean() == pytest.approx(0.5, abs=0.02)
-    assert 0 < names["found"]["fid"] < 10 and names["run"].results["fid"] > 0
+    assert (
+        0 < names["found"]["frechet_pixels"] < 10
+        and names["run"].results["frechet_pixels"] > 0
+    )
 
 
 @pytest.mark.slow
@@ -89,7 +92,7 @@ def test_purify_attacks(tmp_path):
 @pytest.mark.slow
 def test_compare_folders(tmp_path):
     out = run(ROOT / "examples" / "compare_folders.py", tmp_path)
-    alike, dark = figures(out, "other_half: FID"), figures(out, "dark: FID")
+    alike, dark = (figures(out, f"{one}: distance") for one in ("other_half", "dark"))
     assert alike[0] < 1 < dark[0] and alike[-1] > dark[-1]
 
 

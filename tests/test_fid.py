@@ -35,8 +35,21 @@ from tests import runs
 from tests.runs import learn_here, measuring, run_here, tiny
 
 FIGURES = {
-    *("fid", "num_samples", "num_reference", "fid_extrapolated", "fid_by_num_samples"),
-    *("kid", "kid_stderr", "kid_subset_size", "precision", "recall", "num_kept"),
+    *(
+        "frechet_pixels",
+        "num_samples",
+        "num_reference",
+        "frechet_pixels_extrapolated",
+        "frechet_pixels_by_num_samples",
+    ),
+    *(
+        "kernel_pixels",
+        "kernel_pixels_stderr",
+        "kernel_pixels_subset_size",
+        "precision",
+        "recall",
+        "num_kept",
+    ),
     *("inception_score", "inception_score_stddev"),
 }
 GENERATOR = GeneratorNetwork(width=4, latent_size=5)
@@ -95,9 +108,19 @@ def test_results(measured, learned):
     assert results["reference"] == "digits, split train[:100], 100 images"
     path = learned[0] / "weights" / "energy_average_00000009.weights.h5"
     assert results["weights"] == {"energy": str(path)}
-    assert results["fid_by_num_samples"][-1] == [20, results["fid"]]
-    assert [n for n, _ in results["fid_by_num_samples"]] == list(range(2, 21, 2))
-    for name in ("fid", "fid_extrapolated", "kid", "kid_stderr"):
+    assert results["frechet_pixels_by_num_samples"][-1] == [
+        20,
+        results["frechet_pixels"],
+    ]
+    assert [n for n, _ in results["frechet_pixels_by_num_samples"]] == list(
+        range(2, 21, 2)
+    )
+    for name in (
+        "frechet_pixels",
+        "frechet_pixels_extrapolated",
+        "kernel_pixels",
+        "kernel_pixels_stderr",
+    ):
         assert np.isfinite(results[name])
 
 
@@ -122,7 +145,7 @@ def test_the_samples_are_those_that_learning_drew(measured, learned):
     """With its settings the chains are the same: the same picture, bit for bit."""
     picture = (learned[0] / "images" / "samples.png").read_bytes()
     assert (measured[0] / "images" / "samples_00000004.png").read_bytes() == picture
-    distance, rounded = learned[1]["frechet_pixel"], measured[1]["fid"]
+    distance, rounded = learned[1]["frechet_pixel"], measured[1]["frechet_pixels"]
     assert distance == pytest.approx(rounded, rel=1e-3) and distance != rounded
 
 
@@ -132,7 +155,7 @@ def test_the_distance_is_that_of_the_bytes(measured):
     images, labels = load_images(open_source(data), data)
     images = pixels.from_bytes(pixels.to_bytes(images)).numpy()
     expected = measure_pixels(samples, images, labels)["frechet_pixel"]
-    assert measured[1]["fid"] == pytest.approx(expected, rel=1e-9)
+    assert measured[1]["frechet_pixels"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
@@ -141,7 +164,7 @@ def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
     assert text(folder, "results.json") == text(measured[0], "results.json")
     config = dataclasses.replace(config, seed=1)
     _, results = learn_here(config, tmp_path)
-    assert results["fid"] != measured[1]["fid"]
+    assert results["frechet_pixels"] != measured[1]["frechet_pixels"]
     cached = list((tmp_path / "reference").iterdir())
     assert len(cached) == 1, "the same reference for all seeds"
 
@@ -152,7 +175,7 @@ def test_raw_weights_give_other_samples(measured, learned, tmp_path):
     _, results = learn_here(config, tmp_path)
     (path,) = results["weights"].values()
     assert path.endswith("energy_00000009.weights.h5")
-    assert results["fid"] != measured[1]["fid"]
+    assert results["frechet_pixels"] != measured[1]["frechet_pixels"]
     # The file itself, named for the network, is the same measurement.
     energy = dataclasses.replace(config.energy, weights=path)
     config = dataclasses.replace(config, energy=energy, weights=None)
@@ -172,7 +195,7 @@ def test_several_numbers_of_steps_are_measured_on_the_same_chains(
     assert all(row.keys() == {"num_steps"} | FIGURES for row in rows)
     assert {**results, **rows[-1]} == results
     assert [row["num_samples"] for row in rows] == [30, 30]
-    assert (folder / "plots" / "fid_by_num_steps.png").exists()
+    assert (folder / "plots" / "frechet_pixels_by_num_steps.png").exists()
     np.testing.assert_array_equal(
         samples_in(folder)[:20], samples_in(measured[0]), strict=True
     )
@@ -184,17 +207,21 @@ def test_several_numbers_of_steps_are_measured_on_the_same_chains(
 
 def test_a_sweep_marks_the_best_weights(swept, learned):
     folder, results = swept
-    distances = {row["update"]: row["fid"] for row in results["by_update"]}
+    distances = {row["update"]: row["frechet_pixels"] for row in results["by_update"]}
     assert list(distances) == [3, 6, 9] and len(set(distances.values())) == 3
-    assert results["fid"] == min(distances.values()) == distances[results["update"]]
+    assert (
+        results["frechet_pixels"]
+        == min(distances.values())
+        == distances[results["update"]]
+    )
     for update, distance in distances.items():
         part = json.loads(text(folder, f"update_{update:08d}/results.json"))
-        assert part["fid"] == distance
+        assert part["frechet_pixels"] == distance
         (path,) = part["weights"].values()
         assert path.endswith(f"energy_average_{update:08d}.weights.h5")
         if update == results["update"]:
             assert {**results, **part} == results
-    assert (folder / "plots" / "fid_by_update.png").exists()
+    assert (folder / "plots" / "frechet_pixels_by_update.png").exists()
     single, _ = learn_here(
         measuring(learning(), learned[0]), folder.parent.parent / "single"
     )
@@ -276,7 +303,8 @@ def test_a_stopped_sweep_goes_on_where_it_was(learned, swept, tmp_path, monkeypa
     results = json.loads(text(done.folder, "results.json"))
     assert results.pop("name") == "digits_nonconv_fid" and results == swept[1]
     plots = [
-        folder / "plots" / "fid_by_update.png" for folder in (done.folder, swept[0])
+        folder / "plots" / "frechet_pixels_by_update.png"
+        for folder in (done.folder, swept[0])
     ]
     assert plots[0].read_bytes() == plots[1].read_bytes()
 
@@ -344,7 +372,8 @@ def test_another_reference_is_compared_with_the_samples_that_are_there(
     assert results["num_reference"] == 60
     assert results["reference"] == "digits, split train[:100], 60 images"
     distances = [
-        [row["fid"] for row in rows["by_update"]] for rows in (results, swept[1])
+        [row["frechet_pixels"] for row in rows["by_update"]]
+        for rows in (results, swept[1])
     ]
     assert len({*distances[0], *distances[1]}) == 6
     config = sweeping(learned, num_reference=60)
@@ -381,7 +410,7 @@ def test_chains_that_start_from_data(learned, tmp_path):
     folder, results = learn_here(config, tmp_path)
     assert results["start"] == "data"
     # After 4 steps they are close to the images from which they begin.
-    assert len(samples_in(folder)) == 100 and results["fid"] < 10
+    assert len(samples_in(folder)) == 100 and results["frechet_pixels"] < 10
 
 
 def test_a_dry_run_looks_at_the_reference(learned, tmp_path):
@@ -409,14 +438,16 @@ def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch
     monkeypatch.delattr(fid, "open_source")
     assert f"reference: {path}" in list(fid.describe(config))
     _, results = learn_here(config, tmp_path)
-    assert results["fid"] == pytest.approx(measured[1]["fid"], rel=1e-9)
+    assert results["frechet_pixels"] == pytest.approx(
+        measured[1]["frechet_pixels"], rel=1e-9
+    )
     assert results["reference"] == path and results["num_reference"] is None
-    assert results["kid"] is results["precision"] is results["recall"] is None
+    assert results["kernel_pixels"] is results["precision"] is results["recall"] is None
     assert not (tmp_path / "reference").exists()
     vectors = pixels.from_bytes(samples_in(measured[0])).numpy().reshape(20, 64)
     save_moments(path, moments(vectors))
     _, results = learn_here(config, tmp_path / "itself")
-    assert results["fid"] == pytest.approx(0, abs=1e-9)
+    assert results["frechet_pixels"] == pytest.approx(0, abs=1e-9)
     assert frechet_distance(moments(vectors), moments(vectors)) < 1e-9
 
 
@@ -431,11 +462,13 @@ def test_the_moments_of_samples_are_kept_and_are_the_reference_of_others(
     np.testing.assert_allclose(kept.covariance, direct.covariance, atol=1e-12)
     config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
     _, itself = learn_here(config, tmp_path / "itself")
-    assert itself["fid"] == pytest.approx(0, abs=1e-9)
+    assert itself["frechet_pixels"] == pytest.approx(0, abs=1e-9)
     folder, other = learn_here(dataclasses.replace(config, seed=1), tmp_path / "other")
     others = pixels.from_bytes(samples_in(folder)).numpy().reshape(20, 64)
     expected = frechet_distance(moments(others), direct)
-    assert other["fid"] == pytest.approx(expected, rel=1e-9) and expected > 0.01
+    assert (
+        other["frechet_pixels"] == pytest.approx(expected, rel=1e-9) and expected > 0.01
+    )
     assert other["num_reference"] == 20 and other["reference"] == path
 
 
@@ -446,8 +479,8 @@ def test_chains_that_run_away_are_told_and_not_measured(learned, tmp_path):
     )
     folder, results = learn_here(config, tmp_path)
     assert json.loads(text(folder, "results.json")) == results
-    assert results["fid"] is None and results["num_not_finite"] == 20
-    assert [row["fid"] for row in results["by_num_steps"]][-1] is None
+    assert results["frechet_pixels"] is None and results["num_not_finite"] == 20
+    assert [row["frechet_pixels"] for row in results["by_num_steps"]][-1] is None
 
 
 def test_a_sweep_without_a_measured_part(learned, tmp_path):
@@ -456,8 +489,8 @@ def test_a_sweep_without_a_measured_part(learned, tmp_path):
         langevin=Langevin(noise=3e38, drift=1.0),
     )
     _, results = learn_here(config, tmp_path)
-    assert results["by_update"] == [{"update": 9, "fid": None}]
-    assert results["update"] == 9 and results["fid"] is None
+    assert results["by_update"] == [{"update": 9, "frechet_pixels": None}]
+    assert results["update"] == 9 and results["frechet_pixels"] is None
 
 
 SMALL = ["num_samples=20", "batch=20", "num_steps=2", "data.split=train[:100]"]

@@ -58,7 +58,7 @@ def test_a_generator_is_measured_without_an_energy(measured, run):
     folder, results = measured
     path = str(run / FOLDER / weights_name("generator_average", 6))
     assert results["weights"] == {"generator": path}
-    assert results["fid"] > 0 and results["num_samples"] == 20
+    assert results["frechet_pixels"] > 0 and results["num_samples"] == 20
     assert not (folder / "plots" / "traces.png").exists()
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").open()]
     assert lines and all("energy" not in line for line in lines)
@@ -68,7 +68,7 @@ def test_the_energy_does_not_matter(measured, run, tmp_path):
     config = config_of(run, energy=Network(width=3), temperature=7.0)
     folder, results = learn_here(config, tmp_path)
     np.testing.assert_array_equal(samples_in(folder), samples_in(measured[0]))
-    assert results["fid"] == measured[1]["fid"]
+    assert results["frechet_pixels"] == measured[1]["frechet_pixels"]
 
 
 def test_raw_weights_and_files_are_meant_likewise(measured, run, tmp_path):
@@ -84,8 +84,10 @@ def test_raw_weights_and_files_are_meant_likewise(measured, run, tmp_path):
 
 def test_generators_are_swept(run, measured, tmp_path):
     _, results = learn_here(config_of(run, sweep=Sweep()), tmp_path)
-    found = {row["update"]: row["fid"] for row in results["by_update"]}
-    assert found.keys() == {3, 6} and found[6] == measured[1]["fid"] != found[3]
+    found = {row["update"]: row["frechet_pixels"] for row in results["by_update"]}
+    assert (
+        found.keys() == {3, 6} and found[6] == measured[1]["frechet_pixels"] != found[3]
+    )
 
 
 def test_a_dry_run_tells_of_the_generator_only(run):

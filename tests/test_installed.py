@@ -87,7 +87,7 @@ def test_a_run_and_a_config_of_the_user_find_what_is_bundled(command, tmp_path):
     assert (done.returncode, done.stderr) == (0, ""), done
     folder = tmp_path / done.stdout.splitlines()[-1]
     results = json.loads((folder / "results.json").read_text())
-    assert results["name"] == "mine" and results["fid"] > 0
+    assert results["name"] == "mine" and results["frechet_pixels"] > 0
     assert "unpacked" in results["weights"]["generator"]
 
 

@@ -6,6 +6,8 @@ import pathlib
 import numpy as np
 import pytest
 
+from ebm_tf.config.kinds import neighbours
+from ebm_tf.runtime import bundled
 from tests.runs import assignments, run_here, saved_steps
 
 EXPERIMENT = '''
@@ -13,6 +15,7 @@ import dataclasses
 from configs.digits_nonconv import config as digits
 from ebm_tf.config.core import require
 from ebm_tf.config.ebm import EbmTraining
+from shade import CONTRAST
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Faint(EbmTraining):
@@ -23,8 +26,9 @@ class Faint(EbmTraining):
         require(self.contrast > 0, f"Expected contrast={self.contrast} > 0.")
 
 values = {f.name: getattr(digits, f.name) for f in dataclasses.fields(digits)}
-config = Faint(**values | {"name": "faint", "contrast": 0.5})
+config = Faint(**values | {"name": "faint", "contrast": CONTRAST})
 '''
+NEIGHBOUR = "CONTRAST = 0.5"
 DATASET = """
 import numpy as np
 def load(split, directory):
@@ -34,10 +38,10 @@ def load(split, directory):
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory) -> pathlib.Path:
-    """A run whose user deletes both files and goes elsewhere."""
+    """A run whose user deletes all files and goes elsewhere."""
     place = tmp_path_factory.mktemp("own")
-    files = place / "faint.py", place / "noise.py"
-    for path, text in zip(files, (EXPERIMENT, DATASET), strict=True):
+    files = place / "faint.py", place / "noise.py", place / "shade.py"
+    for path, text in zip(files, (EXPERIMENT, DATASET, NEIGHBOUR), strict=True):
         path.write_text(text)
     settings = {"data__name": f"{files[1]}:load", "data__split": "train"}
     shorter = {"num_updates": 4, "save_every": 2, "samples__num_samples": 20}
@@ -56,10 +60,26 @@ def test_the_run_keeps_what_it_needs(learned):
     assert {path.name for path in (learned / "own").iterdir()} == {
         "faint.py",
         "noise.py",
+        "shade.py",
     }
     kept = json.loads((learned / "environment.json").read_text())["own_files"]
-    assert set(kept) == {"own/faint.py", "own/noise.py"}
+    assert set(kept) == {"own/faint.py", "own/noise.py", "own/shade.py"}
     assert all(len(digest) == 64 for digest in kept.values())
+
+
+def test_a_config_imports_the_files_beside_it(tmp_path):
+    """Also where another config has a neighbour of the same name."""
+    for number in (3, 4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "common_values.py").write_text(f"SEED = {number}\n")
+        (folder / "mine.py").write_text(
+            "import dataclasses\nimport common_values\n"
+            "from configs.digits_dsm import config as theirs\n"
+            "config = dataclasses.replace(theirs, seed=common_values.SEED)\n"
+        )
+        assert bundled.open_config(str(folder / "mine.py")).seed == number
+        assert neighbours(str(folder / "mine.py")) == [str(folder / "common_values.py")]
 
 
 def test_it_resumes(learned):
@@ -78,4 +98,4 @@ def test_it_is_measured(learned, tmp_path):
     done = run_here(config, "--output", tmp_path, *flags, executable="fid")
     assert (done.code, done.err) == (0, ""), done
     results = json.loads((done.folder / "results.json").read_text())
-    assert np.isfinite(results["fid"])
+    assert np.isfinite(results["frechet_pixels"])

@@ -98,7 +98,10 @@ def test_its_samples_are_measured(learned, photos, tmp_path):
         )
         for place in (photos, archive)
     ]
-    assert np.isfinite(measured[0]["fid"]) and measured[0]["fid"] == measured[1]["fid"]
+    assert (
+        np.isfinite(measured[0]["frechet_pixels"])
+        and measured[0]["frechet_pixels"] == measured[1]["frechet_pixels"]
+    )
     assert measured[0]["reference"] == "folder photos, split train, 60 images"
 
 

@@ -1,11 +1,12 @@
 """Sets of images compared: FID, KID, Inception Score, precision and recall."""
 
+import dataclasses
 import os
-from typing import Any, Literal
+from typing import Any
 
 from ebm_tf.api.images import ImageSet, open_images
 from ebm_tf.config.core import Device
-from ebm_tf.config.fid import FeatureExtractor
+from ebm_tf.config.fid import FeatureExtractor, FeatureName
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.evaluation.features import CHUNK, Extractor, extracted, open_extractor
@@ -16,8 +17,6 @@ from ebm_tf.runtime.bounded_arrays import array_names
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.store.models import CLASSIFIER
 from ebm_tf.store.sources import find
-
-FeatureName = Literal["inception_2015", "inception_keras", "classifier", "pixels"]
 
 
 def evaluate(
@@ -52,19 +51,85 @@ def evaluate(
     Returns:
       `fid`, `kid`, `inception_score`, `precision`, `recall` and others as `fid.py`
       reports them, and what they were made with: `features`, `feature_weights`,
-      `resize`.
+      `resize`. Distances by other features than inception_2015 have their names:
+      `frechet_pixels` and `kernel_pixels`.
 
     Raises:
       UserError: if images or weights are missing, or the two sets differ in size.
     """
-    how = {"image_size": image_size, "channels": channels, "pixel_range": pixel_range}
+    parts = comparison(
+        images,
+        reference,
+        features=features,
+        weights=weights,
+        image_size=image_size,
+        channels=channels,
+        pixel_range=pixel_range,
+        device=device,
+    )
+    return parts.measured(seed)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two sets of images, and what they are compared by.
+
+    Attributes:
+      images: the first set.
+      reference: the second one; None where only its moments are known.
+      moments: these, if so.
+      extractor: of the features.
+      replicas: the devices.
+    """
+
+    images: ImageSet
+    reference: ImageSet | None
+    moments: Summary | None
+    extractor: Extractor
+    replicas: Replicas
+
+    def measured(self, seed: int) -> dict[str, Any]:
+        """The metrics, and what they were made with; see `evaluate`."""
+        extractor, replicas = self.extractor, self.replicas
+        standard = self.moments or _summary(
+            self.reference, extractor, replicas, num_parts=1
+        )
+        samples = _summary(self.images, extractor, replicas)
+        return {
+            **compare(samples, standard, extractor.name, seed),
+            "features": extractor.name,
+            "feature_weights": extractor.weights,
+            "resize": extractor.resize,
+        }
+
+    def notes(self) -> list[str]:
+        """What a user should know of the images that were read."""
+        sets = (self.images, self.reference)
+        return [note for one in sets if one is not None for note in one.notes()]
+
+
+def comparison(
+    images: Any,
+    reference: Any,
+    *,
+    features: FeatureName,
+    weights: str | None = None,
+    device: Device = "auto",
+    **how: Any,
+) -> Comparison:
+    """Opens what `evaluate` compares; `how` are further arguments of `open_images`.
+
+    Raises:
+      UserError: if images or weights are missing, or the two sets differ in size.
+    """
     samples = open_images(images, **how)
     moments = _moments(reference)
     others = None if moments else open_images(reference, **how)
     if others is not None and others.shape != samples.shape:
         raise DataError(
             f"Expected images of one shape, got {list(samples.shape)} of "
-            f"{samples.origin} and {list(others.shape)} of {others.origin}."
+            f"{samples.origin} and {list(others.shape)} of {others.origin}: say "
+            "image_size and channels."
         )
     replicas = make_replicas(device)
     extractor = _extractor(features, weights, samples, replicas)
@@ -73,13 +138,7 @@ def evaluate(
             f"Expected the moments {reference} to have {extractor.size} dimensions "
             f"like the features {features}, got {len(moments.whole.mean)}."
         )
-    standard = moments or _summary(others, extractor, replicas, num_parts=1)
-    return {
-        **compare(_summary(samples, extractor, replicas), standard, seed),
-        "features": extractor.name,
-        "feature_weights": extractor.weights,
-        "resize": extractor.resize,
-    }
+    return Comparison(samples, others, moments, extractor, replicas)
 
 
 def _moments(reference: Any) -> Summary | None:

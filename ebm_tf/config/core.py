@@ -1,17 +1,20 @@
 """Typed, validated, immutable settings: construction, comparison, JSON."""
 
+import contextlib
 import dataclasses
 import difflib
 import functools
+import importlib
 import importlib.util
 import math
+import os
 import pathlib
 import re
 import sys
 import types
 import typing
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ebm_tf.errors import ConfigError
@@ -277,6 +280,8 @@ def load(path: str) -> Experiment:
 def run_file(path: str, kind: str = "file") -> types.ModuleType:
     """Runs a Python file, from any working directory; `kind` is for the message.
 
+    It may import the files beside it, as a program does.
+
     Raises:
       ConfigError: if there is no such file, or it fails.
     """
@@ -290,13 +295,38 @@ def run_file(path: str, kind: str = "file") -> types.ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # where the classes that it defines are looked up
     try:
-        spec.loader.exec_module(module)
+        with _importable(str(file.resolve().parent)):
+            spec.loader.exec_module(module)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except Exception as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: {type(error).__name__}: {reason}") from error
     return module
+
+
+_FOLDERS: set[str] = set()  # of files that ran
+
+
+@contextlib.contextmanager
+def _importable(folder: str) -> Iterator[None]:
+    """Lets a file import those beside it, first while it runs, last later on.
+
+    What was imported under the same names from beside another file is forgotten.
+    """
+    for neighbour in pathlib.Path(folder).glob("*.py"):
+        there = getattr(sys.modules.get(neighbour.stem), "__file__", None)
+        if there and os.path.dirname(there) in _FOLDERS - {folder}:
+            del sys.modules[neighbour.stem]
+    importlib.invalidate_caches()  # a file may be younger than the look at its folder
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
+        _FOLDERS.add(folder)
 
 
 def _near_files(file: pathlib.Path) -> str:

@@ -11,6 +11,21 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 
+FeatureName = Literal["inception_2015", "inception_keras", "classifier", "pixels"]
+
+
+def distance_name(features: str) -> str:
+    """What results call the Fréchet distance by features: frechet_pixels, say.
+
+    It is "fid" only by those of the graph by which such distances are published.
+    """
+    return "fid" if features == "inception_2015" else f"frechet_{features}"
+
+
+def kernel_name(features: str) -> str:
+    """What results call the kernel distance by features: likewise "kid" or another."""
+    return "kid" if features == "inception_2015" else f"kernel_{features}"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureExtractor(Settings):
@@ -25,7 +40,7 @@ class FeatureExtractor(Settings):
       classifier: the network of name="classifier".
     """
 
-    name: Literal["inception_2015", "inception_keras", "classifier", "pixels"]
+    name: FeatureName
     weights: str | None = None
     classifier: ClassifierNetwork | None = None
 

@@ -1,9 +1,11 @@
 """What settings name in users' files: kinds of experiments, functions, networks."""
 
+import ast
 import importlib
 import inspect
 import json
 import os
+import pathlib
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
@@ -55,12 +57,29 @@ def own_files(config: Experiment) -> list[str]:
     files, kind = named_files(config), type(config)
     if not kind.__module__.startswith(_PACKAGE):
         files.append(_file_of(kind))
+    for path in files:  # it grows by what they import
+        files += [other for other in neighbours(path) if other not in files]
     by_name: dict[str, str] = {}
     for path in files:
         path = path if "://" in path else os.path.abspath(path)
         if by_name.setdefault(os.path.basename(path), path) != path:
             raise ConfigError(f"Expected files of different names, got two of {path}.")
     return list(by_name.values())
+
+
+def neighbours(path: str) -> list[str]:
+    """The files beside a Python file that it imports by their names."""
+    file = pathlib.Path(path).resolve()
+    if not file.is_file():  # in a bucket, say
+        return []
+    names: dict[str, None] = {}
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= dict.fromkeys(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names[node.module] = None
+    beside = (file.with_name(f"{name}.py") for name in names)
+    return [str(other) for other in beside if other.is_file()]
 
 
 def kind_named(name: str, file: str = "") -> type[Experiment]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ebm_tf import pixels
 from ebm_tf.attacks.outcomes import predicted
+from ebm_tf.config.fid import distance_name
 from ebm_tf.config.parts import Data
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import Source, positions_at_random, subset
@@ -15,7 +16,7 @@ from ebm_tf.evaluation.class_agreement import MOST_IMAGES, Judges, class_metrics
 from ebm_tf.evaluation.distal import shown_classes
 from ebm_tf.evaluation.diversity import diversity, spreads
 from ebm_tf.evaluation.features import Extractor, extracted
-from ebm_tf.evaluation.summaries import Summary, compare, summarize
+from ebm_tf.evaluation.summaries import Summary, compare, distance_in, summarize
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
@@ -137,7 +138,7 @@ def sample_metrics(
     features = list(extracted([images], standard.extractor, standard.replicas))
     summary = summarize(iter(features), len(images))
     found = {
-        **compare(summary, standard.reference, standard.seed),
+        **compare(summary, standard.reference, standard.extractor.name, standard.seed),
         **class_metrics(
             standard.judged_by,
             pixels.from_bytes(images).numpy(),
@@ -151,15 +152,16 @@ def sample_metrics(
     return found | diversity(vectors, labels, standard.spreads)
 
 
-def summary_line(metrics: Mapping[str, Any]) -> str:
+def summary_line(metrics: Mapping[str, Any], features: str) -> str:
     """The main metrics of a set of samples, for people."""
-    if metrics["fid"] is None:
+    distance = distance_in(metrics, features)
+    if distance is None:
         return f"{metrics['num_not_finite']} of them are not finite"
     agreed = metrics.get("class_agreement", {})
     words = [f"{name} agrees with {one['share']:.3f}" for name, one in agreed.items()]
     if metrics.get("diversity") is not None:
         words.append(f"diversity {metrics['diversity']:.2f}")
-    return "; ".join([f"fid {metrics['fid']:.3f}", *words])
+    return "; ".join([f"{distance_name(features)} {distance:.3f}", *words])
 
 
 def rows_of_classes(

@@ -12,6 +12,7 @@ import numpy as np
 
 from ebm_tf import pixels
 from ebm_tf.config.core import to_mapping
+from ebm_tf.config.fid import distance_name
 from ebm_tf.config.parts import Samples
 from ebm_tf.data.sources import positions_at_random
 from ebm_tf.evaluation import class_samples, plots
@@ -92,7 +93,9 @@ def measure_generated(
     sets: dict[str, Any] = dict.fromkeys((UNCONDITIONAL, CONDITIONAL, BANK))
     for kind, samples in found.items():
         sets[kind] = _metrics(standard, samples)
-        workspace.log(f"samples, {kind}: {summary_line(sets[kind])}")
+        workspace.log(
+            f"samples, {kind}: {summary_line(sets[kind], generation.extractor.name)}"
+        )
     _save(generation, found, workspace)
     results = {
         **sets,
@@ -133,7 +136,8 @@ def _metrics(standard: Standard, samples: Generated) -> dict[str, Any]:
     finite = np.isfinite(samples.images).all(axis=(1, 2, 3))
     counts = {"num_samples": len(samples.images), **samples.facts}
     if not finite.all():
-        return {"fid": None, **counts, "num_not_finite": int(np.sum(~finite))}
+        name = distance_name(standard.extractor.name)
+        return {name: None, **counts, "num_not_finite": int(np.sum(~finite))}
     shown = pixels.to_bytes(samples.images)
     return {**sample_metrics(standard, shown, samples.labels), **counts}
 

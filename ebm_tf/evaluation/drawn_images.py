@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ebm_tf import pixels
+from ebm_tf.config.fid import distance_name
 from ebm_tf.config.generation import ImageGeneration
 from ebm_tf.evaluation import plots
 from ebm_tf.evaluation.class_samples import (
@@ -27,15 +28,16 @@ def measured(
 
     A page of each is shown, and the last ones are exported where that is asked for.
     """
-    rows = []
+    rows, features = [], standard.extractor.name
     for num_steps in config.measured_steps:
         images, labels, num_broken = _drawn(config, num_steps, workspace)
         row = {"num_steps": num_steps, "num_samples": len(images)}
         if num_broken:
-            rows.append({**row, "fid": None, "num_not_finite": num_broken})
+            missing = {distance_name(features): None, "num_not_finite": num_broken}
+            rows.append(row | missing)
             continue
         rows.append(row | sample_metrics(standard, images, labels))
-        workspace.log(f"{num_steps} steps: {summary_line(rows[-1])}")
+        workspace.log(f"{num_steps} steps: {summary_line(rows[-1], features)}")
         if not isinstance(labels, tuple):
             _show(images, labels, num_steps, standard.num_classes, workspace)
         if config.export and num_steps == config.measured_steps[-1]:

@@ -1,11 +1,12 @@
 """What is kept of a set of images, however large, and how two sets compare."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebm_tf.config.fid import distance_name, kernel_name
 from ebm_tf.evaluation import frechet, inception_score
 from ebm_tf.evaluation.extrapolation import extrapolated_distance
 from ebm_tf.evaluation.frechet import Moments, frechet_distance
@@ -35,6 +36,11 @@ class Summary(NamedTuple):
     def whole(self) -> Moments:
         """The moments of all parts together."""
         return functools.reduce(frechet.merge, self.parts)
+
+
+def distance_in(results: Mapping[str, Any], features: str) -> float | None:
+    """The Fréchet distance among results; earlier versions called all of them fid."""
+    return results.get(distance_name(features), results.get("fid"))
 
 
 def published(moments: Moments) -> Summary:
@@ -99,18 +105,22 @@ def _add(parts: list, index: int, value: Any, merge: Callable) -> None:
         parts[index] = merge(parts[index], value)
 
 
-def compare(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
+def compare(
+    samples: Summary, reference: Summary, features: str, seed: int
+) -> dict[str, Any]:
     """All metrics of samples against a reference.
 
     Args:
       samples: with vectors.
       reference: without vectors (published moments), what needs them is None.
+      features: the name of the extractor, by which distances are named.
       seed: which subsets the kernel distance draws.
 
     Returns:
-      `fid`, `fid_extrapolated` to infinitely many samples, `fid_by_num_samples` that
-      it was fitted to, `kid` and `kid_stderr`, `inception_score` and
-      `inception_score_stddev`, `precision` and `recall`, and the numbers of vectors
+      The Fréchet distance under `distance_name`, such as `fid`, `fid_extrapolated` to
+      infinitely many samples, `fid_by_num_samples` that it was fitted to; the kernel
+      distance under `kernel_name`, such as `kid`, and `kid_stderr`; `inception_score`
+      and `inception_score_stddev`, `precision` and `recall`, and the numbers of vectors
       that they are computed from.
     """
     whole = reference.whole
@@ -118,29 +128,33 @@ def compare(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
     if samples.predictions:
         score = inception_score.inception_score(samples.predictions)
     return {
-        **_distances(samples.parts, whole),
+        **_distances(samples.parts, whole, distance_name(features)),
         "num_samples": samples.whole.known_count,
         "num_reference": whole.count,
-        **_by_vectors(samples, reference, seed),
+        **_by_vectors(samples, reference, kernel_name(features), seed),
         "inception_score": score[0],
         "inception_score_stddev": score[1],
     }
 
 
-def _distances(parts: Sequence[Moments], reference: Moments) -> dict[str, Any]:
+def _distances(
+    parts: Sequence[Moments], reference: Moments, name: str
+) -> dict[str, Any]:
+    names = (name, f"{name}_extrapolated", f"{name}_by_num_samples")
     if len(parts) == 1:
         distance = frechet_distance(parts[0], reference)
-        return {"fid": distance, "fid_extrapolated": None, "fid_by_num_samples": None}
+        return dict(zip(names, (distance, None, None), strict=True))
     line = extrapolated_distance(parts, reference)
-    return {
-        "fid": line.points[-1].distance,  # of all parts together
-        "fid_extrapolated": line.limit,
-        "fid_by_num_samples": [list(point) for point in line.points],
-    }
+    whole = line.points[-1].distance  # of all parts together
+    points = [list(point) for point in line.points]
+    return dict(zip(names, (whole, line.limit, points), strict=True))
 
 
-def _by_vectors(samples: Summary, reference: Summary, seed: int) -> dict[str, Any]:
-    names = ("kid", "kid_stderr", "kid_subset_size", "precision", "recall", "num_kept")
+def _by_vectors(
+    samples: Summary, reference: Summary, name: str, seed: int
+) -> dict[str, Any]:
+    names = (name, f"{name}_stderr", f"{name}_subset_size")
+    names += ("precision", "recall", "num_kept")
     fewest = min(len(samples.vectors), len(reference.vectors))
     if fewest <= NUM_NEIGHBOURS:
         return dict.fromkeys(names)

@@ -1,16 +1,18 @@
 """Experiments that differ in one setting, and what came of them side by side."""
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ebm_tf.config.fid import distance_name, kernel_name
 from ebm_tf.config.generation import ImageGeneration, Variation
 from ebm_tf.config.overrides import override
 from ebm_tf.evaluation.class_agreement import INDEPENDENT, ITSELF
+from ebm_tf.evaluation.summaries import distance_in
 from ebm_tf.runtime.plots import Panel
+from ebm_tf.runtime.sweeps import label
 
 # Of the results of an experiment, those that are compared.
-COMPARED = ("fid", "kid", "precision", "recall", "diversity", "num_samples")
+COMPARED = ("precision", "recall", "diversity", "num_samples")
 JUDGES = (ITSELF, INDEPENDENT)
 
 
@@ -28,30 +30,18 @@ def experiments(
         yield name, label(value), override(config, assignments)
 
 
-def label(value: int | float | str) -> str:
-    """A value for people: of settings, their type and what they say."""
-    try:
-        found = ast.literal_eval(str(value))
-    except (ValueError, SyntaxError):
-        return str(value)
-    if not isinstance(found, Mapping):
-        return str(value)
-    rest = [f"{k}={v}" for k, v in found.items() if k != "type" and not _is_nested(v)]
-    return " ".join([str(found.get("type", "")), *rest]).strip()
-
-
-def _is_nested(value: Any) -> bool:
-    return isinstance(value, Mapping | tuple | list)
-
-
 def table(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    rows: Mapping[str, Sequence[Mapping[str, Any]]], features: str
 ) -> dict[str, list[dict[str, Any]]]:
     """Of each setting, a row for each value: what is compared of its results."""
     return {
         setting: [
             {
                 "value": result["value"],
+                distance_name(features): distance_in(result, features),
+                (kernel := kernel_name(features)): result.get(
+                    kernel, result.get("kid")
+                ),
                 **{name: result.get(name) for name in COMPARED},
                 "agreement": {
                     judge: one["share"]
@@ -71,12 +61,13 @@ def panels(
 
     def of_one(rows: Sequence[Mapping[str, Any]]) -> dict[str, Panel]:
         texts = [row["value"] for row in rows]
+        distances = [distance_in(row, features) for row in rows]
         agreed = {
             judge: (texts, [row["agreement"].get(judge) for row in rows])
             for judge in JUDGES
         }
         return {
-            f"Fréchet distance\n({features})": {"": (texts, [r["fid"] for r in rows])},
+            f"Fréchet distance\n({features})": {"": (texts, distances)},
             "diversity": {"": (texts, [row["diversity"] for row in rows])},
             "share of the class asked for": agreed,
         }

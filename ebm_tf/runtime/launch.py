@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ebm_tf.runtime.workspace import Workspace
 
 DONE, MISTAKE, RESUMABLE, INTERRUPTED = 0, 2, 3, 130
+SETS = "folders"  # the config of two sets of images
 MOST_SHOWN = 200  # letters of a figure at the end of a run
 
 
@@ -67,7 +68,7 @@ def _launch(executable: str | None, options: Options) -> int:
     given = _given(executable, options) if options.resume else None
     runs = given.runs if given else _fresh(executable, options)
     config = next(iter(runs.values()))
-    if executable not in (None, config.executable):
+    if executable not in (None, config.executable) and not _sets(executable, options):
         raise ConfigError(
             f"{config.name} is not for {executable}.py: run "
             f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
@@ -205,11 +206,22 @@ def _words(module: Any, config: Experiment) -> list[str]:
 
 def _fresh(executable: str | None, options: Options) -> Runs:
     """New experiments."""
-    if len(options.paths) != 1:
+    word, given = options.paths[0] if options.paths else "", options.assignments
+    if sets := _sets(executable, options):
+        word, given = SETS, (*sets, *given)
+    elif len(options.paths) != 1:
         raise ConfigError(f"Expected one config file: {_program(executable)} CONFIG.")
-    config = override(bundled.open_config(options.paths[0]), options.assignments)
+    config = override(bundled.open_config(word), given)
     axes = sweeps.axes(options.sweep)
     return sweeps.experiments(config, axes) if axes else {sweeps.SINGLE: config}
+
+
+def _sets(executable: str | None, options: Options) -> list[str]:
+    """The settings of two sets of images, where they are given in place of a config."""
+    names = [path for path in options.paths if not path.endswith(".py")]
+    if executable not in (None, "fid", "evaluate") or len(names) != 2:
+        return []
+    return [f"images={names[0]}", f"reference={names[1]}"]
 
 
 def _given(executable: str | None, options: Options) -> "Given | None":

@@ -205,7 +205,7 @@ def as_kept(config: Experiment, saved: Experiment, folder: str) -> Experiment:
     Raises:
       ConfigError: if such a file has changed since.
     """
-    for path in own_files(config):
+    for path in filter(os.path.isfile, own_files(config)):
         kept = os.path.join(folder, OWN, os.path.basename(path))
         are_there = files.exists(kept) and files.exists(path)
         if are_there and files.sha256_of(kept) != files.sha256_of(path):

@@ -99,7 +99,12 @@ def test_generated_images_are_those_of_fid_py(medconv, tmp_path):
     # And they are measured alike.
     learned = load_images(open_source(config.data), config.data)[0]
     found = ebm_tf.evaluate(theirs, learned, features="pixels")
-    for name in ("fid", "fid_extrapolated", "precision", "num_reference"):
+    for name in (
+        "frechet_pixels",
+        "frechet_pixels_extrapolated",
+        "precision",
+        "num_reference",
+    ):
         assert found[name] == pytest.approx(results[name], rel=1e-9), name
 
 

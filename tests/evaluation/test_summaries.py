@@ -12,6 +12,7 @@ from ebm_tf.evaluation.neighbours import precision_recall
 from ebm_tf.evaluation.summaries import (
     Summary,
     compare,
+    distance_in,
     few_references,
     published,
     summarize,
@@ -97,7 +98,7 @@ def test_vectors_are_not_held_beyond_those_that_are_kept():
 def test_the_figures_are_those_of_their_own_modules():
     first, second = draw(60, shift=0.3), draw(80, seed=1)
     one, two = summary(first, [31], num_logits=3), summary(second, [50])
-    metrics = compare(one, two, seed=7)
+    metrics = compare(one, two, "inception_2015", seed=7)
     assert metrics.keys() == METRICS
     assert json.loads(json.dumps(metrics)) == metrics
     distance = frechet_distance(moments(first), moments(second))
@@ -120,12 +121,12 @@ def test_the_figures_are_those_of_their_own_modules():
     score = inception_score.inception_score(sums)
     assert metrics["inception_score"] == pytest.approx(score.mean)
     assert metrics["inception_score_stddev"] == pytest.approx(score.stddev)
-    assert compare(one, two, seed=8)["kid"] != metrics["kid"]
+    assert compare(one, two, "inception_2015", seed=8)["kid"] != metrics["kid"]
 
 
 def test_a_set_against_itself():
     given = summary(draw(50))
-    metrics = compare(given, given, seed=0)
+    metrics = compare(given, given, "inception_2015", seed=0)
     assert metrics["fid"] == pytest.approx(0.0, abs=1e-9)
     assert metrics["precision"] == metrics["recall"] == 1.0
     assert metrics["inception_score"] is metrics["inception_score_stddev"] is None
@@ -134,7 +135,9 @@ def test_a_set_against_itself():
 def test_the_closed_form_of_four_points():
     """Means differ by (2, 2), the second covariance is 4 times the first, 4/3."""
     first = np.array([[0, 0], [2, 0], [0, 2], [2, 2]], np.float32)
-    metrics = compare(summary(first, [1]), summary(2 * first + 1, [3]), seed=0)
+    metrics = compare(
+        summary(first, [1]), summary(2 * first + 1, [3]), "inception_2015", seed=0
+    )
     assert metrics["fid"] == pytest.approx(8 + 2 * 4 / 3, rel=1e-12)
     assert metrics["fid_by_num_samples"][-1] == [4, metrics["fid"]]
     # Four vectors are just enough for three neighbours.
@@ -145,19 +148,21 @@ def test_published_moments_give_what_needs_no_vectors():
     vectors = draw(80, seed=1)
     known = moments(vectors)._replace(count=None)
     samples = summary(draw(60), num_logits=3)
-    metrics = compare(samples, published(known), seed=0)
+    metrics = compare(samples, published(known), "inception_2015", seed=0)
     assert metrics.keys() == METRICS
     without = {"kid", "kid_stderr", "kid_subset_size", "precision", "recall"}
     without |= {"num_kept", "num_reference"}
     assert {name for name, value in metrics.items() if value is None} == without
-    expected = compare(samples, summary(vectors), seed=0)
+    expected = compare(samples, summary(vectors), "inception_2015", seed=0)
     for name in ("fid", "fid_extrapolated", "inception_score"):
         assert metrics[name] == pytest.approx(expected[name], rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_few_samples_have_a_distance_and_nothing_else(count):
-    metrics = compare(summary(draw(count)), summary(draw(50, seed=1)), seed=0)
+    metrics = compare(
+        summary(draw(count)), summary(draw(50, seed=1)), "inception_2015", seed=0
+    )
     assert np.isfinite(metrics["fid"]) and metrics["num_samples"] == count
     assert metrics["fid_extrapolated"] is metrics["fid_by_num_samples"] is None
     assert metrics["kid"] is metrics["precision"] is None
@@ -174,3 +179,17 @@ def test_a_reference_of_no_more_images_than_dimensions_is_told():
     assert frechet_distance(few, whole) > 5 * frechet_distance(
         moments(drawn[1000:]), whole
     )
+
+
+def test_distances_are_called_fid_by_the_published_features_only():
+    one = summary(np.random.default_rng(0).normal(size=[20, 2]))
+    known, others = (
+        compare(one, one, name, seed=0) for name in ("inception_2015", "x")
+    )
+    renamed = {
+        name.replace("fid", "frechet_x").replace("kid", "kernel_x"): value
+        for name, value in known.items()
+    }
+    assert others == renamed and not {"fid", "kid"} & others.keys()
+    assert distance_in(others, "x") == others["frechet_x"] == known["fid"]
+    assert distance_in({"fid": 3.0}, "x") == 3.0  # as earlier versions wrote it

@@ -6,7 +6,7 @@ from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.generation import ClassGaussian, ImageGeneration, Variation
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
-from ebm_tf.evaluation.variations import experiments, label, panels, table
+from ebm_tf.evaluation.variations import experiments, panels, table
 
 STARTS = Variation(setting="start", values=("{'type': 'ClassGaussian'}",))
 CONFIG = ImageGeneration(
@@ -28,14 +28,6 @@ def test_each_value_is_an_experiment_that_varies_nothing_more():
     assert value == "ClassGaussian" and one.start == ClassGaussian()
 
 
-def test_labels_are_short():
-    assert label("{'type': 'ClassPca', 'retained': 0.9}") == "ClassPca retained=0.9"
-    assert label("{'type': 'Mixture', 'of': ()}") == "Mixture"
-    assert (
-        label("joint") == "joint" and label(20) == "20" and label("(1, 2)") == "(1, 2)"
-    )
-
-
 @pytest.mark.parametrize(
     "variation, message",
     [
@@ -55,12 +47,17 @@ def test_tables_and_panels_have_a_row_a_value():
     agreed = {"classifier": {"share": 0.9, "by_class": {}}}
     rows = {
         "seed": [
-            {"value": "1", "fid": 2.0, "diversity": 0.5, "class_agreement": agreed},
-            {"value": "2", "fid": None},
+            {
+                "value": "1",
+                "frechet_pixels": 2.0,
+                "diversity": 0.5,
+                "class_agreement": agreed,
+            },
+            {"value": "2", "fid": None},  # of an earlier version
         ]
     }
-    found = table(rows)
-    assert [row["fid"] for row in found["seed"]] == [2.0, None]
+    found = table(rows, "pixels")
+    assert [row["frechet_pixels"] for row in found["seed"]] == [2.0, None]
     assert found["seed"][0]["agreement"] == {"classifier": 0.9}
     shown = panels(found, "pixels")["seed"]
     assert shown["diversity"][""] == (["1", "2"], [0.5, None])

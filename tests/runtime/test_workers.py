@@ -166,7 +166,7 @@ def test_two_workers_measure_samples_of_their_own(whole, tmp_path):
     assert other.out.splitlines() == ["ebm_tf fid: digits_shortrun"]
     results = json.loads((chief.folder / "results.json").read_text())
     assert [row["update"] for row in results["by_update"]] == [4, 6]
-    assert results["num_samples"] == 50 and np.isfinite(results["fid"])
+    assert results["num_samples"] == 50 and np.isfinite(results["frechet_pixels"])
     assert len(list((tmp_path / "reference").iterdir())) == 1
     for part in chief.folder.glob("update_*"):
         names = sorted(path.name for path in part.glob("samples/00000002/*"))

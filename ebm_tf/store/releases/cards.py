@@ -8,11 +8,13 @@ import math
 import pathlib
 import re
 import shlex
+import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ebm_tf.config import core
 from ebm_tf.config.core import Experiment, differing_fields, to_mapping
+from ebm_tf.config.fid import FeatureName, distance_name, kernel_name
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError
@@ -24,13 +26,17 @@ DATA_LICENCE = (
     "The training data is not part of the release and has a licence of its own: check "
     "whether it allows what you want to do."
 )
+_DISTANCE = "Fréchet distance of samples to the reference in features; lower is better"
+_LIMIT = "the same, extrapolated to infinitely many samples"
+_KERNEL = "kernel distance of samples to the reference; lower is better"
+_FEATURES = typing.get_args(FeatureName)
 # The reported metrics among results, and what is better.
 MEANINGS = {
-    "fid": "Fréchet distance of samples to the reference in features; lower is better",
-    "fid_extrapolated": "the same, extrapolated to infinitely many samples",
+    **{distance_name(name): _DISTANCE for name in _FEATURES},
+    **{f"{distance_name(name)}_extrapolated": _LIMIT for name in _FEATURES},
     "frechet_pixel": "Fréchet distance of fresh samples to the images, in raw pixels "
     "in [-1, 1]; lower is better",
-    "kid": "kernel distance of samples to the reference; lower is better",
+    **{kernel_name(name): _KERNEL for name in _FEATURES},
     "inception_score": "Inception Score; higher is better",
     "precision": "share of samples among the references; higher is better",
     "recall": "share of references among the samples; higher is better",

@@ -101,11 +101,11 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, bundled):
     card = verified(str(packed(learned, bundled, measured=[str(measured)])))
     results = json.loads((measured / "results.json").read_text())
     by_metric = {figure["metric"]: figure for figure in card["figures"]}
-    fid = by_metric["fid"]
-    assert fid["value"] == results["fid"] and fid["num_samples"] == 20
+    fid = by_metric["frechet_pixels"]
+    assert fid["value"] == results["frechet_pixels"] and fid["num_samples"] == 20
     assert fid["reference"] == "digits, split train[:100], 100 images"
     assert fid["features"] == "pixels" and fid["seed"] == 0 and fid["num_steps"] == 4
-    assert by_metric["kid"]["stderr"] == results["kid_stderr"]
+    assert by_metric["kernel_pixels"]["stderr"] == results["kernel_pixels_stderr"]
     assert by_metric["frechet_pixel"]["reference"] == "digits, split train[:100]"
     run = card["measurements"][fid["measurement"]]
     assert "--set weights=release:digits_tiny" in run["command"]
@@ -175,7 +175,10 @@ def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
     config = measuring(learning(), "release:digits_tiny")
     folder, results = learn_here(config, tmp_path / "runs")
     expected = json.loads((measured / "results.json").read_text())
-    assert results["fid"] == expected["fid"] and results["kid"] == expected["kid"]
+    assert (
+        results["frechet_pixels"] == expected["frechet_pixels"]
+        and results["kernel_pixels"] == expected["kernel_pixels"]
+    )
     file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
     assert results["weights"] == {"energy": str(file)}
     kept = json.loads((folder / "config.json").read_text())
@@ -183,7 +186,7 @@ def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
     assert "learned with" not in (folder / "log.txt").read_text()
     again = packed(learned, bundled, measured=[str(folder)], replace=True)
     card = verified(str(again))
-    assert "fid" in {figure["metric"] for figure in card["figures"]}
+    assert "frechet_pixels" in {figure["metric"] for figure in card["figures"]}
     kind = read_config(releases.located("release:digits_tiny"))
     assert not differing_fields(kind, learning(), fixed_only=False)
 
@@ -191,7 +194,7 @@ def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
 def test_a_card_reproduces_its_own_figure(learned, measured, bundled, tmp_path):
     """Its command, as it stands there, on what is unpacked at first use."""
     card = verified(str(packed(learned, bundled, measured=[str(measured)])))
-    (figure,) = [f for f in card["figures"] if f["metric"] == "fid"]
+    (figure,) = [f for f in card["figures"] if f["metric"] == "frechet_pixels"]
     _, script, *words = shlex.split(
         card["measurements"][figure["measurement"]]["command"]
     )
@@ -199,7 +202,7 @@ def test_a_card_reproduces_its_own_figure(learned, measured, bundled, tmp_path):
     done = run_here(*words, "--output", tmp_path / "runs", executable="fid")
     assert done.code == 0, done.err
     results = json.loads((done.folder / "results.json").read_text())
-    assert results["fid"] == figure["value"]
+    assert results["frechet_pixels"] == figure["value"]
 
 
 def test_a_comparison_takes_releases(learned, bundled, tmp_path):
