@@ -10,6 +10,7 @@ from ebm_tf.errors import ConfigError
 
 # The program that `pip install` makes; executables are its sub-commands.
 COMMAND = "ebm-tf"
+LATEST = "latest"  # what --resume may be in place of a folder
 HELP = {"--help", "-help"}
 # Flags that stand for a setting.
 SHORTHANDS = {"device": "device", "data_dir": "data.directory"}

@@ -10,7 +10,6 @@ from ebm_tf.errors import RunError
 from ebm_tf.runtime.files import exists, names_in
 from ebm_tf.runtime.workspace import CONFIG, RESULTS, SWEEP
 
-LATEST = "latest"
 OUTPUT = "runs"  # the folder of all runs where none is said
 _SOURCE = re.compile(r"latest:([^/]+)(/.*)?")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)(?:_(\d+))?")

@@ -225,10 +225,13 @@ def _sets(executable: str | None, options: Options) -> list[str]:
 
 
 def _given(executable: str | None, options: Options) -> "Given | None":
+    is_named = bool(options.resume) and options.resume != command_line.LATEST
+    if is_named:  # said before TensorFlow is loaded, which takes seconds
+        print(f"ebm_tf: going on with {options.resume}", flush=True)
     with _quiet(options.verbose):
         from ebm_tf.runtime import resuming
     given = resuming.given(executable, options)
-    if given:
+    if given and not is_named:
         print(f"ebm_tf: going on with {given.folder}", flush=True)
     return given
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, RunError
-from ebm_tf.runtime import bundled, latest, sweeps
+from ebm_tf.runtime import bundled, command_line, latest, sweeps
 from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.command_line import Options
 from ebm_tf.runtime.files import exists, names_in, read_json
@@ -54,7 +54,7 @@ def folder_of(executable: str | None, options: Options) -> str | None:
     Raises:
       RunError: if there is no config and no run.
     """
-    if options.resume != latest.LATEST:
+    if options.resume != command_line.LATEST:
         return options.resume and options.resume.rstrip("/")
     if not options.paths:
         for folder in latest.runs(options.output):
