@@ -170,8 +170,8 @@ def open_system(config: AlignmentMeasurement) -> System:
 def _inputs(system: System) -> dict[str, str]:
     """Hashes of what is read, for `require_same`."""
     inputs = system.model.digests(None)
-    for found in system.directions.values():
-        inputs |= found.digests
+    for role, directions in system.directions.items():
+        inputs |= {f"{role}: {name}": x for name, x in directions.digests.items()}
     return inputs | {"images": system.source.digest(system.source.num_examples)}
 
 
@@ -210,12 +210,19 @@ def _aligned(
     def keys(index: int, replica: int) -> tf.Tensor:
         return tf.random.fold_in(key, index * count + replica)
 
-    found = over_rows(rows, system.replicas, config.batch)(*labelled, keys=keys)
+    compiles = all(one.compiles for one in system.directions.values())
+    run_rows = over_rows(
+        rows, system.replicas, config.batch, jit=None if compiles else False
+    )
+    found = run_rows(*labelled, keys=keys)
     found = {
         name: values[:NUM_PICTURED] if name in gradients.PICTURES else values
         for name, values in found.items()
     }
     results = gradients.results(config, found, labelled[1])
+    for role, directions in system.directions.items():
+        if metrics := directions.metrics():
+            results[f"{role}_found"] = metrics
     for text in gradients.lines(results):
         workspace.log(text)
     if workspace.is_chief:

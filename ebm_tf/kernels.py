@@ -20,6 +20,46 @@ class Kernel(NamedTuple):
     step: Callable[[Any, tf.Tensor], tuple[Any, Any]]
 
 
+# Of Adam, as published.
+MEAN_DECAY, SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
+
+
+class AdamMoments(NamedTuple):
+    """What Adam knows of the gradients before.
+
+    Attributes:
+      mean: of gradients, of their shape.
+      square: mean of their squares.
+      num_steps: int32 scalar.
+    """
+
+    mean: tf.Tensor
+    square: tf.Tensor
+    num_steps: tf.Tensor
+
+
+def no_moments(position: tf.Tensor) -> AdamMoments:
+    """Those before the first step, at a position of any shape."""
+    zeros = tf.zeros_like(position)
+    return AdamMoments(zeros, zeros, tf.constant(0))
+
+
+def adam(moments: AdamMoments, gradient: tf.Tensor) -> tuple[tf.Tensor, AdamMoments]:
+    """A step of Adam (Kingma and Ba, 2015, algorithm 1), each number by itself.
+
+    Returns:
+      What is to be subtracted, in units of the learning rate, and the moments after.
+    """
+    count = moments.num_steps + 1
+    power = tf.cast(count, tf.float32)
+    mean = MEAN_DECAY * moments.mean + (1.0 - MEAN_DECAY) * gradient
+    square = SQUARE_DECAY * moments.square + (1.0 - SQUARE_DECAY) * gradient**2
+    unbiased_mean = mean / (1.0 - MEAN_DECAY**power)
+    unbiased_square = square / (1.0 - SQUARE_DECAY**power)
+    change = unbiased_mean / (tf.sqrt(unbiased_square) + ADAM_EPSILON)
+    return change, AdamMoments(mean, square, count)
+
+
 def iterate(
     kernel: Kernel,
     state: Any,

@@ -51,6 +51,30 @@ def hinge_of_generator(samples: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(samples)
 
 
+def multi_hinge(scores: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Mean of max(0, 1 + max of the other scores - that of the target).
+
+    Args:
+      scores: float32 [n, k].
+      targets: integers [n].
+
+    Source: Kavalerov, Czaja and Chellappa (2021), after Crammer and Singer (2001).
+    """
+    is_target = tf.one_hot(targets, scores.shape[-1], on_value=True, off_value=False)
+    others = tf.reduce_max(tf.where(is_target, -float("inf"), scores), -1)
+    own = tf.gather(scores, targets, axis=-1, batch_dims=1)
+    return tf.reduce_mean(tf.nn.relu(1.0 + others - own))
+
+
+def feature_matching(samples: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference of the means of features [n, c] (Salimans et al., 2016).
+
+    The data [m, c] are held.
+    """
+    means = tf.reduce_mean(samples, 0), tf.stop_gradient(tf.reduce_mean(data, 0))
+    return tf.reduce_mean(tf.abs(means[0] - means[1]))
+
+
 def reconstruction(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Mean over the batch of the squared distance between images [n, H, W, C].
 
@@ -59,3 +83,12 @@ def reconstruction(images: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """
     axes = list(range(1, images.shape.rank))
     return tf.reduce_mean(tf.reduce_sum(tf.square(images - targets), axes))
+
+
+def root_mean_squares(differences: tf.Tensor) -> tf.Tensor:
+    """|d| / sqrt(D), float32 [n], of differences d [n, ...] of D numbers each.
+
+    At 0 its gradient is 0.
+    """
+    axes = list(range(1, differences.shape.rank))
+    return tf.sqrt(tf.maximum(tf.reduce_mean(tf.square(differences), axes), 1e-12))

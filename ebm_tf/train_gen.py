@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.config.generator import GeneratorTraining
+from ebm_tf.config.generator import GeneratorTraining, Hinge, MultiHinge
 from ebm_tf.data.pipelines import (
     check_labels,
     describe_data,
@@ -36,6 +36,7 @@ from ebm_tf.evaluation.quality import (
     pixel_distance,
     pixel_moments,
 )
+from ebm_tf.learning.games import HINGE, Game, multi_hinge
 from ebm_tf.learning.generator import make_step, renewed_average
 from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import build as build_network
@@ -123,6 +124,10 @@ def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learne
     """Both networks, which learn, by role."""
     shape = (config.data.image_size, config.data.channels, config.compute_dtype)
     keras.utils.set_random_seed(seeds.integer(config.seed, Purpose.WEIGHTS))
+    classes: Any = config.generator.num_classes
+    outputs = {"num_classes": classes}
+    if isinstance(config.objective, MultiHinge):
+        outputs = {"num_outputs": classes + 1}
     with replicas.strategy.scope():
         return {
             GENERATOR: learned(
@@ -131,13 +136,21 @@ def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learne
             ),
             DISCRIMINATOR: learned(
                 config.discriminator_optimizer,
-                lambda: build_network(
-                    config.discriminator,
-                    *shape,
-                    num_classes=config.generator.num_classes,
-                ),
+                lambda: build_network(config.discriminator, *shape, **outputs),
             ),
         }
+
+
+def _game(config: GeneratorTraining) -> Game:
+    """What both networks minimise."""
+    objective, classes = config.objective, config.generator.num_classes
+    if isinstance(objective, Hinge) or classes is None:
+        return HINGE
+    return multi_hinge(
+        classes,
+        class_weight=objective.class_weight,
+        feature_weight=objective.feature_weight,
+    )
 
 
 def _task(
@@ -148,7 +161,10 @@ def _task(
 ) -> Task:
     """The learning step as the loop sees it; it carries weights and slots only."""
     step = make_step(
-        networks[GENERATOR], networks[DISCRIMINATOR], latent_prior(config.generator)
+        networks[GENERATOR],
+        networks[DISCRIMINATOR],
+        latent_prior(config.generator),
+        _game(config),
     )
     return Task(
         step=replicated(replicas, step),

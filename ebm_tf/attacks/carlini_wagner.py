@@ -11,13 +11,11 @@ from ebm_tf.attacks.gradients import finite, plain
 from ebm_tf.attacks.losses import Loss, margin
 from ebm_tf.attacks.outcomes import chosen, errs, for_each_target
 from ebm_tf.config import attacks as config
-from ebm_tf.kernels import Kernel, iterate
+from ebm_tf.kernels import AdamMoments, Kernel, adam, iterate, no_moments
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
 
 # Keeps pixels of -1 and 1 at a finite hyperbolic angle.
 SHRINK = 0.999999
-# Of Adam, as published (Kingma and Ba, 2015).
-MEAN_DECAY, SQUARE_DECAY, ADAM_EPSILON = 0.9, 0.999, 1e-8
 
 
 class Nearest(NamedTuple):
@@ -38,17 +36,13 @@ class Descent(NamedTuple):
     Attributes:
       angles: float32 [n, H, W, C]; the images themselves where those may leave
         [-1, 1].
-      mean: of gradients, of the same shape.
-      square: mean of their squares.
-      num_steps: int32 scalar.
+      moments: of the gradients of these.
       nearest: the nearest errors that it came by.
       succeeded: bool [n], whether it came by any that was aimed at.
     """
 
     angles: tf.Tensor
-    mean: tf.Tensor
-    square: tf.Tensor
-    num_steps: tf.Tensor
+    moments: AdamMoments
     nearest: Nearest
     succeeded: tf.Tensor
 
@@ -178,10 +172,9 @@ def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
     )
 
     def init(nearest: Nearest) -> tuple[Descent, tuple]:
-        zeros = tf.zeros_like(aim.images)
         angles = tf.atanh(SHRINK * aim.images) if in_range else aim.images
         never = tf.zeros_like(nearest.distance) > 0.0
-        return Descent(angles, zeros, zeros, tf.constant(0), nearest, never), ()
+        return Descent(angles, no_moments(angles), nearest, never), ()
 
     def step(descent: Descent, seed: tf.Tensor) -> tuple[Descent, tuple]:
         moved = tf.tanh(descent.angles) if in_range else descent.angles
@@ -194,22 +187,12 @@ def _descent(aim: Aim, constant: tf.Tensor) -> Kernel:
         slope -= per_image(constant) * output.gradient
         if in_range:
             slope *= (1.0 - moved) * (1.0 + moved)
-        return _adam(descent, slope, aim.settings.learning_rate)._replace(
-            nearest=chosen(nearer, Nearest(moved, distance), descent.nearest),
-            succeeded=descent.succeeded | reached,
+        change, moments = adam(descent.moments, slope)
+        return Descent(
+            descent.angles - aim.settings.learning_rate * change,
+            moments,
+            chosen(nearer, Nearest(moved, distance), descent.nearest),
+            descent.succeeded | reached,
         ), ()
 
     return Kernel(init, step)
-
-
-def _adam(descent: Descent, gradient: tf.Tensor, learning_rate: float) -> Descent:
-    """A step of Adam (Kingma and Ba, 2015, algorithm 1)."""
-    count = descent.num_steps + 1
-    power = tf.cast(count, tf.float32)
-    mean = MEAN_DECAY * descent.mean + (1.0 - MEAN_DECAY) * gradient
-    square = SQUARE_DECAY * descent.square + (1.0 - SQUARE_DECAY) * gradient**2
-    unbiased_mean = mean / (1.0 - MEAN_DECAY**power)
-    unbiased_square = square / (1.0 - SQUARE_DECAY**power)
-    change = unbiased_mean / (tf.sqrt(unbiased_square) + ADAM_EPSILON)
-    angles = descent.angles - learning_rate * change
-    return descent._replace(angles=angles, mean=mean, square=square, num_steps=count)

@@ -59,3 +59,8 @@ class AttackEnergies(Settings):
             0 < len(self.attacks) == len(set(self.attacks)),
             f"Expected attacks={self.attacks} to name some attacks, each once.",
         )
+        require(
+            self.ball.in_range or "fab_t" not in self.attacks,
+            "Expected ball.in_range=True where attacks have 'fab_t', which is for "
+            "pixels in their range.",
+        )

@@ -3,11 +3,35 @@
 import dataclasses
 from typing import ClassVar
 
-from ebm_tf.config.core import Experiment, adjustable, require, runtime
+from ebm_tf.config.core import Experiment, Settings, adjustable, require, runtime
 from ebm_tf.config.optimizers import Cosine, Linear, Optimizer, Warmup
 from ebm_tf.config.parts import Data, DiscriminatorNetwork, GeneratorNetwork, Guard
 
 ADAM = Optimizer(learning_rate=2e-4, beta_1=0.0, beta_2=0.9)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Hinge(Settings):
+    """Scores of data are raised, those of generated images lowered (Miyato et al.)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MultiHinge(Settings):
+    """The discriminator tells classes, of which "generated" is one more.
+
+    It is that of Kavalerov et al. (2021); the generator matches features, too.
+
+    Attributes:
+      class_weight: of the generator's loss, that its images are of their classes.
+      feature_weight: of the distance of mean features from those of data.
+    """
+
+    class_weight: float = 0.05
+    feature_weight: float = 1.0
+
+    def validate(self) -> None:
+        """Checks the weights."""
+        self.require_least(0, "class_weight", "feature_weight")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,6 +43,7 @@ class GeneratorTraining(Experiment):
       generator: maps latents to images; with `num_classes` it learns the classes that
         the labels of the data name.
       discriminator: scores data above generated images.
+      objective: what the two minimise; `MultiHinge` needs classes.
       generator_optimizer: of the generator's weights.
       discriminator_optimizer: of the discriminator's weights; its schedule counts the
         discriminator's own updates.
@@ -39,6 +64,7 @@ class GeneratorTraining(Experiment):
     data: Data
     generator: GeneratorNetwork = GeneratorNetwork()
     discriminator: DiscriminatorNetwork = DiscriminatorNetwork()
+    objective: Hinge | MultiHinge = Hinge()
     generator_optimizer: Optimizer = ADAM
     discriminator_optimizer: Optimizer = dataclasses.replace(ADAM, average_decay=0.0)
     discriminator_updates: int = 5
@@ -74,6 +100,10 @@ class GeneratorTraining(Experiment):
             self.generator.architecture != "biggan_conditional",
             "Expected generator.architecture='sngan' with generator.num_classes: "
             "'biggan_conditional' normalises by tables and cannot be learned.",
+        )
+        require(
+            isinstance(self.objective, Hinge) or self.generator.num_classes is not None,
+            "Expected generator.num_classes where the objective is MultiHinge.",
         )
 
     def _require_rates(self) -> None:

@@ -38,6 +38,11 @@ class ClassifierAttacks(Experiment):
             f"Expected an attack in {self.name}: one of pgd, auto_attack and "
             "carlini_wagner at least is to be other than None.",
         )
+        require(
+            self.ball.in_range or self.auto_attack is None,
+            "Expected auto_attack=None where ball.in_range=False: FAB, a part of it, "
+            "is for pixels in their range.",
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

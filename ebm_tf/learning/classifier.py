@@ -201,10 +201,11 @@ def _rewarded(
     """The objective, and the mean of 1 - alignment times its weight."""
 
     def rewarded(predict: PredictFn) -> tuple[tf.Tensor, tuple[Any, Metrics]]:
-        loss, (predictions, _) = objective(predict)
+        # First, by the statistics of before, through which no gradient passes.
         network = functools.partial(predict, training=False, moves=False)
         alignments = aligned(network, *batch, reward.directions, seed)
         alignment = tf.reduce_mean(alignments)
+        loss, (predictions, _) = objective(predict)
         loss += reward.weight * (1.0 - alignment)
         return loss, (predictions, {"alignment": alignment})
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf import objectives
+from ebm_tf.learning.games import HINGE, Game
 from ebm_tf.learning.optimization import (
     LabelledBatch,
     Learned,
@@ -17,58 +17,50 @@ from ebm_tf.learning.optimization import (
     descend,
 )
 from ebm_tf.models.blocks import BATCH_NORM_MOMENTUM
-from ebm_tf.models.latents import LatentsFn, classes_of
-
-
-def _inputs(
-    discriminator: keras.Model, images: tf.Tensor, classes: Callable[[], tf.Tensor]
-) -> list[tf.Tensor] | tf.Tensor:
-    """The images, with their classes where the discriminator takes them."""
-    return [images, classes()] if len(discriminator.inputs) > 1 else images
+from ebm_tf.models.latents import LatentsFn
 
 
 def discriminator_update(
-    discriminator: Learned, real: LabelledBatch, images: tf.Tensor, latents: tf.Tensor
+    discriminator: Learned,
+    real: LabelledBatch,
+    images: tf.Tensor,
+    latents: tf.Tensor,
+    game: Game = HINGE,
 ) -> Metrics:
-    """Raises the scores of data and lowers those of images [b, H, W, C] of latents.
-
-    Both go through the network in one pass, so an update makes one power iteration.
-    """
-    batch = real.images.shape[0]
-
-    def classes() -> tf.Tensor:
-        return tf.concat([tf.cast(real.labels, tf.int32), classes_of(latents)], 0)
-
-    together = tf.concat([real.images, images], 0)
-    inputs = _inputs(discriminator.model, together, classes)
+    """Learns to tell data from images [b, H, W, C] of latents [b, z]."""
     with tf.GradientTape() as tape:
-        scores = discriminator.model(inputs, training=True)
-        of_data, of_samples = scores[:batch], scores[batch:]
-        loss = objectives.hinge_of_discriminator(of_data, of_samples)
+        loss, metrics = game.of_discriminator(
+            discriminator.model, real, images, latents
+        )
     gradients = tape.gradient(loss, discriminator.model.trainable_variables)
     return {
         "discriminator_loss": loss,
-        "score_data": tf.reduce_mean(of_data),
-        "score_samples": tf.reduce_mean(of_samples),
+        **metrics,
         "discriminator_grad_norm": descend(discriminator, gradients),
     }
 
 
 def generator_update(
-    generator: Learned, discriminator: keras.Model, latents: tf.Tensor
+    generator: Learned,
+    discriminator: keras.Model,
+    latents: tf.Tensor,
+    real: LabelledBatch | None = None,
+    game: Game = HINGE,
 ) -> Metrics:
-    """Raises the scores of the images of latents [b, z]; the discriminator stays."""
+    """Learns that images of latents [b, z] pass for data; the discriminator stays."""
     with tf.GradientTape() as tape:
         images = generator.model(latents, training=True)
-        inputs = _inputs(discriminator, images, lambda: classes_of(latents))
-        loss = objectives.hinge_of_generator(discriminator(inputs, training=False))
+        loss = game.of_generator(discriminator, real, images, latents)
     gradients = tape.gradient(loss, generator.model.trainable_variables)
     norm = descend(generator, gradients)
     return {"generator_loss": loss, "generator_grad_norm": norm}
 
 
 def make_step(
-    generator: Learned, discriminator: Learned, draw_latents: LatentsFn
+    generator: Learned,
+    discriminator: Learned,
+    draw_latents: LatentsFn,
+    game: Game = HINGE,
 ) -> StepFn[tuple, Sequence[LabelledBatch], tf.Tensor]:
     """The step (state, batches, seed) -> (state, metrics, latents) of one replica.
 
@@ -82,11 +74,12 @@ def make_step(
       generator: maps latents to images.
       discriminator: maps images, perhaps with classes, to scores.
       draw_latents: the prior of latents.
+      game: what both minimise.
 
     Returns:
-      The step. Its metrics: discriminator_loss and generator_loss (hinge), score_data
-      and score_samples (means of scores), discriminator_grad_norm and
-      generator_grad_norm (before clipping); none has a unit.
+      The step. Its metrics: discriminator_loss and generator_loss, those of the game,
+      discriminator_grad_norm and generator_grad_norm (before clipping); none has a
+      unit.
     """
 
     def step(state, batches: Sequence[LabelledBatch], seed: tf.Tensor):
@@ -95,14 +88,16 @@ def make_step(
         for real, key in zip(batches, keys, strict=True):
             latents = draw_latents(real.images.shape[0], key)
             images = generator.model(latents, training=True)
-            update = discriminator_update(discriminator, real, images, latents)
+            update = discriminator_update(discriminator, real, images, latents, game)
             updates.append(update)
         metrics = {
             name: tf.reduce_mean([update[name] for update in updates])
             for name in updates[0]
         }
         latents = draw_latents(batches[-1].images.shape[0], last)
-        metrics |= generator_update(generator, discriminator.model, latents)
+        metrics |= generator_update(
+            generator, discriminator.model, latents, batches[-1], game
+        )
         return state, metrics, latents
 
     return step
@@ -122,7 +117,7 @@ def renewed_average(
 
     Args:
       generator: learns, and normalises by the statistics of its batches.
-      draw_latents: (n, seed) -> latents [n, z] of its prior.
+      draw_latents: (n, seed) -> latents [n, z] of its prior, or what it is given else.
       batch: latents in each of `NUM_STATISTICS` batches.
       key: of those latents, int32 [2].
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import tensorflow as tf
-from keras import activations, layers
+from keras import activations, initializers, layers
 
 from ebm_tf.errors import ConfigError
 
@@ -98,17 +98,26 @@ class LayerKit:
         return layers.UpSampling2D(2, **options)(images)
 
     def batch_norm(
-        self, images: Any, epsilon: float, name: str, *, affine: bool = True
+        self,
+        images: Any,
+        epsilon: float,
+        name: str,
+        *,
+        affine: bool = True,
+        scale: float = 1.0,
     ) -> Any:
         """Applies batch normalisation, synchronised over replicas.
 
-        It has a scale and an offset of each channel where it is `affine`.
+        It has a scale, which begins with the given one, and an offset of each channel
+        where it is `affine`.
         """
+        initializer: Any = initializers.Constant(scale)
         layer = layers.BatchNormalization(
             momentum=BATCH_NORM_MOMENTUM,
             epsilon=epsilon,
             center=affine,
             scale=affine,
+            gamma_initializer=initializer,
             synchronized=True,
             name=name,
             dtype=self.policy,

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
+from ebm_tf.config.mapper import MapperNetwork
 from ebm_tf.config.networks import AnyNetwork
 from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
@@ -16,6 +17,7 @@ from ebm_tf.models import (
     biggan_generators,
     classifiers,
     latents,
+    mappers,
     mlp,
     own,
     pretrained,
@@ -40,6 +42,7 @@ NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
         "mlp": mlp.mlp,
         "sngan": classifiers.sngan,
     },
+    MapperNetwork: {"unet": mappers.unet, "dense": mappers.dense},
 }
 LATENT_PRIORS: Mapping[str, Callable[..., latents.LatentsFn]] = {
     "sngan": latents.standard_normal,
@@ -54,7 +57,8 @@ def build(
     """Builds the network of any settings for images [B,H,W,C] of a size.
 
     Energies map images to [B,1], generators latents [B,z] to images, classifiers
-    images to logits [B,k], discriminators images, with their classes int32 [B] where
+    images to logits [B,k], mappers images, their classes and other ones int32 [B] to
+    differences [B,H,W,C], discriminators images, with their classes int32 [B] where
     `num_classes` is among the choices, to scores [B,1].
 
     Args:

@@ -5,7 +5,13 @@ from typing import Any
 import keras
 from keras import layers
 
-from ebm_tf.models.classifiers import class_logits, classifier_kit, normalised, uniform
+from ebm_tf.models.classifiers import (
+    ClassifierKit,
+    class_logits,
+    classifier_kit,
+    normalised,
+    uniform,
+)
 
 
 def mlp(
@@ -29,10 +35,17 @@ def mlp(
     kit = classifier_kit(dtype, activation, norm)
     images = keras.Input((image_size, image_size, channels), name="images")
     x: Any = layers.Flatten(name="values", dtype=kit.policy)(images)
+    x = hidden_layers(x, depth, width, kit)
+    logits = class_logits(x, num_classes, energy_head, **uniform(x.shape[-1]))
+    return keras.Model(images, logits, name=f"mlp_{depth}_{width}")
+
+
+def hidden_layers(features: Any, depth: int, width: int, kit: ClassifierKit) -> Any:
+    """So many dense layers, each activated and then normalised: [B,C] -> [B,width]."""
+    x = features
     for layer in range(1, depth + 1):
         initial = uniform(x.shape[-1])
         dense = layers.Dense(width, name=f"layer{layer}", dtype=kit.policy, **initial)
         x = kit.activate(dense(x), f"layer{layer}_activation")
         x = normalised(x, f"layer{layer}", kit)
-    logits = class_logits(x, num_classes, energy_head, **uniform(x.shape[-1]))
-    return keras.Model(images, logits, name=f"mlp_{depth}_{width}")
+    return x

@@ -86,6 +86,7 @@ def discriminator(
     *,
     width: int | None = None,
     num_classes: int | None = None,
+    num_outputs: int | None = None,
     spectral_norm: bool = True,
     dtype: str = "float32",
 ) -> keras.Model:
@@ -100,12 +101,15 @@ def discriminator(
       width: channels of the first block; None is the published width.
       num_classes: of the images; their class is compared with the features (Miyato
         and Koyama, 2018); none if None.
+      num_outputs: scores of each image, which come with its features; one, and
+        without them, if None.
       spectral_norm: whether every layer is divided by its largest singular value.
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
       A model from images [B,H,W,C], or from those and classes int32 [B], to float32
-      scores [B,1]. A call with `training` makes one power iteration.
+      scores [B,1]; with `num_outputs` to [scores [B,num_outputs], features [B,c]]. A
+      call with `training` makes one power iteration.
 
     Raises:
       ConfigError: if `image_size` or `dtype` is not supported.
@@ -122,8 +126,11 @@ def discriminator(
         x = block(x, width * multiple, f"block{index + 1}", kit, hidden=inside)
     x = ops.cast(kit.activate(x, "final_activation"), "float32")
     features: Any = ops.sum(x, axis=(1, 2))
-    scores = kit.wrap(layers.Dense(1, name="score", dtype="float32"))(features)
+    dense = layers.Dense(num_outputs or 1, name="score", dtype="float32")
+    scores = kit.wrap(dense)(features)
     name = f"sngan_discriminator_{image_size}"
+    if num_outputs is not None:
+        return keras.Model(images, [scores, features], name=name)
     if num_classes is None:
         return keras.Model(images, scores, name=name)
     classes = keras.Input((), name="classes", dtype="int32")

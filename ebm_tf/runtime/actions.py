@@ -125,8 +125,12 @@ def _line(place: str, means: Mapping[str, float], pace: str) -> str:
         "energy",
         "drift_norm",
         "grad_norm",
+        "flip_rate",
+        "difference",
         "discriminator_loss",
         "generator_loss",
+        "right_data",
+        "found_samples",
         "score_data",
         "score_samples",
     )

@@ -22,7 +22,9 @@ from ebm_tf.store.sources import Source, find
 
 # The roles of networks in experiments.
 ENERGY, PRIOR, GENERATOR, CLASSIFIER = "energy", "prior", "generator", "classifier"
-DISCRIMINATOR = "discriminator"
+DISCRIMINATOR, MAPPER = "discriminator", "mapper"
+# Those that measurements use; a discriminator is only learned on.
+MEASURED = (ENERGY, PRIOR, GENERATOR, CLASSIFIER, MAPPER)
 
 
 class NetworkSource(NamedTuple):
@@ -346,7 +348,7 @@ def load(source: str, dtype: str = "float32") -> LoadedModel:
     name = os.path.basename(found.path) if found.is_file else None
     sources = {
         role: network_source(role, found.network(role), source)
-        for role in (ENERGY, PRIOR, GENERATOR, CLASSIFIER)
+        for role in MEASURED
         if found.has(role) and (name is None or name.startswith(role))
     }
     if not sources or data is None:

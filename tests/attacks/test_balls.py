@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.attacks.balls import ball, per_image
+from ebm_tf.attacks.balls import around, ball, per_image
+from ebm_tf.config.attacks import Ball
 
 SEED = tf.constant([1, 2])
 NORMS = ["linf", "l2"]
@@ -98,6 +99,18 @@ def test_a_step_has_its_length_whatever_the_size_of_the_gradient(norm, size):
     assert np.all(moved[:2] * tf.sign(gradient[:2]) > 0)
     one = region.ascend(images, gradient, 0.5)
     np.testing.assert_array_equal(one[0], moved[0])
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_without_a_range_only_the_ball_counts(norm):
+    centers = 3.0 * tf.random.stateless_normal([5, 3, 3, 1], SEED)
+    images = centers + tf.random.stateless_normal([5, 3, 3, 1], SEED + 1)
+    region = around(Ball(norm=norm, in_range=False), tf.fill([5], 0.2))
+    projected = region.project(images, centers)
+    np.testing.assert_allclose(norm_of(norm, projected - centers), 0.2, rtol=1e-4)
+    assert np.abs(projected).max() > 1.0
+    start = region.random_start(centers, SEED)
+    assert np.all(norm_of(norm, start - centers) <= 0.2 + 1e-6)
 
 
 @pytest.mark.parametrize("norm", NORMS)

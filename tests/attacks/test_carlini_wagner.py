@@ -50,6 +50,20 @@ def test_the_distance_to_the_boundary_of_a_linear_classifier(num_classes):
     assert np.abs(attacked.images).max() <= 1.0
 
 
+def test_images_that_leave_the_range_find_the_boundary_too():
+    classifier, weights, bias = linear(2)
+    images = 3.0 * draw_images(6)
+    labels = predicted(classifier, images)
+    ball = Ball(norm="l2", in_range=False)
+    settings = CarliniWagner(
+        num_steps=300, num_constants=6, initial_constant=0.1, learning_rate=0.02
+    )
+    attacked = run(classifier, settings, images, labels, ball=ball)
+    exact = least_distances(weights, bias, images, labels, "l2")
+    np.testing.assert_allclose(attacked.info["distance"], exact, rtol=0.02, atol=1e-2)
+    assert np.abs(attacked.images).max() > 1.0
+
+
 def test_every_image_has_its_own_constant():
     """Two images of one batch need factors that differ a thousandfold."""
 

@@ -9,8 +9,9 @@ from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Clean, MailTrades, Sat, Trades, WeatAdv
 from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.directions.alignment import aligned
 from ebm_tf.learning.adversary import adversary
-from ebm_tf.learning.classifier import ClassifierState, make_step
+from ebm_tf.learning.classifier import ClassifierState, Reward, make_step
 from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.models.classifiers import small_cnn
@@ -221,6 +222,41 @@ def test_gradients_are_those_of_perturbed_weights_and_move_the_weights_themselve
         np.testing.assert_allclose(
             new.numpy(), old - RATE * gradient, rtol=1e-3, atol=1e-5
         )
+
+
+def test_a_reward_adds_the_gradient_of_alignments_in_inference_mode():
+    ways = tf.random.stateless_normal(IMAGES.shape, SEED)
+    plain, rewarded, other = descending(), descending(), network()
+    _, metrics, _ = stepped(plain, Clean())
+    _, told, _ = stepped(rewarded, Clean(), reward=Reward(0.5, lambda *_: ways))
+    with tf.GradientTape() as tape:
+        alignments = aligned(
+            lambda images: other(images, training=False),
+            IMAGES,
+            LABELS,
+            lambda *_: ways,
+            SEED,
+        )
+        alignment = tf.reduce_mean(alignments)
+    assert told["alignment"].numpy() == pytest.approx(alignment.numpy(), abs=1e-6)
+    expected = metrics["loss"] + 0.5 * (1.0 - alignment)
+    assert told["loss"].numpy() == pytest.approx(expected.numpy(), rel=1e-5)
+    gradients = tape.gradient(alignment, other.trainable_variables)
+    for with_reward, without, gradient in zip(
+        rewarded.model.trainable_variables,
+        plain.model.trainable_variables,
+        gradients,
+        strict=True,
+    ):
+        change = 0.0 if gradient is None else RATE * 0.5 * gradient
+        expected = without.numpy() + change
+        np.testing.assert_allclose(with_reward.numpy(), expected, rtol=1e-4, atol=1e-6)
+    for one, two in zip(
+        rewarded.model.non_trainable_variables,
+        plain.model.non_trainable_variables,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
-from ebm_tf.store.models import CLASSIFIER, ENERGY, GENERATOR, PRIOR
+from ebm_tf.store.models import MEASURED
 from ebm_tf.store.releases import archives, cards, index
 from ebm_tf.store.releases.index import Entry, located
 from ebm_tf.store.sources import find, newest_weights
@@ -148,8 +148,11 @@ def _read_run(folder: str) -> _Run:
 def _best_weights(folder: str) -> list[str]:
     """The weight files that a run folder means, one of each network."""
     source = find(folder)
-    roles = (ENERGY, PRIOR, GENERATOR, CLASSIFIER)
-    return [os.path.basename(source.file(r, "best")) for r in roles if source.has(r)]
+    return [
+        os.path.basename(source.file(role, "best"))
+        for role in MEASURED
+        if source.has(role)
+    ]
 
 
 def _contents(

@@ -1,0 +1,21 @@
+"""The same with gradients that are rewarded for directions of searches (L_alpha).
+
+python3 ebm_tf/train_clf.py configs/cifar10_lalpha.py \
+    --set alignment.directions.weights=GENERATOR
+
+GENERATOR is the folder that configs/cifar10_cgan.py left; measure with another one, of
+another seed. Published values; not run by us.
+"""
+
+import dataclasses
+
+from configs.cifar10_baseline import config as baseline
+from ebm_tf.config.directions import AlignmentReward, SearchedDirections
+
+config = dataclasses.replace(
+    baseline,
+    name="cifar10_lalpha",
+    alignment=AlignmentReward(
+        weight=0.3, directions=SearchedDirections(near_rate=0.1, likely_rate=0.1)
+    ),
+)
