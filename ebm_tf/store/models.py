@@ -161,7 +161,8 @@ def network_sources(
             own = _own_source(role, settings)
         elif shared:
             own = network_source(role, settings, shared, kind)
-            if own.source and own.source.is_file and len(roles) > 1:
+            is_run = own.source is not None and not own.source.is_file
+            if not is_run and len(roles) > 1:
                 raise WeightsError(
                     f"Expected weights={shared} to be the folder of a run; a file goes "
                     f"to its network: --set {role}.weights=FILE."
