@@ -111,14 +111,10 @@ def _as_found(name: str, model: keras.Model, how: OwnNetwork) -> Found:
 def _agreed(name: str, setting: str, said: int | None, found: int | None) -> int:
     """What is said, or what a model has; both where both are there."""
     if said is not None and found is not None and said != found:
-        raise ConfigError(
-            f"{name} has {setting}={found}, but {setting}={said} is said."
-        )
+        raise ConfigError(f"Expected {setting}={said} to be {found} for {name}.")
     number = said or found
     if number is None:
-        raise ConfigError(
-            f"Expected {setting} of {name}, which takes any, in `network`."
-        )
+        raise ConfigError(f"Expected {setting} in `network`: {name} takes any.")
     return number
 
 
