@@ -124,5 +124,5 @@ def test_a_run_ends_with_its_next_update_where_it_is_to_end_earlier(
 def test_a_finished_run_is_not_shortened(tmp_path):
     folder = made(tmp_path, TIMES[0])
     words = ["train.py", "--resume", folder, "--set", "num_updates=3"]
-    with pytest.raises(ConfigError, match="at least the 6000 of the run, which is fin"):
+    with pytest.raises(ConfigError, match="at least the 1450 of the run, which is fin"):
         resuming.given("train", parse(words))
