@@ -4,10 +4,10 @@ python3 ebm_tf/evaluate.py configs_fid/folders.py --set images=IMAGES \
     --set reference=REFERENCE --set weights=GRAPH
 
 or, in short, `evaluate.py IMAGES REFERENCE --set weights=GRAPH`. GRAPH is
-classify_image_graph_def.pb or its archive, by which published distances are made; without
-it `--set features=pixels`, or `--set features=classifier --set weights=RUN`. Results say
-which was used: only distances by the graph are called fid and kid. Expected: seconds in
-pixels.
+classify_image_graph_def.pb or its archive, by which published distances are made;
+without it `--set features=pixels`, or `--set features=classifier --set weights=RUN`.
+Results say which was used: only distances by the graph are called fid and kid.
+Expected: seconds in pixels.
 """
 
 from ebm_tf.config.sets import SetComparison

@@ -45,6 +45,14 @@ def test_the_page_names_every_example_and_every_function():
         assert name in text, name
 
 
+def test_the_batch_script_goes_on_by_itself():
+    path = ROOT / "examples" / "slurm.sh"
+    assert subprocess.run(["bash", "-n", path]).returncode == 0
+    text = path.read_text()
+    assert text.rstrip().splitlines()[0] == "#!/usr/bin/env bash"
+    assert 'ebm_tf "$@" --resume latest' in text and "scontrol requeue" in text
+
+
 @pytest.mark.slow
 def test_every_block_of_the_page_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
