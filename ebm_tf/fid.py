@@ -338,7 +338,7 @@ def plot_distances(
         for name, of_one in rows.items()
     }
     curves = {
-        name: tuple(zip(*finite, strict=True))
+        name: ([x for x, _ in finite], [y for _, y in finite])
         for name, points in found.items()
         if (finite := [(x, y) for x, y in points if y is not None])
     }
