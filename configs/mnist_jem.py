@@ -1,0 +1,53 @@
+"""Joint energy-based model of MNIST, enlarged to 32x32: it classifies and generates.
+
+python3 ebm_tf/train_jem.py configs/mnist_jem.py --data_dir DIR
+
+Expected: a quarter of an hour on two cores; `test_accuracy` 0.91, where the first 2,000
+test images count, and `frechet_pixel` 41 with 500 samples after 200 steps from the
+Gaussian of each class. More updates help both.
+"""
+
+import dataclasses
+
+from configs.digits_jem import config as digits
+from ebm_tf.config.chains import Hygiene, Persistent
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.joint import JointTerms, LabelledImages
+from ebm_tf.config.optimizers import Optimizer
+from ebm_tf.config.parts import ClippedLangevin, Data, Samples
+
+config = dataclasses.replace(
+    digits,
+    name="mnist_jem",
+    data=Data(name="mnist", image_size=32, channels=1, split="train[:59000]"),
+    validation_split="train[59000:]",
+    test_split="test",
+    num_test=2000,
+    classifier=ClassifierNetwork(
+        architecture="sngan", width=16, norm="none", activation="silu"
+    ),
+    terms=JointTerms(posterior=3.0, marginal=1.0),
+    langevin=ClippedLangevin(drift=2.0, noise=0.01, max_gradient=0.1, image_bound=1.0),
+    # Uniform noise takes more than 100 steps to become a digit, this fewer than 20.
+    chains=Persistent(
+        start="class_gaussian",
+        bank_size=5000,
+        num_steps=20,
+        rejuvenation=0.05,
+        hygiene=Hygiene(),
+    ),
+    labelled=LabelledImages(batch=256, data_epsilon=0.03),
+    optimizer=Optimizer(
+        learning_rate=((5e-4, 0), (2e-4, 1600), (5e-5, 2200)),
+        average_decay=0.99,
+        average_warmup=False,
+    ),
+    num_updates=2500,
+    batch=64,
+    evaluation_batch=500,
+    validate_every=200,
+    select_from=2200,
+    samples=Samples(num_samples=500, num_steps=200),
+    animate_every=None,
+    save_every=200,
+)
