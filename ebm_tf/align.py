@@ -32,9 +32,8 @@ from ebm_tf.data.sources import (
 from ebm_tf.directions.opening import OpenDirections, open_directions
 from ebm_tf.evaluation import robustness
 from ebm_tf.evaluation.alignment import gradients, linearity, plots, points, searches
-from ebm_tf.evaluation.alignment.tables import save_table
+from ebm_tf.evaluation.alignment.parts import NUM_PICTURED, Part, save_table
 from ebm_tf.evaluation.attack_phases import Phases
-from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays
@@ -46,8 +45,6 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.models import CLASSIFIER, LoadedModel, open_model
 from ebm_tf.store.provenance import Provenance, provenance
-
-NUM_PICTURED = 16
 
 
 class System(NamedTuple):
@@ -77,13 +74,6 @@ class System(NamedTuple):
             yield from (f"{role}: {text}" for text in found.lines)
 
 
-class Part(NamedTuple):
-    """What a part measured: its results, and arrays of each image."""
-
-    results: dict[str, Any]
-    arrays: Arrays = {}
-
-
 def run(config: AlignmentMeasurement, workspace: Workspace) -> dict[str, Any]:
     """Measures gradients, then attacks.
 
@@ -99,11 +89,15 @@ def run(config: AlignmentMeasurement, workspace: Workspace) -> dict[str, Any]:
     aligned = _aligned(config, system, (images, labels), workspace)
     phases = _phases(config, system, (images, labels), workspace)
     right = aligned.arrays["prediction"] == labels
-    parts = {
-        "searches": _searches(config, phases, right, workspace),
-        "linearity": _linearity(config, phases, aligned.arrays, right, workspace),
-        "score_curve": _score_curve(config, system, workspace),
-    }
+    parts = {"searches": searches.measure(config, phases, right, workspace)}
+    if config.linearity is not None:
+        linear = np.min(aligned.arrays["distances"], axis=1)
+        parts["linearity"] = linearity.measure(phases, linear, right, workspace)
+    if config.score_curve:
+        logits = over_rows(system.model.classifier, system.replicas, config.batch)
+        seed = seeds.integer(config.seed, Purpose.PICTURES)
+        dimensions = config.data.channels
+        parts["score_curve"] = points.measure(logits, dimensions, seed, workspace)
     warnings = system.provenance.warnings
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
@@ -203,6 +197,7 @@ def _aligned(
         system.model.classifier,
         system.directions["directions"].differences,
         estimated.differences if estimated else None,
+        num_wrong=config.num_wrong,
     )
     key = seeds.key(config.seed, Purpose.STARTS)
     count = system.replicas.count
@@ -254,59 +249,3 @@ def _phases(
         save_every=config.save_every,
     )
     return Phases(settings, system.replicas, workspace, *labelled, classifier, attacks)
-
-
-def _searches(
-    config: AlignmentMeasurement,
-    phases: Phases,
-    right: np.ndarray,
-    workspace: Workspace,
-) -> Part:
-    """The least radius of each image, by every attack, with pictures and a plot."""
-    results, arrays = {}, {}
-    for search in config.searches:
-        name = search.name
-        results[name], smallest = searches.searched(search, phases, right)
-        arrays |= {f"{name}/{kind}": values for kind, values in smallest.items()}
-        workspace.log(searches.line(name, results[name]))
-        shown = searches.pictured(search, phases, results[name], NUM_PICTURED)
-        if workspace.is_chief:
-            save_grid(workspace.path("images", f"attacked_{name}.png"), shown)
-            curve = results[name]["curve"]
-            plots.save_accuracies(workspace.path("plots", f"{name}.png"), name, curve)
-    return Part(results, arrays)
-
-
-def _linearity(
-    config: AlignmentMeasurement,
-    phases: Phases,
-    found: Arrays,
-    right: np.ndarray,
-    workspace: Workspace,
-) -> Part:
-    """Linear distances beside the ways to the nearest errors."""
-    if config.linearity is None:
-        return Part({})
-    linear = np.min(found["distances"], axis=1)
-    ways = linearity.nearest_errors(phases, right)
-    results = linearity.results(linear, ways, right)
-    chosen = right & np.isfinite(ways)
-    if workspace.is_chief and chosen.any():
-        path = workspace.path("plots", "linearity.png")
-        plots.save_linearity(path, linear[chosen], ways[chosen])
-    return Part(results, {"nearest_error": ways})
-
-
-def _score_curve(
-    config: AlignmentMeasurement, system: System, workspace: Workspace
-) -> Part:
-    """The scores of points over their lengths."""
-    if not config.score_curve:
-        return Part({})
-    seed = seeds.integer(config.seed, Purpose.PICTURES)
-    classifier, dimensions = system.model.classifier, config.data.channels
-    run = over_rows(classifier, system.replicas, config.batch)
-    scores = points.score_curve(run, dimensions, seed)
-    if workspace.is_chief:
-        plots.save_score_curve(workspace.path("plots", "scores.png"), scores)
-    return Part({}, {"radii": points.RADII, "scores": scores})

@@ -31,7 +31,7 @@ from ebm_tf.data.pipelines import (
     own_content,
 )
 from ebm_tf.data.sources import Source, deferred, unaugmented, where_it_lies
-from ebm_tf.directions.opening import OpenDirections, open_directions
+from ebm_tf.directions.opening import open_directions
 from ebm_tf.evaluation.classifier_validation import (
     Evaluator,
     ImagesByPart,
@@ -117,12 +117,12 @@ def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Lea
         sources = sources._replace(data=_left(sources.data, removed))
     networks = make_networks(config, replicas)
     model = networks.learned.model
-    directions = _directions(config, replicas, sources.data)
+    reward = _reward(config, replicas, sources.data)
     evaluator = Evaluator(config, replicas, networks.learned.average)
     return Learner(
         config=config,
         replicas=replicas,
-        task=_task(config, replicas, networks, sources.data, directions),
+        task=_task(config, replicas, networks, sources.data, reward),
         networks={CLASSIFIER: model},
         initial_weights=lambda: load_initial(config, {CLASSIFIER: model}),
         save_every=functools.partial(sources.save_every, config),
@@ -136,10 +136,10 @@ def build(config: ClassifierTraining, workspace: Workspace | None = None) -> Lea
             **measure(evaluator, networks, sources.test, workspace),
             **_removed(config, removed()),
         },
-        notes=lambda: _notes(config, removed(), directions),
+        notes=lambda: _notes(config, removed(), reward),
         inputs=lambda: {
             **own_content(config.data, **sources._asdict()),
-            **(directions.digests if directions else {}),
+            **(reward.directions.digests if reward else {}),
         },
     )
 
@@ -182,23 +182,15 @@ def make_networks(config: SelectedTraining, replicas: Replicas) -> Networks:
         return Networks(network, make())
 
 
-def _directions(
+def _reward(
     config: ClassifierTraining, replicas: Replicas, source: Source
-) -> OpenDirections | None:
-    """Those that gradients are rewarded for; None where none are."""
-    if config.alignment is None:
+) -> Reward | None:
+    """Directions that gradients are rewarded for; None where none are."""
+    if (settings := config.alignment) is None:
         return None
     with replicas.strategy.scope():
-        return open_directions(config.alignment.directions, config, source)
-
-
-def _reward(
-    config: ClassifierTraining, directions: OpenDirections | None
-) -> Reward | None:
-    """What `make_step` takes of them."""
-    if config.alignment is None or directions is None:
-        return None
-    return Reward(config.alignment.weight, directions.differences)
+        directions = open_directions(settings.directions, config, source)
+    return Reward(settings.weight, directions)
 
 
 def _task(
@@ -206,7 +198,7 @@ def _task(
     replicas: Replicas,
     networks: Networks,
     source: Source,
-    directions: OpenDirections | None,
+    reward: Reward | None,
 ) -> Task:
     """The learning step as the loop sees it."""
     network = networks.learned
@@ -219,7 +211,7 @@ def _task(
         config.objective,
         attack=attack,
         weight_perturbation=config.weight_perturbation,
-        reward=_reward(config, directions),
+        reward=reward,
     )
     state = ClassifierState(tf.constant(0, tf.int64))
     return Task(
@@ -358,13 +350,11 @@ def _left(whole: Source, removed: Callable[[], Removal | None]) -> Source:
 
 
 def _notes(
-    config: ClassifierTraining,
-    removed: Removal | None,
-    directions: OpenDirections | None,
+    config: ClassifierTraining, removed: Removal | None, reward: Reward | None
 ) -> Iterator[str]:
     """What is left out, kept and rewarded, a line each."""
-    if directions is not None:
-        yield from directions.lines
+    if reward is not None:
+        yield from reward.directions.lines
     if config.removal is not None and removed is not None:
         yield from removed.lines(config.removal)
     if config.keep_weights_every is not None:

@@ -124,6 +124,8 @@ class AlignmentMeasurement(Experiment):
       weights: the folder of a run, release:NAME or a weight file.
       weights_kind: of a run: "selected" by validation, "averaged", "raw", or "best",
         the selected ones where there are any, else the averaged ones.
+      num_wrong: wrong classes, the likeliest ones, among which the closest is sought;
+        all if None, which is much of a thousand.
       directions: that gradients are compared with.
       estimated: others that are compared with `directions`; none if None.
       in_range: whether attacked images stay in [-1, 1]; not for points, nor for images
@@ -144,6 +146,7 @@ class AlignmentMeasurement(Experiment):
     classifier: ClassifierNetwork | PretrainedClassifier
     weights: str | None = None
     weights_kind: Literal["best", "selected", "averaged", "raw"] = "best"
+    num_wrong: int | None = None
     directions: AnyDirections = TrueDirections()
     estimated: AnyDirections | None = None
     in_range: bool = True
@@ -158,7 +161,7 @@ class AlignmentMeasurement(Experiment):
         """Checks counts, and that searches have different names."""
         super().validate()
         self.require_least(2, "num_images", "num_draws")
-        self.require_positive("batch", "save_every")
+        self.require_positive("batch", "save_every", "num_wrong")
         names = [search.name for search in self.searches]
         require(
             len(names) == len(set(names)),

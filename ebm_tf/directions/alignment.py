@@ -7,39 +7,61 @@ model gradient in adversarial training with projected gradient descent".
 import tensorflow as tf
 
 from ebm_tf.protocols import Classifier, Directions
-from ebm_tf.robust_objectives import of_class
+from ebm_tf.robust_objectives import of_class, of_others
 
 
 def linearised(
-    classifier: Classifier, images: tf.Tensor
+    classifier: Classifier, images: tf.Tensor, classes: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Logits [n, k] of images [n, H, W, C], and their gradients [n, k, H, W, C].
+    """Logits [n, m] of m classes of each image, and their gradients [n, m, H, W, C].
 
     Each image is to be classified by itself.
+
+    Args:
+      classifier: images -> logits.
+      images: [n, H, W, C].
+      classes: integers [n, m].
     """
-    logits = classifier(images)
-    num_classes = logits.shape[-1]
+    num_classes = classes.shape[1]
     repeated = tf.repeat(images, num_classes, axis=0)
-    classes = tf.tile(tf.range(num_classes), [tf.shape(images)[0]])
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(repeated)
-        chosen = of_class(classifier(repeated), classes)
+        chosen = of_class(classifier(repeated), tf.reshape(classes, [-1]))
     gradients = tape.gradient(chosen, repeated)
-    return logits, tf.reshape(gradients, [-1, num_classes, *images.shape[1:]])
+    shape = [-1, num_classes, *images.shape[1:]]
+    return tf.reshape(chosen, [-1, num_classes]), tf.reshape(gradients, shape)
+
+
+def considered(
+    logits: tf.Tensor, labels: tf.Tensor, num_wrong: int | None = None
+) -> tf.Tensor:
+    """The classes among which the closest is sought, of labels' integer type [n, m].
+
+    Args:
+      logits: float32 [n, k].
+      labels: integers [n], which are among them.
+      num_wrong: so many others, by their logits; all, in order, if None.
+    """
+    num_classes = logits.shape[-1]
+    if num_wrong is None or num_wrong >= num_classes - 1:
+        everything = tf.range(num_classes, dtype=labels.dtype)
+        return tf.tile(everything[None], [tf.shape(labels)[0], 1])
+    others = tf.math.top_k(of_others(logits, labels), num_wrong).indices
+    return tf.concat([labels[:, None], tf.cast(others, labels.dtype)], 1)
 
 
 def linear_distances(
     logits: tf.Tensor, gradients: tf.Tensor, anchors: tf.Tensor
 ) -> tf.Tensor:
-    """How far images are from every class, if the logits were linear: float32 [n, k].
+    """How far images are from classes, if the logits were linear: float32 [n, m].
 
     (f_a - f_c) / |grad f_a - grad f_c| for the anchor a of an image and the class c;
     negative where f_c is larger already, infinite for the anchor itself.
 
     Args:
-      logits: f, float32 [n, k].
-      gradients: of them, [n, k, H, W, C].
-      anchors: the class of each image from which to move, integers [n].
+      logits: f, float32 [n, m].
+      gradients: of them, [n, m, H, W, C].
+      anchors: the place among the m of the class from which to move, integers [n].
 
     Source: eq. 5, after Moosavi-Dezfooli et al. (2016).
     """
@@ -90,9 +112,11 @@ def closest_wrong(
     classifier: Classifier, images: tf.Tensor, labels: tf.Tensor
 ) -> tf.Tensor:
     """The wrong class at the least linear distance, int64 [n]; of two the other one."""
-    if classifier(images).shape[-1] == 2:
+    logits = classifier(images)
+    if logits.shape[-1] == 2:
         return 1 - labels
-    distances = linear_distances(*linearised(classifier, images), labels)
+    classes = considered(logits, labels)
+    distances = linear_distances(*linearised(classifier, images, classes), labels)
     return tf.argmin(distances, -1, labels.dtype)
 
 

@@ -122,7 +122,7 @@ def _mapped(settings: GeneratorDirections, config: Any) -> OpenDirections:
     return OpenDirections(
         lambda images, labels, wrong, seed: mapper([images, labels, wrong]),
         (f"directions: of the mapper {model.files()[MAPPER]}",),
-        model.digests(),
+        model.digests(None),
     )
 
 
@@ -139,7 +139,7 @@ def _searched(settings: SearchedDirections, config: Any) -> OpenDirections:
     if settings.judge is not None:
         judged_by = _opened(CLASSIFIER, settings.judge, config)
         model, judge = model | judged_by, judged_by.classifier
-    digests = model.digests()
+    digests = model.digests(None)
     about = {"generator": to_mapping(network), "dtype": config.compute_dtype}
     parent = settings.cache or cache_folder("directions", VARIABLE)
     folder = os.path.join(parent, key_of(settings, digests, about))

@@ -11,6 +11,7 @@ from ebm_tf import robust_objectives
 from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Objective, Sat
 from ebm_tf.directions.alignment import aligned
+from ebm_tf.directions.opening import OpenDirections
 from ebm_tf.energies import joint_energy, marginal_energy
 from ebm_tf.learning.adversary import PerturbFn, perturbed
 from ebm_tf.learning.optimization import (
@@ -22,7 +23,6 @@ from ebm_tf.learning.optimization import (
     mean_over_replicas,
 )
 from ebm_tf.models.dropout import dropout_key
-from ebm_tf.protocols import Directions
 from ebm_tf.robust_objectives import Predictions
 
 # Folded into the key of an update, which the attack divides in two.
@@ -47,10 +47,10 @@ ObjectiveFn = Callable[[PredictFn], tuple[tf.Tensor, Any]]
 
 
 class Reward(NamedTuple):
-    """What `config.directions.AlignmentReward` asks for: weight and directions."""
+    """What `config.directions.AlignmentReward` asks for: its weight, and directions."""
 
     weight: float
-    directions: Directions
+    directions: OpenDirections
 
 
 class ClassifierState(NamedTuple):
@@ -203,7 +203,7 @@ def _rewarded(
     def rewarded(predict: PredictFn) -> tuple[tf.Tensor, tuple[Any, Metrics]]:
         # First, by the statistics of before, through which no gradient passes.
         network = functools.partial(predict, training=False, moves=False)
-        alignments = aligned(network, *batch, reward.directions, seed)
+        alignments = aligned(network, *batch, reward.directions.differences, seed)
         alignment = tf.reduce_mean(alignments)
         loss, (predictions, _) = objective(predict)
         loss += reward.weight * (1.0 - alignment)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from ebm_tf.directions.alignment import (
     aligned,
     closest_wrong,
+    considered,
     cosine,
     linear_distances,
     linearised,
@@ -18,8 +19,9 @@ SEED = tf.constant([1, 2])
 
 def test_linear_distances_are_those_to_the_boundaries_of_a_linear_classifier():
     case = linear_case(4, 30, 1.0)
-    logits, gradients = linearised(case.classifier, case.images)
-    np.testing.assert_allclose(logits, case.classifier(case.images))
+    classes = considered(case.classifier(case.images), case.labels)
+    logits, gradients = linearised(case.classifier, case.images, classes)
+    np.testing.assert_allclose(logits, case.classifier(case.images), rtol=1e-5)
     rows = np.broadcast_to(case.weights.reshape(1, 4, 4, 4, 1), gradients.shape)
     np.testing.assert_allclose(gradients, rows, rtol=1e-6)
     distances = linear_distances(logits, gradients, case.labels).numpy()
@@ -32,6 +34,16 @@ def test_linear_distances_are_those_to_the_boundaries_of_a_linear_classifier():
     from_others = linear_distances(logits, gradients, others).numpy()
     assert (from_others[np.arange(30), case.labels] < 0).all()
     assert np.isinf(from_others[np.arange(30), others]).all()
+
+
+def test_the_likeliest_wrong_classes_are_considered_and_the_label():
+    logits = tf.constant([[0.1, 3.0, 2.0, 1.0], [5.0, 1.0, 2.0, 3.0]])
+    labels = tf.constant([2, 1], tf.int64)
+    found = considered(logits, labels, 2)
+    np.testing.assert_array_equal(found, [[2, 1, 3], [1, 0, 3]])
+    everything = np.tile(np.arange(4), (2, 1))
+    for num in (None, 3, 10):
+        np.testing.assert_array_equal(considered(logits, labels, num), everything)
 
 
 @pytest.mark.parametrize("num_classes", [2, 3])

@@ -10,6 +10,7 @@ from ebm_tf.config.classification import WeightPerturbation
 from ebm_tf.config.objectives import Clean, MailTrades, Sat, Trades, WeatAdv
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.directions.alignment import aligned
+from ebm_tf.directions.opening import OpenDirections
 from ebm_tf.learning.adversary import adversary
 from ebm_tf.learning.classifier import ClassifierState, Reward, make_step
 from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
@@ -228,7 +229,9 @@ def test_a_reward_adds_the_gradient_of_alignments_in_inference_mode():
     ways = tf.random.stateless_normal(IMAGES.shape, SEED)
     plain, rewarded, other = descending(), descending(), network()
     _, metrics, _ = stepped(plain, Clean())
-    _, told, _ = stepped(rewarded, Clean(), reward=Reward(0.5, lambda *_: ways))
+    _, told, _ = stepped(
+        rewarded, Clean(), reward=Reward(0.5, OpenDirections(lambda *_: ways))
+    )
     with tf.GradientTape() as tape:
         alignments = aligned(
             lambda images: other(images, training=False),

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ebm_tf import pixels
 from ebm_tf.config.alignment import AlignmentMeasurement
-from ebm_tf.directions.alignment import cosine, linear_distances, linearised
+from ebm_tf.directions.alignment import considered, cosine, linear_distances, linearised
 from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.evaluation.energy_statistics import statistics
 from ebm_tf.protocols import Classifier, Directions
@@ -42,32 +42,51 @@ MEANINGS = {
 
 
 def gradient_rows(
-    classifier: Classifier, directions: Directions, estimated: Directions | None
+    classifier: Classifier,
+    directions: Directions,
+    estimated: Directions | None,
+    *,
+    num_wrong: int | None = None,
 ) -> Callable:
     """The function of rows (images, labels, key) -> arrays of each image by name.
 
-    They are "logits", "distances" (linear, [n, k]), "wrong" (the closest wrong class),
-    "prediction", "gradient" (of f_c - f_y), "differences" (the directions), norms, and
-    the alignments "alpha_dx/NAME" and "alpha_x/NAME" of each of GRADIENTS.
+    They are "logits", "classes" among which the closest was sought, their linear
+    "distances" [n, m], "wrong" (the closest wrong class), "prediction", "gradient" (of
+    f_c - f_y), "differences" (the directions), norms, and the alignments
+    "alpha_dx/NAME" and "alpha_x/NAME" of each of GRADIENTS.
+
+    Args:
+      classifier: images -> logits.
+      directions: that gradients are compared with.
+      estimated: what is compared with these.
+      num_wrong: the likeliest wrong classes that are considered; all if None.
     """
 
     def run(images: tf.Tensor, labels: tf.Tensor, key: tf.Tensor) -> Arrays:
-        logits, slopes = linearised(classifier, images)
-        distances = linear_distances(logits, slopes, labels)
-        wrong, predicted = tf.argmin(distances, -1), tf.argmax(logits, -1)
-        nearest = tf.argmin(linear_distances(logits, slopes, predicted), -1)
+        logits = classifier(images)
+        classes = considered(logits, labels, num_wrong)
+        lines = linearised(classifier, images, classes)
 
-        def of(classes: tf.Tensor) -> tf.Tensor:
-            return tf.gather(slopes, classes, axis=1, batch_dims=1)
+        def place(which: tf.Tensor) -> tf.Tensor:
+            return tf.argmax(tf.cast(classes == which[:, None], tf.int32), -1)
+
+        def of(place: tf.Tensor) -> tf.Tensor:
+            return tf.gather(lines[1], place, axis=1, batch_dims=1)
+
+        label, prediction = place(labels), place(tf.argmax(logits, -1, labels.dtype))
+        distances = linear_distances(*lines, label)
+        closest = tf.argmin(distances, -1)
+        nearest = tf.argmin(linear_distances(*lines, prediction), -1)
+        wrong = tf.gather(classes, closest, axis=1, batch_dims=1)
 
         gradients = dict(
             zip(
                 GRADIENTS,
                 (
-                    of(wrong) - of(labels),
-                    of(nearest) - of(predicted),
-                    of(predicted),
-                    of(labels),
+                    of(closest) - of(label),
+                    of(nearest) - of(prediction),
+                    of(prediction),
+                    of(label),
                 ),
                 strict=True,
             )
@@ -77,9 +96,10 @@ def gradient_rows(
         centred = images - tf.reduce_mean(images, [1, 2, 3], keepdims=True)
         found = {
             "logits": logits,
+            "classes": classes,
             "distances": distances,
             "wrong": wrong,
-            "prediction": predicted,
+            "prediction": tf.argmax(logits, -1),
             "gradient": gradients["closest"],
             "differences": differences,
             "norms/x": _lengths(images),

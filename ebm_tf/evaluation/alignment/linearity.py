@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from ebm_tf.evaluation.alignment import plots
+from ebm_tf.evaluation.alignment.parts import Part
 from ebm_tf.evaluation.attack_phases import Phases
+from ebm_tf.runtime.workspace import Workspace
 
 CARLINI_WAGNER = "carlini_wagner"
 MEANINGS = {
@@ -15,6 +18,25 @@ MEANINGS = {
 }
 # Every error is inside.
 _EVERYWHERE = 1e9
+
+
+def measure(
+    phases: Phases, linear: np.ndarray, right: np.ndarray, workspace: Workspace
+) -> Part:
+    """Compares linear distances [n] with the ways to the nearest errors, in a plot.
+
+    Args:
+      phases: of the classifier, its images and the attack CARLINI_WAGNER.
+      linear: the least linear distance of each image to a wrong class.
+      right: bool [n], whether natural images are classified rightly.
+      workspace: of the run.
+    """
+    ways = nearest_errors(phases, right)
+    chosen = right & np.isfinite(ways)
+    if workspace.is_chief and chosen.any():
+        path = workspace.path("plots", "linearity.png")
+        plots.save_linearity(path, linear[chosen], ways[chosen])
+    return Part(results(linear, ways, right), {"nearest_error": ways})
 
 
 def nearest_errors(phases: Phases, right: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ebm_tf import pixels
-from ebm_tf.evaluation.alignment.points import RADII, ZOOMED
 from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.evaluation.plots import save_columns
 from ebm_tf.runtime.plots import save_curves, save_figure
@@ -102,13 +101,15 @@ def save_linearity(path: str, linear: np.ndarray, ways: np.ndarray) -> None:
     save_figure(figure, path)
 
 
-def save_score_curve(path: str, scores: np.ndarray) -> None:
-    """Plots the scores [457] of points over their radii, all and those of the zoom."""
+def save_score_curve(
+    path: str, radii: np.ndarray, scores: np.ndarray, zoomed: slice
+) -> None:
+    """Plots the scores [n] of points over their radii, all and a part of them."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
-    for axes, part in zip(figure.subplots(1, 2), (slice(None), ZOOMED), strict=True):
+    for axes, part in zip(figure.subplots(1, 2), (slice(None), zoomed), strict=True):
         for radius in (1.0, 1.3):
             axes.axvline(radius, color="grey", linewidth=0.8)
-        axes.plot(RADII[part], scores[part])
+        axes.plot(radii[part], scores[part])
         axes.set(xlabel="length of x", ylabel="p(y = 1 | x)", ylim=(-0.05, 1.05))
     figure.axes[0].set_xscale("log")
     figure.axes[0].xaxis.set_major_formatter("{x:g}")

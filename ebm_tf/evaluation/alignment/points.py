@@ -5,9 +5,27 @@ from collections.abc import Callable
 import numpy as np
 import scipy.special
 
+from ebm_tf.evaluation.alignment import plots
+from ebm_tf.evaluation.alignment.parts import Part
+from ebm_tf.runtime.workspace import Workspace
+
 # The published radii; those of the zoom are around both spheres.
 RADII = np.exp(-2.3 + 0.0125 * np.arange(457))
 ZOOMED = slice(180, 210)
+
+
+def measure(
+    logits: Callable[[np.ndarray], np.ndarray],
+    dimensions: int,
+    seed: int,
+    workspace: Workspace,
+) -> Part:
+    """Plots `score_curve`, whose arguments it takes."""
+    scores = score_curve(logits, dimensions, seed)
+    if workspace.is_chief:
+        path = workspace.path("plots", "scores.png")
+        plots.save_score_curve(path, RADII, scores, ZOOMED)
+    return Part({}, {"radii": RADII, "scores": scores})
 
 
 def score_curve(

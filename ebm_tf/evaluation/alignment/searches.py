@@ -18,10 +18,14 @@ from ebm_tf.config.alignment import (
 )
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.evaluation import robustness
+from ebm_tf.evaluation.alignment import plots
+from ebm_tf.evaluation.alignment.parts import NUM_PICTURED, Part
 from ebm_tf.evaluation.attack_phases import Phases
 from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.evaluation.radii import bisected, radii_of_breaking
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
+from ebm_tf.runtime.plots import save_grid
+from ebm_tf.runtime.workspace import Workspace
 
 MEANINGS = {
     "searches": "smallest radius of each image by bisection: median_radius is None "
@@ -72,6 +76,34 @@ def _laid_out(classifier: Classifier, ball: Ball, num_queries: int) -> AttackFn:
         return found._replace(images=tf.reshape(found.images, shape))
 
     return attack
+
+
+def measure(
+    config: AlignmentMeasurement,
+    phases: Phases,
+    right: np.ndarray,
+    workspace: Workspace,
+) -> Part:
+    """Runs all searches, with pictures of attacked images and plots of accuracies.
+
+    Args:
+      config: of the measurement.
+      phases: of the classifier, its images and attacks.
+      right: bool [n], whether natural images are classified rightly.
+      workspace: of the run.
+    """
+    results, arrays = {}, {}
+    for search in config.searches:
+        name = search.name
+        results[name], smallest = searched(search, phases, right)
+        arrays |= {f"{name}/{kind}": values for kind, values in smallest.items()}
+        workspace.log(line(name, results[name]))
+        shown = pictured(search, phases, results[name], NUM_PICTURED)
+        if workspace.is_chief:
+            save_grid(workspace.path("images", f"attacked_{name}.png"), shown)
+            curve = results[name]["curve"]
+            plots.save_accuracies(workspace.path("plots", f"{name}.png"), name, curve)
+    return Part(results, arrays)
 
 
 def searched(

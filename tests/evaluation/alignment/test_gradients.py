@@ -20,11 +20,11 @@ def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first * second).sum(1) / lengths
 
 
-def measured(labels, estimated=None):
+def measured(labels, estimated=None, **choices):
     def ways(images, labels, wrong, seed):
         return tf.roll(images, 1, axis=1) + 0.1
 
-    rows = gradient_rows(CASE.classifier, ways, estimated)
+    rows = gradient_rows(CASE.classifier, ways, estimated, **choices)
     found = {k: np.asarray(v) for k, v in rows(CASE.images, labels, SEED).items()}
     return found, ways(CASE.images, None, None, None).numpy()
 
@@ -55,6 +55,19 @@ def test_every_gradient_is_compared_with_directions_and_images():
     np.testing.assert_array_equal(found["alpha_x"], found["alpha_x/prediction"])
     expected = np.abs(cosines(x / 2 + 0.5, w[CASE.labels]))
     np.testing.assert_allclose(found["alpha_x_unit"], expected, atol=1e-6)
+
+
+def test_few_classes_are_enough_where_the_closest_is_among_them():
+    labels = tf.constant((CASE.labels.numpy() + 1) % 3)
+    found, _ = measured(labels)
+    few, _ = measured(labels, num_wrong=1)
+    assert few["distances"].shape == (12, 2)
+    # The likeliest one is the prediction, and nearer than the label: negative.
+    np.testing.assert_array_equal(few["wrong"], CASE.labels)
+    same = found["wrong"] == few["wrong"]
+    assert same.any()
+    for name in ("alpha_dx", "alpha_x", "alpha_dx/label"):
+        np.testing.assert_allclose(few[name][same], found[name][same], rtol=1e-5)
 
 
 def test_figures_are_of_all_and_of_rightly_classified_images():

@@ -1,12 +1,23 @@
-"""What was measured of each image, as a table."""
+"""What parts of a measurement have found, and a table of it."""
 
 import csv
 import io
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebm_tf.evaluation.batch_files import Arrays
 from ebm_tf.runtime.files import replace_file
+
+NUM_PICTURED = 16
+
+
+class Part(NamedTuple):
+    """What a part measured: its results, and arrays, most of them of each image."""
+
+    results: dict[str, Any]
+    arrays: Arrays = {}
 
 
 def save_table(path: str, arrays: Mapping[str, np.ndarray]) -> None:
