@@ -20,6 +20,7 @@ config = RobustnessMeasurement(
     classifier=learning.classifier,
     ball=learning.ball,
     pgd=learning.evaluation_attack,
+    probability_margin=100,
     auto_attack=AutoAttack(),
     # Larger steps, and fewer of them: distances within 1 % of the published budget's.
     carlini_wagner=CarliniWagner(

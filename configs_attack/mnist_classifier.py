@@ -16,6 +16,7 @@ config = RobustnessMeasurement(
     classifier=learning.classifier,
     ball=learning.ball,
     pgd=learning.evaluation_attack,
+    probability_margin=100,
     num_images=1000,
     batch=250,
 )

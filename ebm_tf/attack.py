@@ -26,6 +26,7 @@ from ebm_tf.data.sources import (
     FIRST_FEW,
     Source,
     deferred,
+    first_positions,
     positions_at_random,
     require_classes,
     subset,
@@ -41,6 +42,7 @@ from ebm_tf.evaluation import (
 from ebm_tf.evaluation.attack_phases import Phases, named_attacks
 from ebm_tf.evaluation.attacked import attack_all, metrics
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
+from ebm_tf.evaluation.leaderboard import summaries
 from ebm_tf.evaluation.purified_setup import purified_attack
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
@@ -49,6 +51,7 @@ from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
+from ebm_tf.runtime.run_folders import versions
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_model
@@ -88,7 +91,7 @@ class System:
         config, total = self.config, self.split.num_examples
         num = min(config.num_images or total, total)
         if config.subset == "first":
-            return np.arange(num)
+            return first_positions(self.split, num)
         seed = seeds.integer(config.seed, Purpose.SUBSET)
         return positions_at_random(total, num, seed)
 
@@ -96,6 +99,12 @@ class System:
     def source(self) -> Source:
         """The natural images, in file order."""
         return subset(self.split, self.positions)
+
+    @property
+    def places(self) -> dict[str, np.ndarray]:
+        """The arrays of a record that say which images of the split are attacked."""
+        ids = self.source.ids()
+        return {"positions": self.positions} | ({"ids": ids} if len(ids) else {})
 
     def notes(self) -> Iterator[str]:
         """What the attacks do otherwise than the config says."""
@@ -220,7 +229,7 @@ def _attack_alone(
     )
     findings = attack_all(phases)
     found, predictions = findings.verdicts, findings.natural["prediction"]
-    record, curves = {"positions": system.positions}, {}
+    record, curves = system.places, {}
     if config.curve or config.median:
         radii = by_radius(config, phases, found)
         found = after_smaller_radii(found, radii)
@@ -232,9 +241,12 @@ def _attack_alone(
         plots.save_verdicts(workspace, found, images, predictions)
         if config.curve:
             plots.save_accuracy_by_radius(workspace, config, curves["curve"])
-    settings = ("ball", "pgd", "auto_attack", "carlini_wagner")
+    settings = ("ball", "pgd", "auto_attack", "probability_margin", "carlini_wagner")
+    measured = metrics(phases, findings._replace(verdicts=found))
+    name = system.model.name_of(CLASSIFIER)
     return {
-        **metrics(phases, findings._replace(verdicts=found)),
+        "summary": summaries.summary(config, measured, name, versions()),
+        **measured,
         **curves,
         **_facts(config, *settings),
         "weights": system.weights[CLASSIFIER],
@@ -289,7 +301,7 @@ def _attack_purified(
     records = outcomes(
         work, system.replicas, workspace, happens, save_every=config.save_every
     )
-    record = defense_record.joined(records) | {"positions": system.positions}
+    record = defense_record.joined(records) | system.places
     if workspace.is_chief:
         save_arrays(workspace.path("data_log", "results.npz"), **record)
         plots.save_defended(workspace, config.name, record["class_path"])

@@ -1,6 +1,7 @@
 """Compares learned models: python3 ebm_tf/compare.py CONFIG.
 
-Energies by the life of their chains, classifiers by their energies under attack.
+Energies by the life of their chains, classifiers by their energies under attack or by
+what attacks have left of their accuracy.
 """
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 
 from ebm_tf import analyze, fid
 from ebm_tf.config.analysis import Analysis
-from ebm_tf.config.comparison import Comparison, EnergyComparison
+from ebm_tf.config.comparison import Comparison, EnergyComparison, Leaderboard
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.kinds import is_own
@@ -27,12 +28,13 @@ from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
+from ebm_tf.evaluation.leaderboard import tables
 from ebm_tf.runtime.inputs import require_same
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
-Config = Comparison | EnergyComparison
+Config = Comparison | EnergyComparison | Leaderboard
 
 
 def run(config: Config, workspace: Workspace) -> dict[str, Any]:
@@ -41,6 +43,8 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
     Returns:
       On the first worker, the figures of all; of energies nothing on others.
     """
+    if isinstance(config, Leaderboard):
+        return tables.ranked(_measured(config), workspace)
     if isinstance(config, EnergyComparison):
         return _compare_energies(config, workspace)
     return _compare_chains(config, workspace)
@@ -48,6 +52,9 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
 
 def describe(config: Config) -> Iterator[str]:
     """What a run would measure, a line each; nothing is written."""
+    if isinstance(config, Leaderboard):
+        yield from (f"{row['model']}: {row['run']}" for row in _measured(config))
+        return
     if isinstance(config, EnergyComparison):
         yield from _describe_energies(config)
         return
@@ -66,6 +73,12 @@ def _require_runs(config: Config) -> None:
         raise ConfigError(
             f"{config.name} needs runs to compare: --set \"runs=('RUN', 'RUN')\"."
         )
+
+
+def _measured(config: Leaderboard) -> list[dict[str, Any]]:
+    """The summaries of the runs, as they are given."""
+    _require_runs(config)
+    return [tables.measured(folder) for folder in config.runs]
 
 
 # Energies, by the life of their chains.

@@ -5,6 +5,7 @@ an image would change with its place in the batch. Here every row has a key.
 """
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -46,25 +47,58 @@ def replicate_keys(keys: tf.Tensor, numbers: tf.Tensor) -> tf.Tensor:
     return tf.reshape(fold_in(keys[:, None], numbers), [-1, 2])
 
 
+def folded(keys: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
+    """The same of keys [n, 2]; of one key [2], TensorFlow's own `fold_in`."""
+    of_one = keys.shape.rank == 1
+    return tf.random.fold_in(keys, data) if of_one else fold_in(keys, data)
+
+
+def divided(keys: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """So many keys in place of each of [n, 2]; or of one key [2]."""
+    if keys.shape.rank == 1:
+        return tf.unstack(tf.random.split(keys, count))
+    return [fold_in(keys, number) for number in range(count)]
+
+
+def draws(keys: tf.Tensor, num: int, shape: Sequence[int]) -> tf.Tensor:
+    """Uniform numbers float32 [num, *shape] in [0, 1), of keys [num, 2] or one [2]."""
+    if keys.shape.rank == 1:
+        return tf.random.stateless_uniform([num, *shape], keys)
+    return uniform(keys, tf.TensorShape(shape))
+
+
+def uniform(keys: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Uniform numbers float32 [n, *shape] in [0, 1), of keys int32 [n, 2]."""
+    num = shape.num_elements()
+    numbers = tf.concat(_bits(keys, num), 1)[:, :num] * 2.0**-24
+    return tf.reshape(numbers, [-1, *shape])
+
+
 def normal(keys: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
     """Standard normal numbers float32 [n, *shape], of keys int32 [n, 2].
 
     Source: Box and Muller (1958). XLA and what is not compiled get the same words.
     """
     num = shape.num_elements()
+    # The radius is of (0, 1], the angle of [0, 1).
+    first, turn = _bits(keys, num)
+    radius = tf.sqrt(-2.0 * tf.math.log((first + 1.0) * 2.0**-24))
+    angle = turn * (2.0 * math.pi * 2.0**-24)
+    pairs = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 1)
+    return tf.reshape(pairs[:, :num], [-1, *shape])
+
+
+def _bits(keys: tf.Tensor, num: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Two halves of `num` numbers of 24 bits at least, float32 [n, num / 2]."""
     positions = _unsigned(tf.range((num + 1) // 2))
     words = threefry(_words(keys[:, None]), (positions, tf.constant(_DRAWN, tf.uint32)))
-    # Of 24 bits each: the radius is of (0, 1], the angle of [0, 1).
-    uniform, turn = (
+    first, second = (
         tf.cast(
             tf.bitcast(tf.bitwise.right_shift(word, _shift(8)), tf.int32), tf.float32
         )
         for word in words
     )
-    radius = tf.sqrt(-2.0 * tf.math.log((uniform + 1.0) * 2.0**-24))
-    angle = turn * (2.0 * math.pi * 2.0**-24)
-    pairs = tf.concat([radius * tf.cos(angle), radius * tf.sin(angle)], 1)
-    return tf.reshape(pairs[:, :num], [-1, *shape])
+    return first, second
 
 
 def _words(keys: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

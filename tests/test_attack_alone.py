@@ -74,6 +74,7 @@ def everything(weights: str) -> RobustnessMeasurement:
     return measuring(
         weights,
         auto_attack=SMALL,
+        probability_margin=12,
         carlini_wagner=CarliniWagner(
             num_steps=20,
             num_constants=3,
@@ -102,10 +103,14 @@ def test_results(measured, learned):
     _, results = measured
     assert json.loads(json.dumps(results)) == results
     assert results["num_images"] == NUM_IMAGES and results["weights"] == learned
-    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "carlini_wagner"]
-    assert list(results["by_attack"]) == [*names, "pgd_smaller_radii"]
+    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "apgd_pm"]
+    names += ["carlini_wagner", "pgd_smaller_radii"]
+    assert list(results["by_attack"]) == names
+    summary = results["summary"]
+    assert summary["robust"] == results["robust_accuracy"]
+    assert summary["auto_attack"] == results["by_attack"]["square"]["accuracy"]
     assert results["units"]["lengths"] == "255ths of the pixel range"
-    for name in ("natural", "robust", "pgd", "apgd_ce"):
+    for name in ("natural", "robust", "pgd", "apgd_ce", "apgd_pm"):
         share = results[f"{name}_accuracy"]
         expected = interval(round(share * NUM_IMAGES), NUM_IMAGES)
         assert results[f"{name}_accuracy_interval"] == expected
@@ -289,7 +294,9 @@ def test_a_classifier_that_is_always_wrong_is_not_attacked(
         return images, (np.argmax(system.model.classifier(images), 1) + 1) % 10
 
     monkeypatch.setattr(attack, "natural_images", mislabelled)
-    config = dataclasses.replace(everything(learned), auto_attack=None)
+    config = dataclasses.replace(
+        everything(learned), auto_attack=None, probability_margin=0
+    )
     folder, results = measure(config, tmp_path)
     assert results["natural_accuracy"] == results["robust_accuracy"] == 0
     assert results["median_radius"] == results["median_l2_distance"] == 0
@@ -298,8 +305,8 @@ def test_a_classifier_that_is_always_wrong_is_not_attacked(
 
 @pytest.mark.slow
 def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
-    """From the natural image nothing is drawn."""
-    pgd = Pgd(num_steps=3, step_size=9.0, start="natural")
+    """Each image draws by a key of its own."""
+    pgd = Pgd(num_steps=3, step_size=9.0)
     found = []
     for size in (6, 14):
         config = measuring(learned, pgd=pgd, batch=size)

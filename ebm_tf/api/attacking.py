@@ -12,7 +12,7 @@ from ebm_tf import pixels
 from ebm_tf.api.chains import in_inference
 from ebm_tf.api.images import as_images
 from ebm_tf.api.models import Model, rounded_up
-from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
+from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd, PgdLoss
 from ebm_tf.config.core import Device
 from ebm_tf.config.robustness import ClassifierAttacks
 from ebm_tf.errors import ConfigError, DataError
@@ -68,7 +68,7 @@ def pgd(
     norm: Norm = "linf",
     num_steps: int = 20,
     step_size: float | None = None,
-    loss: Literal["cross_entropy", "margin", "dlr", "kl"] = "cross_entropy",
+    loss: PgdLoss = "cross_entropy",
     start: Literal["uniform", "normal", "natural"] = "uniform",
     num_restarts: int = 1,
     outputs: Outputs = "logits",

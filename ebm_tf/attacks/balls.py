@@ -5,6 +5,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from ebm_tf import keyed_noise
 from ebm_tf.config import attacks as config
 
 PIXEL_AXES = (1, 2, 3)
@@ -59,10 +60,10 @@ class Ball(abc.ABC):
         return tf.clip_by_value(images, -1.0, 1.0) if self.in_range else images
 
     @abc.abstractmethod
-    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
+    def _inside(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
 
     @abc.abstractmethod
-    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
+    def _surface(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor: ...
 
     def moved(
         self,
@@ -75,8 +76,11 @@ class Ball(abc.ABC):
         return self.project(self.ascend(images, gradient, step), centers)
 
     def random_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Images drawn uniformly from the ball, projected into [-1, 1]."""
-        return self.project(centers + self._inside(tf.shape(centers), seed), centers)
+        """Images drawn uniformly from the ball, projected into [-1, 1].
+
+        The seed is a key int32 [2], or [n, 2], one of each image; likewise below.
+        """
+        return self.project(centers + self._inside(centers, seed), centers)
 
     def surface_start(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         """Images at the distance epsilon, projected into [-1, 1].
@@ -84,7 +88,7 @@ class Ball(abc.ABC):
         For l-infinity uniform noise over its largest entry, for l2 normal noise over
         its norm. Source: the starts of APGD (Croce and Hein, 2020).
         """
-        return self.project(centers + self._surface(tf.shape(centers), seed), centers)
+        return self.project(centers + self._surface(centers, seed), centers)
 
 
 class _LinfBall(Ball):
@@ -101,12 +105,12 @@ class _LinfBall(Ball):
     ) -> tf.Tensor:
         return images + per_image(step) * tf.sign(gradient)
 
-    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        noise = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+    def _inside(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        noise = _uniform(centers, seed)
         return per_image(self.epsilon) * noise
 
-    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        noise = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+    def _surface(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        noise = _uniform(centers, seed)
         return per_image(self.epsilon) * _over_largest(noise)
 
 
@@ -126,15 +130,15 @@ class _L2Ball(Ball):
     ) -> tf.Tensor:
         return images + per_image(step) * _unit(gradient)
 
-    def _inside(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        direction_seed, radius_seed = tf.unstack(tf.random.split(seed, 2))
-        direction = _unit(tf.random.stateless_normal(shape, direction_seed))
-        uniform = tf.random.stateless_uniform(shape[:1], radius_seed)
-        num_pixels = tf.cast(tf.reduce_prod(shape[1:]), tf.float32)
+    def _inside(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        direction_seed, radius_seed = keyed_noise.divided(seed, 2)
+        direction = _unit(normal(centers, direction_seed))
+        uniform = keyed_noise.draws(radius_seed, tf.shape(centers)[0], ())
+        num_pixels = tf.cast(tf.reduce_prod(tf.shape(centers)[1:]), tf.float32)
         return per_image(self.epsilon * uniform ** (1.0 / num_pixels)) * direction
 
-    def _surface(self, shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        return per_image(self.epsilon) * _unit(tf.random.stateless_normal(shape, seed))
+    def _surface(self, centers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return per_image(self.epsilon) * _unit(normal(centers, seed))
 
 
 def ball(norm: str, epsilon: tf.Tensor, *, in_range: bool = True) -> Ball:
@@ -145,6 +149,20 @@ def ball(norm: str, epsilon: tf.Tensor, *, in_range: bool = True) -> Ball:
 def around(settings: config.Ball, epsilon: tf.Tensor) -> Ball:
     """The ball of some settings, but for its radii, [n]."""
     return ball(settings.norm, epsilon, in_range=settings.in_range)
+
+
+def normal(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Standard normal noise of the shape of images, of one key or one of each."""
+    if seed.shape.rank == 1:
+        return tf.random.stateless_normal(tf.shape(images), seed)
+    return keyed_noise.normal(seed, images.shape[1:])
+
+
+def _uniform(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """The same of uniform noise in [-1, 1]."""
+    if seed.shape.rank == 1:
+        return tf.random.stateless_uniform(tf.shape(images), seed, -1.0, 1.0)
+    return 2.0 * keyed_noise.uniform(seed, images.shape[1:]) - 1.0
 
 
 def _over_largest(vectors: tf.Tensor) -> tf.Tensor:

@@ -19,17 +19,17 @@ from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import gap, margin
 from ebm_tf.attacks.outcomes import (
     Outcome,
-    all_broken,
     attacked,
     chosen,
     errs,
-    for_each_target,
+    likeliest,
     merged,
     natural,
 )
+from ebm_tf.attacks.rounds import InRounds, Rows, Search, num_blocks, steps_of
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Ascent, AscentFn, Attacked, AttackFn, Classifier
+from ebm_tf.protocols import Ascent, AscentFn, Attacked, Classifier
 
 MOST_BIAS = 0.1  # alpha_max, towards the natural image
 OVERSHOOT = 1.05  # eta, beyond the linear boundary
@@ -39,6 +39,7 @@ SEARCH_STEPS = 3
 SEARCH_QUERIES = SEARCH_STEPS + 2.0  # the two ends as well
 # Beyond the boundary, in natural margins, so that rounding does not undo an error.
 SAFETY = 1e-3
+BLOCK = 10  # steps of a segment
 
 Norm = Literal["linf", "l2"]
 
@@ -71,7 +72,7 @@ class Attack(NamedTuple):
 
 def fab_targeted(
     classifier: Classifier, ball: Ball, *, num_steps: int, num_targets: int
-) -> AttackFn:
+) -> InRounds:
     """FAB for the likeliest wrong classes in turn, each from the natural image.
 
     The info also has "distance", float32 [n]: that of the nearest error that was found,
@@ -86,34 +87,26 @@ def fab_targeted(
       num_targets: classes to aim at; fewer where there are fewer.
     """
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        logits = classifier(images)
-        start = natural(images, logits, labels)
+    def first(rows: Rows) -> tuple[Outcome, tf.Tensor]:
+        logits = classifier(rows.images)
+        start = natural(rows.images, logits, rows.labels)
         start = start._replace(score=tf.where(start.broken, 0.0, start.score))
-        around = balls.around(ball, epsilon)
-        this = Attack(classifier, around, ball.norm, images, labels)
+        return start, likeliest(logits, rows.labels, num_targets)
 
-        def aim(best: Outcome, targets: tf.Tensor, seed: tf.Tensor) -> Outcome:
-            ascent = plain(classifier, lambda logits: gap(logits, labels, targets))
-            kernel = boundary_walk(this, ascent)
-            state, _ = iterate(
-                kernel,
-                *kernel.init((images, best.broken)),
-                num_steps,
-                seed,
-                until=all_broken,
-            )
-            return merged(best, _outcome(this, state))
+    def attack_on(rows: Rows) -> Attack:
+        around = balls.around(ball, rows.epsilon)
+        return Attack(classifier, around, ball.norm, rows.images, rows.labels)
 
-        outcome = for_each_target(
-            aim, logits, labels, num_targets, start, seed, until=all_broken
-        )
-        result = attacked(_inside(this, outcome))
-        return result._replace(info=result.info | {"distance": 0.0 - outcome.score})
+    def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
+        del index  # it draws nothing
+        ascent = plain(classifier, lambda logits: gap(logits, rows.labels, targets))
+        return _walking(attack_on(rows), ascent, num_steps)
 
-    return attack
+    def last(rows: Rows, best: Outcome) -> Attacked:
+        result = attacked(_inside(attack_on(rows), best))
+        return result._replace(info=result.info | {"distance": 0.0 - best.score})
+
+    return InRounds(first, search, last, num_targets, num_blocks(num_steps, BLOCK))
 
 
 class Boundary(NamedTuple):
@@ -134,6 +127,31 @@ class Boundary(NamedTuple):
     broken: tf.Tensor
     num_gradients: tf.Tensor
     num_zero_gradients: tf.Tensor
+
+
+def _walking(attack: Attack, ascent: AscentFn, num_steps: int) -> Search:
+    """The walk towards a class, in blocks of steps."""
+    kernel = boundary_walk(attack, ascent)
+
+    def opened(best: Outcome) -> Boundary:
+        return kernel.init((attack.centers, best.broken))[0]
+
+    def advanced(state: Boundary, block: tf.Tensor) -> Boundary:
+        _, num = steps_of(block, BLOCK, num_steps)
+        state, _ = iterate(
+            kernel,
+            state,
+            (),
+            num,
+            tf.zeros([2], tf.int32),
+            until=lambda state: tf.reduce_all(state.broken),
+        )
+        return state
+
+    def closed(best: Outcome, state: Boundary) -> Outcome:
+        return merged(best, _outcome(attack, state))
+
+    return Search(opened, advanced, closed, lambda state: state.broken)
 
 
 def boundary_walk(attack: Attack, ascent: AscentFn) -> Kernel:
@@ -171,7 +189,13 @@ def boundary_walk(attack: Attack, ascent: AscentFn) -> Kernel:
 
 def _outcome(attack: Attack, state: Boundary) -> Outcome:
     """What a walk has found, after the final search."""
-    nearest = searched(attack.classifier, attack.centers, state.nearest, attack.labels)
+    nearest = tf.cond(
+        tf.reduce_all(state.broken),
+        lambda: state.nearest,
+        lambda: searched(
+            attack.classifier, attack.centers, state.nearest, attack.labels
+        ),
+    )
     distance = attack.distance(nearest)
     # Without an error the distance is infinite, and the image found is the center.
     found = tf.math.is_finite(state.distance)
@@ -242,8 +266,8 @@ def displacement(
     With s the sign of normal * residual, the solution is d = s * min(t * v, c): all
     coordinates move together, at speed v = 1 for l-infinity and v = |normal| for l2,
     until each meets its wall at distance c. The length that is gained along the
-    normal is concave and piecewise linear in t, with its corners at c / v; they are
-    sorted, and the right t lies between two of them (their section 2.2).
+    normal is concave and piecewise linear in t, with its corners at c / v (their
+    section 2.2).
 
     Points in [-1, 1], normals and d are float32 [n, d], residuals [n]; the norm is that
     whose length is smallest.
@@ -268,24 +292,33 @@ def _time(
 
     All are float32 [n, d] >= 0, lengths [n, 1], and a speed is 0 where a rate is. Where
     none reaches the length, a t at which all coordinates stand at their walls.
+
+    The sum is concave, so that Newton's steps from 0 never go too far; one that passes
+    no corner ends at the solution. A few are enough, where corners had to be sorted.
     """
     corners = tf.math.divide_no_nan(walls, speeds)
-    order = tf.argsort(corners, axis=1)
-    corners = tf.gather(corners, order, batch_dims=1)
-    stopped = tf.gather(rates * walls, order, batch_dims=1)
-    moving = tf.gather(rates * speeds, order, batch_dims=1)
-    before = tf.cumsum(stopped, axis=1, exclusive=True)
-    slopes = tf.cumsum(moving, axis=1, reverse=True)
-    reached = before + corners * slopes
-    # The first corner by which the length is reached; the linear part ends there.
-    interval = tf.reduce_sum(tf.cast(reached < lengths, tf.int32), 1, keepdims=True)
-    interval = tf.minimum(interval, corners.shape[1] - 1)
-    corner, start, slope = (
-        tf.gather(values, interval, batch_dims=1)
-        for values in (corners, before, slopes)
+    gains, stops = rates * speeds, rates * walls
+
+    def step(state: tuple[tf.Tensor, tf.Tensor, tf.Tensor], _: tf.Tensor) -> tuple:
+        time, moving, _ = state
+        slope = tf.reduce_sum(tf.where(moving, gains, 0.0), 1, keepdims=True)
+        stopped = tf.reduce_sum(tf.where(moving, 0.0, stops), 1, keepdims=True)
+        solution = tf.math.divide_no_nan(lengths - stopped, slope)
+        time = tf.maximum(time, solution)
+        left = corners > time
+        return (time, left, tf.reduce_all(left == moving)), ()
+
+    kernel = Kernel(lambda state: (state, ()), step)
+    begun = tf.zeros_like(lengths), corners > 0.0, tf.constant(False)
+    most = corners.shape[1] + 1  # each step but the last passes a corner
+    (time, _, _), _ = iterate(
+        kernel,
+        *kernel.init(begun),
+        most,
+        tf.zeros([2], tf.int32),
+        until=lambda state: state[2],
     )
-    time = tf.math.divide_no_nan(lengths - start, slope)
-    return tf.clip_by_value(time, 0.0, corner)
+    return time
 
 
 def searched(

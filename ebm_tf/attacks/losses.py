@@ -19,6 +19,14 @@ def margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return largest_other(logits, labels) - of_class(logits, labels)
 
 
+def probability_margin(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The largest other probability less that of the label, in [-1, 1].
+
+    Source: PMA (arXiv 2411.15210), which raises it by APGD.
+    """
+    return margin(tf.nn.softmax(logits), labels)
+
+
 def gap(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """The logit of the target less that of the label, [n]."""
     return of_class(logits, targets) - of_class(logits, labels)
@@ -53,7 +61,12 @@ def targeted_dlr(logits: tf.Tensor, labels: tf.Tensor, targets: tf.Tensor) -> tf
     return gap(logits, labels, targets) / (spread + 1e-12)
 
 
-OF_LABELS = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}
+OF_LABELS = {
+    "cross_entropy": cross_entropy,
+    "margin": margin,
+    "dlr": dlr,
+    "probability_margin": probability_margin,
+}
 
 
 def attack_loss(
@@ -62,7 +75,7 @@ def attack_loss(
     """The loss of a kind that `Pgd` names, bound to images and their labels.
 
     Args:
-      kind: "cross_entropy", "margin", "dlr" or "kl".
+      kind: "cross_entropy", "margin", "dlr", "probability_margin" or "kl".
       classifier: images -> logits; only "kl" asks it, once.
       images: natural ones [n, H, W, C].
       labels: theirs, integers [n].

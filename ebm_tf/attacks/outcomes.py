@@ -97,34 +97,29 @@ def attacked(outcome: Outcome) -> Attacked:
     return Attacked(outcome.images, outcome.broken, info)
 
 
-def all_broken(outcome: Any) -> tf.Tensor:
-    """Whether nothing is left to attack, bool scalar."""
-    return tf.reduce_all(outcome.broken)
+def likeliest(logits: tf.Tensor, labels: tf.Tensor, num_targets: int) -> tf.Tensor:
+    """The classes [n, r] of the largest logits [n, k] but for the label's.
+
+    They are as many as are wanted, or as there are.
+    """
+    num_targets = min(num_targets, logits.shape[-1] - 1)
+    return tf.math.top_k(of_others(logits, labels), num_targets).indices
 
 
 def for_each_target(
     advance: Callable[[Any, tf.Tensor, tf.Tensor], Any],
-    logits: tf.Tensor,
-    labels: tf.Tensor,
-    num_targets: int,
+    targets: tf.Tensor,
     start: Any,
     seed: tf.Tensor,
-    *,
-    until: Callable[[Any], tf.Tensor] | None = None,
 ) -> Any:
-    """Advances a state for the likeliest wrong classes in turn.
+    """Advances a state for one class of each image after another.
 
     Args:
       advance: (state, classes int32 [n], key) -> state; traced once for all targets.
-      logits: float32 [n, k] of natural images.
-      labels: integers [n].
-      num_targets: how many classes; fewer where there are fewer.
+      targets: classes [n, r], in their order.
       start: the first state.
       seed: int32 [2].
-      until: state -> bool scalar, whether nothing is left to do.
     """
-    num_targets = min(num_targets, logits.shape[-1] - 1)
-    targets = tf.math.top_k(of_others(logits, labels), num_targets).indices
 
     def step(state: tuple[tf.Tensor, Any], seed: tf.Tensor):
         column, current = state
@@ -132,11 +127,5 @@ def for_each_target(
         return (column + 1, advance(current, target, seed)), ()
 
     kernel = Kernel(lambda start: ((tf.constant(0), start), ()), step)
-    (_, last), _ = iterate(
-        kernel,
-        *kernel.init(start),
-        num_targets,
-        seed,
-        until=until and (lambda state: until(state[1])),
-    )
+    (_, last), _ = iterate(kernel, *kernel.init(start), targets.shape[1], seed)
     return last

@@ -5,12 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf import pixels
+from ebm_tf import keyed_noise, pixels
 from ebm_tf.attacks import balls
 from ebm_tf.attacks.balls import Ball
 from ebm_tf.attacks.gradients import finite, is_zero, plain
 from ebm_tf.attacks.losses import attack_loss
 from ebm_tf.attacks.outcomes import chosen, errs
+from ebm_tf.attacks.rounds import InRounds, Rows, Search
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
@@ -91,14 +92,13 @@ def starts(kind: str, region: Ball, centers: tf.Tensor, seed: tf.Tensor) -> tf.T
         pixel range, which is not projected (Zhang et al., 2019); or "natural".
       region: the balls of the attack.
       centers: natural images.
-      seed: int32 [2].
+      seed: int32 [2], or [n, 2], one of each image.
     """
     if kind == "uniform":
         return region.random_start(centers, seed)
     if kind == "normal":
         deviation = pixels.from_255ths(0.255)
-        noise = tf.random.stateless_normal(tf.shape(centers), seed)
-        return centers + deviation * noise
+        return centers + deviation * balls.normal(centers, seed)
     return centers
 
 
@@ -194,8 +194,10 @@ def pgd_to_the_end(
 
 def pgd_attack(
     classifier: Classifier, settings: config.Pgd, ball: config.Ball
-) -> AttackFn:
+) -> InRounds:
     """Projected gradient ascent with restarts; the best of all iterates is kept.
+
+    What a restart has broken leaves out those that follow.
 
     The info has the best "loss" of each image and, of the restart that it is from,
     "loss_before_last" and "loss_last", the losses at its last two images, and
@@ -209,37 +211,60 @@ def pgd_attack(
       ball: the norm, and the radius that the step size is meant for.
     """
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        region = balls.around(ball, epsilon)
-        loss = attack_loss(settings.loss, classifier, images, labels)
-        ascent, num_steps = plain(classifier, loss), settings.num_steps
-        step = step_size(settings, ball, epsilon)
-        kernel = projected_ascent(ascent, region, images, labels, step=step)
+    def first(rows: Rows) -> tuple[Attacked, tf.Tensor]:
+        return _worst(rows), tf.zeros([rows.labels.shape[0], 0], tf.int32)
 
-        def restart(best: Attacked, seed: tf.Tensor) -> tuple[Attacked, tuple]:
-            start_seed, seed = tf.unstack(tf.random.split(seed, 2))
-            start = starts(settings.start, region, images, start_seed)
-            start = region.project(start, images)
-            state, _ = iterate(kernel, *kernel.init(start), num_steps, seed)
-            # A graph leaves out the gradient, which is not used.
-            last = finite(ascent(state.images, tf.random.fold_in(seed, num_steps)))
-            wrong = errs(last.logits, labels)
-            at_last = Attacked(state.images, wrong, {"loss": last.loss})
-            run = better(at_last, state.best)
-            info = {
-                "loss_before_last": state.loss,
-                "loss_last": last.loss,
-                "zero_gradient": state.num_zero_gradients / num_steps,
-            }
-            return better(run._replace(info=run.info | info), best), ()
+    def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
+        del targets
+        keys = keyed_noise.folded(rows.keys, index)
+        return _restart(rows, classifier, settings, ball, keys)
 
-        zeros = tf.zeros(tf.shape(images)[:1])
-        info = dict.fromkeys(("loss_before_last", "loss_last", "zero_gradient"), zeros)
-        worst = Attacked(images, zeros > 0.0, {"loss": zeros - float("inf")} | info)
-        restarts = Kernel(lambda worst: (worst, ()), restart)
-        best, _ = iterate(restarts, *restarts.init(worst), settings.num_restarts, seed)
-        return best
+    return InRounds(first, search, lambda _, best: best, settings.num_restarts, 1)
 
-    return attack
+
+def _worst(rows: Rows) -> Attacked:
+    """The natural images as what any attack is better than."""
+    zeros = tf.zeros_like(rows.epsilon)
+    info = dict.fromkeys(("loss_before_last", "loss_last", "zero_gradient"), zeros)
+    loss = {"loss": zeros - float("inf")}
+    return Attacked(rows.images, zeros > 0.0, loss | info)
+
+
+def _restart(
+    rows: Rows,
+    classifier: Classifier,
+    settings: config.Pgd,
+    ball: config.Ball,
+    keys: tf.Tensor,
+) -> Search:
+    """One run of PGD, all of it in one block; its state: where it starts, and ends."""
+    region = balls.around(ball, rows.epsilon)
+    loss = attack_loss(settings.loss, classifier, rows.images, rows.labels)
+    ascent, num_steps = plain(classifier, loss), settings.num_steps
+    step = step_size(settings, ball, rows.epsilon)
+    kernel = projected_ascent(ascent, region, rows.images, rows.labels, step=step)
+    none = tf.zeros([2], tf.int32)  # nothing is drawn on the way
+
+    def opened(_: Attacked) -> tuple[tf.Tensor, Attacked]:
+        seed = keyed_noise.divided(keys, 2)[0]
+        start = starts(settings.start, region, rows.images, seed)
+        return region.project(start, rows.images), _worst(rows)
+
+    def advanced(run: tuple[tf.Tensor, Attacked], _: tf.Tensor) -> tuple:
+        start, _ = run
+        state, _ = iterate(kernel, *kernel.init(start), num_steps, none)
+        # A graph leaves out the gradient, which is not used.
+        last = finite(ascent(state.images, none))
+        wrong = errs(last.logits, rows.labels)
+        best = better(Attacked(state.images, wrong, {"loss": last.loss}), state.best)
+        info = {
+            "loss_before_last": state.loss,
+            "loss_last": last.loss,
+            "zero_gradient": state.num_zero_gradients / num_steps,
+        }
+        return start, best._replace(info=best.info | info)
+
+    def closed(best: Attacked, run: tuple[tf.Tensor, Attacked]) -> Attacked:
+        return chosen(best.broken, best, better(run[1], best))
+
+    return Search(opened, advanced, closed, lambda run: run[1].broken)

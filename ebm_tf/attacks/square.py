@@ -14,20 +14,23 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from ebm_tf import keyed_noise
 from ebm_tf.attacks import balls, losses
-from ebm_tf.attacks.outcomes import Outcome, all_broken, attacked, errs, merged, natural
+from ebm_tf.attacks.outcomes import Outcome, attacked, errs, merged, natural
+from ebm_tf.attacks.rounds import InRounds, Rows, Search, num_blocks, steps_of
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import Kernel, iterate
-from ebm_tf.protocols import Attacked, AttackFn, Classifier
+from ebm_tf.protocols import Attacked, Classifier
 
 FIRST_SHARE = 0.8  # p, of the pixels in the first window
 # The share of pixels that a window covers, as a factor of the first one, by the index
 # of the query from which it holds (section 4.1, for 10,000 queries; AutoAttack keeps
 # it for 5,000).
 FIRST_QUERIES = (0, 11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+BLOCK = 50  # queries of a segment, whose numbers are drawn together
 
 
-def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
+def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> InRounds:
     """Random search by squares; each image stops when it is broken.
 
     Without gradients and steps of ascent, the diagnostics of both are 0.
@@ -38,77 +41,110 @@ def square(classifier: Classifier, ball: Ball, *, num_queries: int) -> AttackFn:
       num_queries: forward evaluations, but for that of the natural image.
     """
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        start = natural(images, classifier(images), labels)
-        around = balls.around(ball, epsilon)
-        propose = linf_proposals if ball.norm == "linf" else l2_proposals
-        proposals = propose(around, images, num_queries)
-        kernel = square_search(classifier, labels, proposals)
-        first_seed, seed = tf.unstack(tf.random.split(seed, 2))
-        (found, _), _ = iterate(
-            kernel,
-            *kernel.init((start, first_seed)),
-            num_queries - 1,
-            seed,
-            until=lambda state: all_broken(state[0]),
-        )
-        return attacked(found)
+    def first(rows: Rows) -> tuple[Outcome, tf.Tensor]:
+        start = natural(rows.images, classifier(rows.images), rows.labels)
+        return start, tf.zeros([rows.labels.shape[0], 0], tf.int32)
 
-    return attack
+    def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
+        del targets, index  # there is one round, which aims at no class
+        around = balls.around(ball, rows.epsilon)
+        propose = linf_proposals if ball.norm == "linf" else l2_proposals
+        proposals = propose(around, rows.images, num_queries)
+        return _searching(classifier, rows, proposals, num_queries - 1)
+
+    def last(rows: Rows, best: Outcome) -> Attacked:
+        del rows
+        return attacked(best)
+
+    blocks = num_blocks(num_queries - 1, BLOCK)
+    return InRounds(first, search, last, 1, blocks)
 
 
 class Proposals(NamedTuple):
     """What Square tries.
 
     Attributes:
-      first: seed -> images to begin at.
-      next: (images, index, seed) -> images that differ from the best in a window.
+      first: key, or one of each image -> images to begin at.
+      next: (images, index, uniform numbers [n, num_draws] in [0, 1)) -> images that
+        differ from the best in a window.
+      num_draws: for each image.
     """
 
     first: Callable[[tf.Tensor], tf.Tensor]
     next: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+    num_draws: int
+
+
+def _searching(
+    classifier: Classifier, rows: Rows, proposals: Proposals, num_steps: int
+) -> Search:
+    """The search, in blocks of queries."""
+    first_key, key = keyed_noise.divided(rows.keys, 2)
+
+    def advanced(best: Outcome, block: tf.Tensor) -> Outcome:
+        start, num = steps_of(block, BLOCK, num_steps)
+        shape = [BLOCK, proposals.num_draws]
+        drawn = keyed_noise.draws(
+            keyed_noise.folded(key, block), rows.labels.shape[0], shape
+        )
+
+        def propose(images: tf.Tensor, index: tf.Tensor) -> tf.Tensor:
+            return proposals.next(images, start + index, drawn[:, index])
+
+        (best, _), _ = iterate(
+            square_search(classifier, rows.labels, propose),
+            *((best, tf.constant(0)), ()),
+            num,
+            tf.zeros([2], tf.int32),
+            until=lambda state: tf.reduce_all(state[0].broken),
+        )
+        return best
+
+    def opened(best: Outcome) -> Outcome:
+        return tried(classifier, rows.labels, best, proposals.first(first_key))
+
+    return Search(opened, advanced, lambda _, best: best, lambda best: best.broken)
+
+
+def tried(
+    classifier: Classifier, labels: tf.Tensor, best: Outcome, images: tf.Tensor
+) -> Outcome:
+    """The best after a proposal, which is kept where it raises the margin."""
+    logits, zeros = classifier(images), tf.zeros_like(best.score)
+    found = Outcome(
+        images=images,
+        broken=errs(logits, labels),
+        score=losses.margin(logits, labels),
+        last_rise=zeros,
+        num_gradients=zeros,
+        num_zero_gradients=zeros,
+        num_queries=tf.cast(~best.broken, tf.float32),
+    )
+    return merged(best, found)
 
 
 def square_search(
-    classifier: Classifier, labels: tf.Tensor, proposals: Proposals
+    classifier: Classifier,
+    labels: tf.Tensor,
+    propose: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
 ) -> Kernel:
-    """The kernel of Square: a proposal is kept where it raises the margin.
+    """The kernel of Square.
 
     Args:
       classifier: what is attacked, asked for logits only.
       labels: integers [n].
-      proposals: what is tried.
+      propose: (images, index of a query) -> what is tried.
 
     Returns:
-      A kernel; its position is (natural images, seed of the first proposals), its
-      state (best images so far, by their margins, and queries after the first).
+      A kernel; its state is (best images so far, by their margins, and queries).
     """
 
-    def after(best: Outcome, tried: tf.Tensor) -> Outcome:
-        logits, zeros = classifier(tried), tf.zeros_like(best.score)
-        found = Outcome(
-            images=tried,
-            broken=errs(logits, labels),
-            score=losses.margin(logits, labels),
-            last_rise=zeros,
-            num_gradients=zeros,
-            num_zero_gradients=zeros,
-            num_queries=tf.cast(~best.broken, tf.float32),
-        )
-        return merged(best, found)
-
-    def init(position: tuple[Outcome, tf.Tensor]) -> tuple[tuple, tuple]:
-        start, seed = position
-        return (after(start, proposals.first(seed)), tf.constant(0)), ()
-
-    def step(state: tuple[Outcome, tf.Tensor], seed: tf.Tensor) -> tuple[tuple, tuple]:
+    def step(state: tuple[Outcome, tf.Tensor], _: tf.Tensor) -> tuple[tuple, tuple]:
         best, index = state
-        tried = proposals.next(best.images, index, seed)
-        return (after(best, tried), index + 1), ()
+        images = propose(best.images, index)
+        return (tried(classifier, labels, best, images), index + 1), ()
 
-    return Kernel(init, step)
+    return Kernel(lambda state: (state, ()), step)
 
 
 def linf_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
@@ -121,19 +157,19 @@ def linf_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Pr
     sides = tf.constant(linf_sides(num_queries, FIRST_SHARE, height, width), tf.int32)
 
     def first(seed: tf.Tensor) -> tf.Tensor:
-        signs = _signs([num_images, 1, width, channels], seed)
+        signs = _signs(keyed_noise.draws(seed, num_images, [1, width, channels]))
         return ball.project(centers + epsilon * signs, centers)
 
-    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        corner_seed, sign_seed = tf.unstack(tf.random.split(seed, 2))
+    def following(images: tf.Tensor, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        corner_draws, sign_draws = tf.split(draws, [2, channels], 1)
         side = tf.gather(sides, index)
-        corner = _corners(centers, side, corner_seed)
-        signs = _signs([num_images, 1, 1, channels], sign_seed)
+        corner = _corners(centers, side, corner_draws)
+        signs = _signs(sign_draws)[:, None, None]
         inside = window(corner, side, height, width) > 0.0
         moved = tf.where(inside, centers + epsilon * signs, images)
         return ball.project(moved, centers)
 
-    return Proposals(first, following)
+    return Proposals(first, following, 2 + channels)
 
 
 def l2_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Proposals:
@@ -152,28 +188,27 @@ def l2_proposals(ball: balls.Ball, centers: tf.Tensor, num_queries: int) -> Prop
         return ball.project(ball.ascend(centers, deltas, ball.epsilon), centers)
 
     def first(seed: tf.Tensor) -> tf.Tensor:
-        sign_seed, turn_seed = tf.unstack(tf.random.split(seed, 2))
+        sign_seed, turn_seed = keyed_noise.divided(seed, 2)
         num_tiles = int(numbers.max()) + 1
-        signs = _signs([num_images, num_tiles, channels], sign_seed)
-        patterns = tf.gather(tf.constant(grid), _turns(centers, turn_seed))
+        signs = _signs(keyed_noise.draws(sign_seed, num_images, [num_tiles, channels]))
+        turns = _turns(keyed_noise.draws(turn_seed, num_images, ()))
+        patterns = tf.gather(tf.constant(grid), turns)
         return on_sphere(patterns[..., None] * tf.gather(signs, numbers, axis=1))
 
-    def following(images: tf.Tensor, index: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        seeds = tf.unstack(tf.random.split(seed, 4))
+    def following(images: tf.Tensor, index: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        corners, others, turns, signs = tf.split(draws, [2, 2, 1, channels], 1)
         entry = tf.gather(entries, index)
         side = tf.gather(tf.constant(distinct, tf.int32), entry)
-        corner = _corners(centers, side, seeds[0])
+        corner = _corners(centers, side, corners)
         filled = window(corner, side, height, width)
-        emptied = window(_corners(centers, side, seeds[1]), side, height, width)
-        patterns = tf.gather(tf.gather(table, entry), _turns(centers, seeds[2]))
-        added = placed(patterns, corner) * _signs(
-            [num_images, 1, 1, channels], seeds[3]
-        )
+        emptied = window(_corners(centers, side, others), side, height, width)
+        patterns = tf.gather(tf.gather(table, entry), _turns(turns[:, 0]))
+        added = placed(patterns, corner) * _signs(signs)[:, None, None]
         return on_sphere(
             _moved_length(images - centers, added, filled, emptied, ball.epsilon)
         )
 
-    return Proposals(first, following)
+    return Proposals(first, following, 5 + channels)
 
 
 def _moved_length(
@@ -211,24 +246,22 @@ def _channel_norms(deltas: tf.Tensor) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(tf.square(deltas), [1, 2], keepdims=True))
 
 
-def _corners(images: tf.Tensor, side: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """The upper left pixel of a window in each image, drawn evenly, int32 [n, 2]."""
-    num_images, height, width, _ = images.shape
+def _corners(images: tf.Tensor, side: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """The upper left pixel of a window in each image, of numbers [n, 2], int32."""
+    _, height, width, _ = images.shape
     last = tf.stack([height - side, width - side])
-    draws = tf.random.stateless_uniform([num_images, 2], seed)
     corners = tf.cast(draws * tf.cast(last + 1, tf.float32), tf.int32)
     return tf.minimum(corners, last)
 
 
-def _signs(shape: list[int], seed: tf.Tensor) -> tf.Tensor:
-    """+1 or -1, float32."""
-    draws = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
-    return tf.cast(2 * draws - 1, tf.float32)
+def _signs(draws: tf.Tensor) -> tf.Tensor:
+    """+1 or -1, float32, of uniform numbers."""
+    return tf.where(draws < 0.5, -1.0, 1.0)
 
 
-def _turns(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def _turns(draws: tf.Tensor) -> tf.Tensor:
     """For each image whether its patterns are turned: 0 or 1, int32 [n]."""
-    return tf.random.stateless_uniform(images.shape[:1], seed, 0, 2, tf.int32)
+    return tf.cast(draws < 0.5, tf.int32)
 
 
 def share(index: int, first: float) -> float:

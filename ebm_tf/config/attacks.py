@@ -12,6 +12,8 @@ from ebm_tf.config.core import Settings, require
 # The fewest classes of which there is a difference of logits ratio.
 DLR_CLASSES, TARGETED_DLR_CLASSES = 3, 4
 
+PgdLoss = Literal["cross_entropy", "margin", "dlr", "probability_margin", "kl"]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ball(Settings):
@@ -39,8 +41,9 @@ class Pgd(Settings):
 
     Attributes:
       loss: what is raised: "cross_entropy", "margin" (largest other logit less that of
-        the label), "dlr" (Croce and Hein, 2020) or "kl" (from the natural
-        prediction; Zhang et al., 2019), which needs no labels.
+        the label), "dlr" (Croce and Hein, 2020), "probability_margin" (the margin of
+        probabilities, PMA) or "kl" (from the natural prediction; Zhang et al., 2019),
+        which needs no labels.
       num_steps: of ascent.
       step_size: in 255ths, at the ball's own epsilon; it scales along with epsilon.
       start: "uniform" in the ball, "normal" noise of 0.001 of the pixel range, or
@@ -48,7 +51,7 @@ class Pgd(Settings):
       num_restarts: how often it is run; the best run counts.
     """
 
-    loss: Literal["cross_entropy", "margin", "dlr", "kl"] = "cross_entropy"
+    loss: PgdLoss = "cross_entropy"
     num_steps: int = 20
     step_size: float = 2.0
     start: Literal["uniform", "normal", "natural"] = "uniform"
@@ -117,6 +120,13 @@ class AutoAttack(Settings):
     num_queries: int = 5000
     num_eot_samples: int = 20
     num_verifications: int = 9
+
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """The names of the attacks of the version, in the order in which they run."""
+        if self.version == "rand":
+            return ("apgd_ce", "apgd_dlr")
+        return ("apgd_ce", "apgd_t", "fab_t", "square")
 
     def validate(self) -> None:
         """Checks counts."""

@@ -1,4 +1,4 @@
-"""Experiments that compare learned models by the life of their chains."""
+"""Experiments that compare learned models: by chains, by energies, by robustness."""
 
 import dataclasses
 from typing import ClassVar
@@ -107,3 +107,21 @@ class EnergyComparison(Analysis):
         """The analysis of one of the classifiers."""
         shared = {name: getattr(self, name) for name in field_types(Analysis)}
         return from_mapping(Analysis, shared | {"weights": run})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Leaderboard(Experiment):
+    """Compares classifiers by what attacks have left of their accuracy.
+
+    Attributes:
+      runs: folders of finished runs of `attack.py` on classifiers without a defence.
+    """
+
+    executable: ClassVar[str] = "compare"
+
+    runs: tuple[str, ...] = ()
+
+    def validate(self) -> None:
+        """Checks that runs are named."""
+        super().validate()
+        require(all(self.runs), f"Expected runs={self.runs} to be folders.")

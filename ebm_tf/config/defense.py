@@ -126,7 +126,8 @@ class DefenseMeasurement(EbmExperiment):
       attack: how they are attacked.
       ball: what the attack may choose from.
       num_images: so many of the split, or all where there are fewer.
-      subset: which of them: "random", drawn by the seed, or the "first" in file order.
+      subset: which of them: "random", drawn by the seed, or the "first": by their ids,
+        as published, where a dataset of TFDS has such; else in file order.
       batch: images at once, over all replicas.
       num_final_replicates: fresh chains of each final image, by which accuracies are
         measured once more after the attack.

@@ -17,6 +17,8 @@ class ClassifierAttacks(Experiment):
       ball: what attacks may choose from.
       pgd: the first attack; none if None.
       auto_attack: the second; none if None.
+      probability_margin: steps of APGD on the margin of probabilities (PMA), on all
+        images that are naturally right, to stand beside APGD-CE; 0 leaves it out.
       carlini_wagner: measures l2 distances on the way; none if None.
       batch: images at once, over all replicas.
       save_every: batches between checkpoints.
@@ -25,6 +27,7 @@ class ClassifierAttacks(Experiment):
     ball: Ball = Ball()
     pgd: Pgd | None = Pgd()
     auto_attack: AutoAttack | None = AutoAttack()
+    probability_margin: int = 0
     carlini_wagner: CarliniWagner | None = None
     batch: int = 100
     save_every: int = runtime(1)
@@ -33,8 +36,16 @@ class ClassifierAttacks(Experiment):
         """Checks counts, and that there is an attack."""
         super().validate()
         self.require_positive("batch", "save_every")
+        self.require_least(0, "probability_margin")
         require(
-            any((self.pgd, self.auto_attack, self.carlini_wagner)),
+            any(
+                (
+                    self.pgd,
+                    self.auto_attack,
+                    self.probability_margin,
+                    self.carlini_wagner,
+                )
+            ),
             f"Expected an attack in {self.name}: one of pgd, auto_attack and "
             "carlini_wagner at least is to be other than None.",
         )
@@ -56,7 +67,8 @@ class RobustnessMeasurement(ClassifierAttacks):
       weights: the folder of a run of train_clf, or a weight file.
       weights_kind: of a run: "selected" by validation, "averaged" or "raw".
       num_images: so many of the split; all if None.
-      subset: which of them: "random", drawn by the seed, or the "first" in file order.
+      subset: which of them: "random", drawn by the seed, or the "first": by their ids,
+        as published, where a dataset of TFDS has such; else in file order.
       curve: radii in 255ths at which accuracy under `pgd` is measured; an image counts
         as broken at a radius where that or any smaller one broke it.
       median: whether the smallest radius at which `pgd` breaks each image is searched

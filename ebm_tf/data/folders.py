@@ -148,6 +148,7 @@ def _streamed(
         decode=decode,
         digest=functools.partial(_digest, index.digests[chosen], labels),
         remedy=f"remove {place} and run it again" if place else "run it again",
+        ids=lambda: np.array(names),
     )
 
 
@@ -189,6 +190,7 @@ def _held(source: Source, data: Data) -> Source:
         notes=source.notes,
         digest=source.digest,
         remedy=source.remedy,
+        ids=source.ids,
     )
 
 

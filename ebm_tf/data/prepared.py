@@ -1,5 +1,6 @@
 """Datasets in TFDS format, read in an order that is a pure function of a key."""
 
+import functools
 import os
 import pathlib
 import urllib.request
@@ -13,7 +14,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import constants, read_only_builder
 
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.sources import PREPARE_AGAIN, Source
+from ebm_tf.data.sources import NO_IDS, PREPARE_AGAIN, Source
 from ebm_tf.errors import DataError
 from ebm_tf.runtime.record_files import digest_of_records
 
@@ -100,6 +101,8 @@ def _read(
 
 # Where a dataset's name here is not that of TFDS.
 _TFDS_NAMES = {"svhn": "svhn_cropped"}
+# Features by which datasets of TFDS name their examples.
+_NAMING = ("id", "file_name", "filename", "image/filename", "image_id", "image/id")
 _SECONDS_TO_ANSWER = 5
 _BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
 
@@ -142,7 +145,10 @@ def held(name: str, split: str, directory: str | None, *, probe: str) -> Source:
         np.concatenate([batch[part] for batch in batches])
         for part in ["image", "label"]
     )
-    return array_source(images, labels, name=name, split=split, origin=source.origin)
+    held_in_memory = array_source(
+        images, labels, name=name, split=split, origin=source.origin
+    )
+    return held_in_memory._replace(ids=source.ids, published_by_id=True)
 
 
 @contextmanager
@@ -197,6 +203,10 @@ def source_of_records(
     partial = tfds.decode.PartialDecoding(dict.fromkeys(wanted, True))
     features: Any = partial.extract_features(everything)
 
+    @functools.cache
+    def ids() -> np.ndarray:
+        return _ids(shards, everything)
+
     def decode(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         example = features.deserialize_example(encoded["record"])
         label = example.get(label_key, tf.constant(-1, tf.int64))
@@ -213,7 +223,23 @@ def source_of_records(
         shuffled=lambda key, skip: shuffled(shards, key, skip),
         decode=decode,
         digest=lambda count: digest_of_records(_first(shards, count)),
+        ids=ids,
+        published_by_id=True,
     )
+
+
+def _ids(shards: Shards, everything: Any) -> np.ndarray:
+    """What the feature that names examples says, str [n]; [0] where there is none."""
+    key = next((key for key in _NAMING if key in everything), None)
+    if key is None:
+        return NO_IDS
+    partial = tfds.decode.PartialDecoding({key: True})
+    features: Any = partial.extract_features(everything)
+    names = in_order(shards).map(
+        lambda example: features.deserialize_example(example["record"])[key]
+    )
+    values = list(names.as_numpy_iterator())
+    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values])
 
 
 def _first(shards: Shards, count: int) -> Iterator[tuple[str, int, int]]:

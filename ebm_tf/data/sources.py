@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -16,6 +17,7 @@ from ebm_tf.protocols import Directions
 
 # The first images of most datasets have all their classes.
 FIRST_FEW = 500
+NO_IDS = np.zeros(0, np.str_)
 PREPARE_AGAIN = "prepare it again with tools/prepare_data.py --overwrite"
 
 
@@ -45,6 +47,9 @@ class Source(NamedTuple):
       classes: names of the classes 0, 1 .. where they are known.
       notes: what a user should know about the images, a part of a line each.
       remedy: what to do where images turn out to be damaged while they are read.
+      ids: () -> what the dataset itself calls its examples, str [num_examples] in file
+        order, such as the `id` of TFDS or names of files; [0] where it names none.
+      published_by_id: whether the order of ids is that of the published dataset.
       directions: to the nearest images of other classes, of data that are made by a
         rule.
     """
@@ -62,6 +67,8 @@ class Source(NamedTuple):
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     remedy: str = PREPARE_AGAIN
+    ids: Callable[[], np.ndarray] = lambda: NO_IDS
+    published_by_id: bool = False
     directions: Directions | None = None
 
 
@@ -126,6 +133,25 @@ def positions_at_random(num_examples: int, num: int, seed: int) -> np.ndarray:
     return np.sort(generator.choice(num_examples, count, replace=False))
 
 
+def first_positions(source: Source, num: int) -> np.ndarray:
+    """Where the first examples of a dataset lie: int64 [min(num, num_examples)].
+
+    Records of TFDS lie in the order of a hash, but an id has the place that an example
+    has in the published files: the first are those of the lowest ids, numbers in them
+    by their size. Elsewhere they are the first in file order.
+    """
+    if not source.published_by_id or not len(ids := source.ids()):
+        return np.arange(min(num, source.num_examples))
+    order = sorted(range(len(ids)), key=lambda place: _natural_order(ids[place]))
+    return np.sort(np.array(order[:num], np.int64))
+
+
+def _natural_order(name: str) -> list[tuple[int, str]]:
+    """A key that sorts names with numbers in them as people do."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+
+
 def subset(source: Source, positions: np.ndarray) -> Source:
     """The examples of a source at rising positions, int64 [n].
 
@@ -142,6 +168,10 @@ def subset(source: Source, positions: np.ndarray) -> Source:
     def shuffled(key: tf.Tensor, skip: tf.Tensor) -> tf.data.Dataset:
         return kept(source.shuffled(key, tf.constant(0, tf.int64))).skip(skip)
 
+    def ids() -> np.ndarray:
+        names = source.ids()
+        return names[positions] if len(names) else names
+
     def digest(count: int) -> str:
         chosen = np.asarray(positions[:count], np.int64)
         whole = source.digest(source.num_examples).encode()
@@ -152,6 +182,7 @@ def subset(source: Source, positions: np.ndarray) -> Source:
         in_order=lambda: kept(source.in_order()),
         shuffled=shuffled,
         digest=digest,
+        ids=ids,
     )
 
 

@@ -1,8 +1,9 @@
 """Attacks on a classifier, phase by phase: each attacks some of the images.
 
 A phase is a loop of its own below the run. Its name determines its random numbers, with
-the place of a replica's part among all that batches are divided into: replicas which
-take the parts of one in turns get the same.
+the place of each image among all. Attacks that are not in rounds draw by batch instead:
+by the place of a replica's part among all that batches are divided into, so that
+replicas which take the parts of one in turns get the same.
 """
 
 import dataclasses
@@ -15,16 +16,19 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf import pixels
+from ebm_tf import keyed_noise, pixels
 from ebm_tf.attacks import few_classes
+from ebm_tf.attacks.apgd import apgd
 from ebm_tf.attacks.auto_attack import auto_attack
 from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.outcomes import errs, predicted
 from ebm_tf.attacks.pgd import pgd_attack
+from ebm_tf.attacks.rounds import InRounds, Rows
 from ebm_tf.config.robustness import ClassifierAttacks
+from ebm_tf.evaluation.attack_segments import in_segments
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.verdicts import Verdicts
-from ebm_tf.protocols import AttackFn, Classifier
+from ebm_tf.protocols import Attacked, AttackFn, Classifier
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.rows import KeyFn, over_rows
@@ -34,7 +38,11 @@ from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 FOLDER = "attacks"
 # Attacks that are tried on all images which are naturally right; others are tried on
 # what is left of those before them.
-ALONE = ("pgd", "apgd_ce", "carlini_wagner")
+ALONE = ("pgd", "apgd_ce", "apgd_pm", "carlini_wagner")
+
+# (rows, keys of batches) -> arrays [n, ...] by name. Attacks in segments draw by the
+# keys of the rows, others by those of the batches.
+RunFn = Callable[[Rows, KeyFn], Arrays]
 
 # (images [n, H, W, C], labels [n]) -> arrays [n, ...] by name.
 EvaluateFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
@@ -43,12 +51,16 @@ EvaluateFn = Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]
 def named_attacks(
     config: ClassifierAttacks, classifier: Classifier
 ) -> dict[str, AttackFn]:
-    """The attacks of a config, in order: PGD, AutoAttack, Carlini and Wagner."""
+    """The attacks of a config, in order: PGD, AutoAttack, PMA, Carlini and Wagner."""
     attacks: dict[str, AttackFn] = {}
     if config.pgd is not None:
         attacks["pgd"] = pgd_attack(classifier, config.pgd, config.ball)
     if config.auto_attack is not None:
         attacks |= auto_attack(classifier, config.auto_attack, config.ball)
+    if num_steps := config.probability_margin:
+        attacks["apgd_pm"] = apgd(
+            classifier, config.ball, loss="probability_margin", num_steps=num_steps
+        )
     if config.carlini_wagner is not None:
         attack = carlini_wagner(classifier, config.carlini_wagner, config.ball)
         attacks["carlini_wagner"] = attack
@@ -95,25 +107,23 @@ def evaluator(classifier: Classifier, num_verifications: int) -> EvaluateFn:
     return evaluate
 
 
-def evaluated(attack: AttackFn, evaluate: EvaluateFn) -> Callable:
-    """Attacks images and evaluates the result.
+def finishing(
+    evaluate: EvaluateFn,
+) -> Callable[[tf.Tensor, Attacked], dict[str, tf.Tensor]]:
+    """Evaluates what an attack has found.
 
     Returns:
-      (images, labels, radii float32 [n], key) -> the evaluation but for the logits,
-      "images", "claimed", whether the attack itself found them broken, and its info,
-      its names after "info_".
+      (labels, result) -> the evaluation but for the logits, "images", "claimed",
+      whether the attack itself found them broken, and its info, names after "info_".
     """
 
-    def run(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, key: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        attacked = attack(images, labels, epsilon, key)
+    def finish(labels: tf.Tensor, attacked: Attacked) -> dict[str, tf.Tensor]:
         found = evaluate(attacked.images, labels)
         del found["logits"]
         info = {f"info_{name}": value for name, value in attacked.info.items()}
         return {"images": attacked.images, "claimed": attacked.broken, **found, **info}
 
-    return run
+    return finish
 
 
 class Place(NamedTuple):
@@ -132,6 +142,12 @@ class Place(NamedTuple):
     batch: int
     seed: int
     save_every: int = 1
+
+
+def key_of(name: str, seed: int) -> tf.Tensor:
+    """The key int32 [2] of a phase in a run."""
+    key = seeds.key(seed, Purpose.ATTACKS)
+    return tf.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
 
 
 def in_batches(
@@ -154,8 +170,7 @@ def in_batches(
     """
     size, count = place.batch, place.replicas.count
     num_batches = -(-len(positions) // size)
-    key = seeds.key(place.seed, Purpose.ATTACKS)
-    key = tf.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)
+    key = key_of(name, place.seed)
 
     def rows(index: int) -> slice:
         return slice(index * size, (index + 1) * size)
@@ -255,7 +270,7 @@ class Phases:
     def _run(
         self,
         name: str,
-        run: Callable,
+        run: RunFn,
         chosen: np.ndarray,
         epsilon: np.ndarray,
         kept: tuple[str, ...] = (),
@@ -265,21 +280,27 @@ class Phases:
             none = {"broken": np.zeros(0, bool), "claimed": np.zeros(0, bool)}
             return none | {"images": self.images[:0], "prediction": self.labels[:0]}
 
+        config = self.config
+        key = key_of(name, config.seed)
+
         def function(rows: slice, keys: KeyFn) -> Arrays:
             positions, radii = chosen[rows], epsilon[rows].astype(np.float32)
-            found = run(
-                self.images[positions], self.labels[positions], radii, keys=keys
+            own = keyed_noise.fold_in(key[None], tf.constant(positions, tf.int32))
+            rows_of = Rows(
+                self.images[positions], self.labels[positions], radii, own.numpy()
             )
+            found = run(rows_of, keys)
             return {name: found[name] for name in kept or found}
 
-        config = self.config
         place = Place(
             self.replicas, self.workspace, config.batch, config.seed, config.save_every
         )
         return in_batches(name, function, chosen, place)
 
-    def _over_rows(self, function: Callable) -> Callable:
-        return over_rows(function, self.replicas, self.config.batch)
+    def _over_rows(self, function: Callable) -> RunFn:
+        """(images, labels, radii, key) -> outcome, on any rows."""
+        run = over_rows(function, self.replicas, self.config.batch, fits=True)
+        return lambda rows, keys: run(*rows[:3], keys=keys)
 
     @functools.cached_property
     def _evaluate(self) -> EvaluateFn:
@@ -289,18 +310,26 @@ class Phases:
         return evaluator(self.classifier, num)
 
     @functools.cached_property
-    def _natural(self) -> Callable:
+    def _natural(self) -> RunFn:
         return self._over_rows(
             lambda images, labels, *others: self._evaluate(images, labels)
         )
 
     @functools.cached_property
-    def _attacks(self) -> dict[str, Callable]:
+    def _attacks(self) -> dict[str, RunFn]:
         """The attacks, each traced when it is first run."""
-        return {
-            name: self._over_rows(evaluated(attack, self._evaluate))
-            for name, attack in self.attacks.items()
-        }
+        return {name: self._runs(attack) for name, attack in self.attacks.items()}
+
+    def _runs(self, attack: AttackFn) -> RunFn:
+        finish = finishing(self._evaluate)
+        if isinstance(attack, InRounds):
+            run = in_segments(attack, finish, self.replicas, self.config.batch)
+            return lambda rows, _: run(*rows)
+
+        def whole(images: tf.Tensor, labels: tf.Tensor, *others: tf.Tensor) -> dict:
+            return finish(labels, attack(images, labels, *others))
+
+        return self._over_rows(whole)
 
 
 # Of each attack, the positions of the images that it was tried on, and its outcome.

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from ebm_tf import keyed_noise, pixels
 from ebm_tf.attacks import balls
-from ebm_tf.attacks.apgd import Run
+from ebm_tf.attacks.apgd_kernel import Run
 from ebm_tf.attacks.gradients import finite, is_zero
 from ebm_tf.attacks.outcomes import errs, predicted
 from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack, PurifiedPgd

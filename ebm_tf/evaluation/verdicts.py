@@ -85,7 +85,7 @@ def accuracies(verdicts: Verdicts) -> dict[str, Any]:
         **accuracy("natural_accuracy", verdicts.right),
         **accuracy("robust_accuracy", verdicts.broken_by < 0),
     }
-    for name in ("pgd", "apgd_ce"):
+    for name in ("pgd", "apgd_ce", "apgd_pm"):
         if name in verdicts.names:  # it was tried on all that are naturally right
             right = verdicts.right & ~verdicts.broken[name]
             results |= accuracy(f"{name}_accuracy", right)

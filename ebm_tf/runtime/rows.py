@@ -18,26 +18,29 @@ def over_rows(
     batch: int,
     *,
     parts: Sequence[int] = (1,),
+    fits: bool = False,
     together: bool = True,
     jit: bool | None = None,
 ) -> Callable:
     """Compiles a function of rows, once for each size of batch.
 
     Args:
-      function: nests of tensors [b, ...], and a key after them where keys are given,
-        -> a nest of tensors [b, ...]; a row of the result depends on the same row of
-        the arguments only.
+      function: nests of tensors [b, ...], and after them a key where keys are given
+        and tensors that all rows have in common -> a nest of tensors [b, ...]; a row of
+        the result depends on the same row of the arguments only.
       replicas: the devices.
       batch: rows at once, over the replicas of all workers.
       parts: what is left goes into the largest fitting batch of `batch / part` rows,
         at the price of a compilation for each.
+      fits: whether it is filled up to the smallest fitting size instead, of `batch`,
+        3/4 of it, 1/2, 3/8 and so on: at most a third is wasted.
       together: whether all workers call it with the same rows, share the work and get
         all results. Else this process works alone, on its own replicas.
       jit: whether XLA compiles the function; if None, where it does on these devices.
 
     Returns:
-      (nests of arrays [n, ...], keys: KeyFn) -> a nest of numpy arrays [n, ...], for
-      n > 0. The last batch is filled up with its last row, and cut.
+      (nests of arrays [n, ...], keys: KeyFn, common: tensors) -> a nest of numpy arrays
+      [n, ...], for n > 0. The last batch is filled up with its last row, and cut.
 
     Raises:
       ConfigError: if the replicas do not divide the batch.
@@ -45,6 +48,7 @@ def over_rows(
     share, first = replicas.batch_of_each(batch), replicas.worker * replicas.num_local
     width = replicas.count if together else replicas.num_local
     sizes = [share * width // part for part in parts if share % part == 0]
+    ladder = [rows * width for rows in _ladder(share)]
     inner = tf.function(
         function, jit_compile=replicas.jit if jit is None else jit, autograph=False
     )
@@ -53,25 +57,41 @@ def over_rows(
     )
     joined = _gathering(replicas) if together else _joining(replicas)
 
-    def call(*rows: Any, keys: KeyFn | None = None) -> Any:
+    def size_for(left: int) -> int:
+        if fits:
+            return min((size for size in ladder if size >= left), default=ladder[0])
+        return next((size for size in sizes if size <= left), sizes[-1])
+
+    def call(
+        *rows: Any, keys: KeyFn | None = None, common: tuple[tf.Tensor, ...] = ()
+    ) -> Any:
         arrays = tf.nest.map_structure(np.asarray, rows)
         count, start, done = len(tf.nest.flatten(arrays)[0]), 0, []
         while start < count:
             left = count - start
-            size = next((size for size in sizes if size <= left), sizes[-1])
+            size = size_for(left)
             taken = np.minimum(np.arange(start, start + size), count - 1)
             shares = np.split(taken, width)[first if together else 0 :]
             given = []
             for replica, chosen in enumerate(shares[: replicas.num_local], first):
                 key = () if keys is None else (keys(len(done), replica),)
                 part = tf.nest.map_structure(lambda array, c=chosen: array[c], arrays)
-                given.append((*part, *key))
+                given.append((*part, *key, *common))
             found = joined(run(distributed(replicas, given)))
             done.append(tf.nest.map_structure(lambda leaf, n=left: leaf[:n], found))
             start += size
         return tf.nest.map_structure(lambda *leaves: np.concatenate(leaves), *done)
 
     return call
+
+
+def _ladder(share: int) -> list[int]:
+    """Sizes of batches, each at most a third larger than the next, falling."""
+    sizes, halved = [], share
+    while halved > 1:
+        sizes += [halved, -(-3 * halved // 4)]
+        halved = -(-halved // 2)
+    return sorted({*sizes, 1, share}, reverse=True)
 
 
 def _joining(replicas: Replicas) -> Callable:

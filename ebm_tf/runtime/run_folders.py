@@ -263,6 +263,16 @@ def environment() -> dict[str, Any]:
     }
 
 
+def versions() -> dict[str, str | None]:
+    """Of what determines the figures of a run most, by name; None if not known."""
+    packages = ("tensorflow", "keras", "numpy")
+    return {
+        "ebm_tf": _revision(),
+        "python": sys.version.split()[0],
+        **{name: _version(name) for name in packages},
+    }
+
+
 def _version(package: str) -> str:
     if package == "tensorflow":  # its distribution has several names
         return tf.__version__

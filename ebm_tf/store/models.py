@@ -274,6 +274,14 @@ class LoadedModel:
             for role, found in self.sources.items()
         }
 
+    def name_of(self, role: str) -> str:
+        """What a network is called: as the run that learned it, or as its file."""
+        found = self.sources[role]
+        if found.source is None:
+            return found.settings.name
+        learned = found.source.config
+        return learned.name if learned else os.path.basename(found.source.path)
+
     @property
     def classifier(self) -> Classifier:
         """Images -> logits.

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf.attacks import losses
-from ebm_tf.attacks.apgd import Run, auto_pgd, windows
+from ebm_tf.attacks.apgd_kernel import Run, auto_pgd, windows
 from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.gradients import plain
 from ebm_tf.kernels import trace

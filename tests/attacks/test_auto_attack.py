@@ -30,6 +30,8 @@ def test_the_published_order():
     assert list(standard) == ["apgd_ce", "apgd_t", "fab_t", "square"]
     rand = auto_attack(classifier, AutoAttack(version="rand"), Ball())
     assert list(rand) == ["apgd_ce", "apgd_dlr"]
+    assert AutoAttack().attacks == tuple(standard)
+    assert AutoAttack(version="rand").attacks == tuple(rand)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

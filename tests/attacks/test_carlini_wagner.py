@@ -158,6 +158,25 @@ def test_gradients_that_are_no_numbers_do_not_stop_other_pixels():
     np.testing.assert_allclose(attacked.images[:, :, :2], images[:, :, :2], atol=1e-5)
 
 
+def test_images_beside_the_boundary_are_not_thrown_across_it_for_good():
+    """Adam's first step, 0.01 in each of 64 pixels, is longer than their distance."""
+    rng = np.random.default_rng(0)
+    # Few pixels matter much, so that steps of one length in all go astray.
+    normal = (rng.normal(size=64) * rng.exponential(size=64) ** 2).astype(np.float32)
+    exact = np.linspace(0.005, 0.05, 8, dtype=np.float32)
+    unit = normal / np.linalg.norm(normal)
+    images = -exact[:, None] * unit / np.linalg.norm(unit)
+
+    def classifier(images):
+        height = tf.linalg.matvec(tf.reshape(images, [-1, 64]), normal)
+        return tf.stack([-height, height], 1)
+
+    settings = CarliniWagner(num_steps=200)
+    images = tf.reshape(tf.constant(images), [8, 8, 8, 1])
+    attacked = run(classifier, settings, images, tf.zeros([8], tf.int64))
+    np.testing.assert_allclose(attacked.info["distance"], exact, rtol=0.03)
+
+
 def test_confidence_moves_further():
     classifier, weights, bias, images, labels = linear_case(2, 4, most=0.3)
     settings = CarliniWagner(

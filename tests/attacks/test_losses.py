@@ -74,6 +74,16 @@ def test_the_margin_is_positive_exactly_where_the_classifier_errs():
     np.testing.assert_array_equal(losses.dlr(LOGITS, MANY_LABELS) > 0, errs)
 
 
+def test_the_margin_of_probabilities():
+    logits = tf.math.log([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [1e-9, 1.0, 1e-9]])
+    found = losses.probability_margin(logits, [0, 2, 1])
+    np.testing.assert_allclose(found, [-0.5, 0.3, -1.0], atol=1e-6)
+    shifted = losses.probability_margin(logits + 5.0, [0, 2, 1])
+    np.testing.assert_allclose(shifted, found, atol=1e-6)
+    errs = losses.probability_margin(LOGITS, MANY_LABELS) > 0
+    np.testing.assert_array_equal(errs, np.argmax(LOGITS, -1) != MANY_LABELS)
+
+
 def test_the_margin_of_logits_that_are_all_negative():
     logits = tf.constant([[-1.0, -3.0, -4.0]])
     np.testing.assert_allclose(losses.margin(logits, [0]), [-2.0])

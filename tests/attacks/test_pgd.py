@@ -24,7 +24,7 @@ from tests.attacks.linear_classifiers import (
     predicted,
 )
 
-LOSSES = ["cross_entropy", "margin", "dlr", "kl"]
+LOSSES = ["cross_entropy", "margin", "dlr", "probability_margin", "kl"]
 RADII = {"linf": 8.0, "l2": 127.5}
 
 

@@ -88,6 +88,11 @@ def test_the_loop_ends_when_every_image_is_broken(norm):
     np.testing.assert_array_equal(attacked.info["num_queries"], 2)
 
 
+def drawn(proposals, num):
+    """The numbers of a query."""
+    return tf.random.stateless_uniform([num, proposals.num_draws], SEED)
+
+
 def test_linf_proposals_are_stripes_and_squares_at_the_surface():
     images = 0.2 * draw_colours(6)
     epsilon = tf.linspace(0.1, 0.6, 6)
@@ -100,7 +105,7 @@ def test_linf_proposals_are_stripes_and_squares_at_the_surface():
         signs, np.broadcast_to(signs[:, :1], signs.shape), atol=1e-5
     )
     assert 0.3 < np.mean(signs > 0) < 0.7
-    moved = proposals.next(images, tf.constant(60), SEED)
+    moved = proposals.next(images, tf.constant(60), drawn(proposals, 6))
     changed = (moved != images).numpy()
     assert np.all(changed.sum((1, 2)) == 4 * 4)  # round(sqrt(0.8 / 4 * 64)) = 4
     colours = np.round((moved - images).numpy() / radii, 3)
@@ -120,7 +125,7 @@ def test_l2_proposals_keep_to_the_sphere_and_change_two_windows():
     begun = proposals.first(SEED)
     np.testing.assert_allclose(region.distance(begun, images), epsilon, rtol=1e-5)
     for index in (0, 20, 2500):
-        moved = proposals.next(begun, tf.constant(index), SEED)
+        moved = proposals.next(begun, tf.constant(index), drawn(proposals, 6))
         np.testing.assert_allclose(region.distance(moved, images), epsilon, rtol=1e-5)
     # Windows of side 3 change; the rest keeps its direction and, here, its length.
     changed = np.abs((moved - begun).numpy()).max(-1) > 1e-5
@@ -130,6 +135,7 @@ def test_l2_proposals_keep_to_the_sphere_and_change_two_windows():
 def test_corners_of_windows_reach_every_place():
     images = tf.zeros([400, 5, 5, 1])
     proposals = linf_proposals(balls.ball("linf", tf.ones([400])), images, 1000)
-    moved = proposals.next(images, tf.constant(900), SEED)  # a window of one pixel
+    # A window of one pixel.
+    moved = proposals.next(images, tf.constant(900), drawn(proposals, 400))
     share = np.mean((moved != images).numpy(), 0)[..., 0]
     assert share.min() > 0.01 and share.max() < 0.09

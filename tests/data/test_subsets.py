@@ -7,7 +7,7 @@ import tensorflow as tf
 from ebm_tf.config.parts import Data
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
-from ebm_tf.data.sources import Source, positions_at_random, subset
+from ebm_tf.data.sources import Source, first_positions, positions_at_random, subset
 
 DATA = Data(name="digits", image_size=8, channels=1, split="train[:50]")
 
@@ -59,3 +59,20 @@ def test_an_epoch_of_some_has_the_order_of_the_whole_epoch():
     assert order(some, 2) != whole
     for skip in range(6):
         assert order(some, 1, skip) == whole[skip:]
+
+
+def test_the_first_are_those_of_the_lowest_ids_where_these_have_the_published_order():
+    names = np.array([f"test_{place}" for place in (10, 2, 33, 1, 9)])
+    source = open_source(DATA)._replace(num_examples=5, ids=lambda: names)
+    np.testing.assert_array_equal(first_positions(source, 3), [0, 1, 2])
+    published = source._replace(published_by_id=True)
+    np.testing.assert_array_equal(first_positions(published, 3), [1, 3, 4])
+    np.testing.assert_array_equal(first_positions(published, 9), np.arange(5))
+
+
+def test_some_examples_keep_their_ids():
+    names = np.array([f"digit {place}" for place in range(50)])
+    source = open_source(DATA)._replace(ids=lambda: names)
+    some = subset(source, np.array([3, 17, 40]))
+    assert some.ids().tolist() == ["digit 3", "digit 17", "digit 40"]
+    assert not len(subset(open_source(DATA), np.array([3])).ids())

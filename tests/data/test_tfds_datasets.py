@@ -11,6 +11,7 @@ from ebm_tf.config.parts import Data
 from ebm_tf.data import prepared
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import describe_data, load_images
+from ebm_tf.data.sources import first_positions
 from ebm_tf.errors import DataError
 
 IMAGES = np.random.default_rng(1).integers(0, 256, [12, 8, 8, 3], np.uint8)
@@ -86,3 +87,31 @@ def test_a_dataset_that_is_not_there_is_told(name, tmp_path, monkeypatch):
         f"Dataset {name.removeprefix('tfds:')} is not prepared under {tmp_path}, and "
         "downloading it by TFDS failed: Name or service not known."
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "feature", "ids"),
+    [
+        ("id", tfds.features.Text(), [f"train_{i:05d}" for i in range(12)][::-1]),
+        ("file_name", tfds.features.Text(), [f"{i}.png" for i in range(12)][::-1]),
+        ("image_id", np.int64, list(range(12))[::-1]),
+    ],
+)
+def test_ids_come_with_the_images(key, feature, ids, tmp_path):
+    image = tfds.features.Image(shape=(8, 8, 3))
+    written(tmp_path, "named", image=(image, IMAGES), **{key: (feature, ids)})
+    config = data("named", str(tmp_path))
+    source = open_source(config)
+    places = {given.tobytes(): str(own) for given, own in zip(IMAGES, ids, strict=True)}
+    images, _ = load_images(source, config)
+    as_bytes = np.rint((images + 1) * 127.5).astype(np.uint8)
+    expected = [places[image.tobytes()] for image in as_bytes]
+    assert source.ids().tolist() == expected
+    first = first_positions(source, 4)
+    assert sorted(np.array(expected)[first]) == sorted(map(str, ids[-4:]))
+
+
+def test_what_has_no_ids_says_none(directory):
+    source = open_source(data("leaves", directory))
+    assert not len(source.ids())
+    np.testing.assert_array_equal(first_positions(source, 4), np.arange(4))

@@ -88,6 +88,29 @@ def test_each_size_is_compiled_once(replicas, parts, sizes):
     assert set(traces) == sizes and len(traces) <= len(sizes) * replicas.count
 
 
+def test_what_is_left_is_filled_up_to_the_next_of_a_few_sizes(replicas):
+    traces = []
+
+    def function(values):
+        traces.append(values.shape[0] * replicas.count)
+        return values + 1.0
+
+    run = over_rows(function, replicas, 32, fits=True)
+    for num in range(1, 70):
+        found = run(np.full([num, 2], float(num), np.float32))
+        np.testing.assert_array_equal(found, np.full([num, 2], num + 1.0))
+    sizes = sorted(set(traces))
+    least = {1: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32], 2: [2, 4, 6, 8, 12, 16, 24, 32]}
+    assert sizes == least[replicas.count]
+    assert len(traces) <= len(sizes) * replicas.count
+
+
+def test_some_tensors_are_common_to_all_rows(replicas):
+    run = over_rows(lambda rows, more: rows * more, replicas, 4)
+    found = run(np.arange(6), common=(tf.constant(3, tf.int64),))
+    np.testing.assert_array_equal(found, 3 * np.arange(6))
+
+
 def noise(rows: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     return tf.random.stateless_normal([*rows.shape, 2], key)
 

@@ -1,6 +1,5 @@
 """Measures the energies of a classifier, natural and under each of several attacks."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -134,7 +133,7 @@ def measure(
         path = workspace.path("plots", "attack_energies.png")
         plots.save_energies(path, {titles[n]: of.energies for n, of in found.items()})
     results = {
-        "classifier": _name(study.model),
+        "classifier": study.model.name_of(CLASSIFIER),
         **figures.results(study.config, study.attacks, found),
         "settings": to_mapping(study.settings),
     }
@@ -166,12 +165,3 @@ def _evaluation(
     natural: np.ndarray, attacked: np.ndarray, labels: np.ndarray
 ) -> Evaluation:
     return Evaluation(natural, attacked, labels, errs(attacked, labels).numpy())
-
-
-def _name(model: LoadedModel) -> str:
-    """What the classifier is called: as the run that learned it, or as its file."""
-    found = model.sources[CLASSIFIER]
-    if found.source is None:
-        return found.settings.name
-    learned = found.source.config
-    return learned.name if learned else os.path.basename(found.source.path)
