@@ -13,7 +13,7 @@ from ebm_tf.runtime.checkpoints import Checkpoints
 from ebm_tf.runtime.command_line import Options
 from ebm_tf.runtime.files import exists, names_in, read_json
 from ebm_tf.runtime.run_folders import as_kept, read_config
-from ebm_tf.runtime.sweeps import Runs
+from ebm_tf.runtime.sweeps import Axes, Runs
 from ebm_tf.runtime.workspace import CHECKPOINTS, RESULTS, SWEEP
 
 
@@ -41,6 +41,8 @@ def given(executable: str | None, options: Options) -> Given | None:
     if folder is None:
         return None
     saved = saved_in(folder)
+    if options.sweep and not _varies(folder, options):
+        raise ConfigError(f"Expected --sweep as {folder} was begun, or none at all.")
     return Given(folder, saved, resumed(folder, saved, options))
 
 
@@ -71,9 +73,13 @@ def folder_of(executable: str | None, options: Options) -> str | None:
     return None
 
 
+def _varies(folder: str, options: Options) -> bool:
+    """Whether what is in a folder differs in what --sweep says."""
+    return sweeps.axes(options.sweep) == _axes(folder)
+
+
 def _is_meant(folder: str, options: Options) -> bool:
-    axes = sweeps.axes(options.sweep)
-    if axes != (_sweep(folder)["settings"] if is_sweep(folder) else {}):
+    if not _varies(folder, options):
         return False
     try:
         resumed(folder, saved_in(folder), options)
@@ -89,6 +95,10 @@ def is_sweep(folder: str) -> bool:
 
 def _sweep(folder: str) -> dict[str, Any]:
     return read_json(os.path.join(folder, SWEEP))
+
+
+def _axes(folder: str) -> Axes:
+    return _sweep(folder)["settings"] if is_sweep(folder) else {}
 
 
 def saved_in(folder: str) -> Runs:
@@ -109,10 +119,9 @@ def resumed(folder: str, saved: Runs, options: Options) -> Runs:
     Raises:
       ConfigError: if something else is to change.
     """
-    axes = _sweep(folder)["settings"] if is_sweep(folder) else {}
     return {
         name: _resumed(os.path.join(folder, name), saved[name], options, pairs)
-        for name, pairs in zip(saved, sweeps.combinations(axes), strict=True)
+        for name, pairs in zip(saved, sweeps.combinations(_axes(folder)), strict=True)
     }
 
 

@@ -95,7 +95,10 @@ def test_a_sweep_is_found_by_what_it_varies(tmp_path):
     assert going_on(tmp_path, DIGITS, "--sweep", "seed=0,1") == str(folder)
     assert going_on(tmp_path, DIGITS, "--sweep", "seed=0,1,2") is None
     assert going_on(tmp_path, DIGITS) == plain
-    options = parse(["train.py", "--resume", str(folder), "--set", "num_updates=7000"])
+    words = ["train.py", "--resume", str(folder)]
+    with pytest.raises(ConfigError, match="Expected --sweep as .* was begun, or none"):
+        resuming.given("train", parse([*words, "--sweep", "seed=0"]))
+    options = parse([*words, "--set", "num_updates=7000"])
     given = resuming.given("train", options)
     assert given is not None and list(given.saved) == about["runs"]
     assert [(c.seed, updates(c)) for c in given.runs.values()] == [(0, 7000), (1, 7000)]
