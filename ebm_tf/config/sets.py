@@ -24,7 +24,7 @@ class SetComparison(Experiment):
       channels: 1 or 3, to which files are turned; those of the first if None.
     """
 
-    executable: ClassVar[str] = "evaluate"
+    executable: ClassVar[str] = "measure"
 
     images: str | None = None
     reference: str | None = None
@@ -51,6 +51,6 @@ class SetComparison(Experiment):
         """
         require(
             None not in (self.images, self.reference),
-            "Expected two sets of images: python3 ebm_tf/evaluate.py IMAGES REFERENCE",
+            "Expected two sets of images: python3 ebm_tf/measure.py IMAGES REFERENCE",
         )
         return str(self.images), str(self.reference)

@@ -219,7 +219,7 @@ def _fresh(executable: str | None, options: Options) -> Runs:
 def _sets(executable: str | None, options: Options) -> list[str]:
     """The settings of two sets of images, where they are given in place of a config."""
     names = [path for path in options.paths if not path.endswith(".py")]
-    if executable not in (None, "fid", "evaluate") or len(names) != 2:
+    if executable not in (None, "fid", "measure") or len(names) != 2:
         return []
     return [f"images={names[0]}", f"reference={names[1]}"]
 

@@ -1,4 +1,4 @@
-"""Compares two sets of images: python3 ebm_tf/evaluate.py IMAGES REFERENCE."""
+"""Compares two sets of images: python3 ebm_tf/measure.py IMAGES REFERENCE."""
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
     import pathlib
@@ -7,7 +7,7 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
     from ebm_tf.runtime.launch import main
 
-    sys.exit(main("evaluate"))
+    sys.exit(main("measure"))
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""evaluate.py: two sets of images, wherever they are."""
+"""measure.py: two sets of images, wherever they are."""
 
 import json
 import pathlib
@@ -23,11 +23,11 @@ def sets(tmp_path_factory) -> dict[str, pathlib.Path]:
     return {name.partition(".")[0]: place / name for name in names}
 
 
-def compared(*words: object, executable: str = "evaluate") -> Done:
+def compared(*words: object, executable: str = "measure") -> Done:
     return run_here(*words, "--set", "features=pixels", executable=executable)
 
 
-@pytest.mark.parametrize("executable", ["evaluate", "fid"])
+@pytest.mark.parametrize("executable", ["measure", "fid"])
 def test_two_places_are_enough(sets, tmp_path, executable):
     done = compared(
         sets["one"], sets["two"], "--output", tmp_path, executable=executable
@@ -52,13 +52,13 @@ def test_mistakes_are_told_in_a_line(sets, tmp_path):
     for words, message in (
         ((sets["one"], sets["large"]), "Expected images of one shape, got [6, 6, 1]"),
         ((sets["one"], tmp_path / "none"), "none"),
-        (("configs_fid/folders.py",), "evaluate.py IMAGES REFERENCE"),
+        (("configs_fid/folders.py",), "measure.py IMAGES REFERENCE"),
         ((sets["one"],), "No config file"),
     ):
         done = compared(*words, "--output", tmp_path)
         assert done.code == 2 and message in done.err, done
         assert done.err.count("\n") == 1
     words = (sets["one"], sets["two"], "--output", tmp_path)
-    done = run_here(*words, executable="evaluate")
+    done = run_here(*words, executable="measure")
     assert done.code == 2 and "classify_image_graph_def.pb" in done.err
     assert not list(tmp_path.iterdir())
