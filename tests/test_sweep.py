@@ -44,7 +44,7 @@ def test_the_table_has_the_figures_of_all(swept):
         assert float(row["frechet_pixel"]) == expected
     assert (swept / "plots" / "sweep.png").stat().st_size > 1000
     results = json.loads((swept / "results.json").read_text())
-    assert [row["name"] for row in results["runs"]] == parts
+    assert [row["run"] for row in results["runs"]] == parts
     assert results["diverged"] == {}
 
 

@@ -90,7 +90,7 @@ def _compared(names: Sequence[str], workspace: Workspace) -> dict[str, Any]:
         plots.save_groups(path, _panels(rows, shown[:MOST_PLOTTED]))
     return {
         "settings": axes,
-        "runs": [{"name": n, **row[1]} for n, row in zip(names, rows, strict=True)],
+        "runs": [{"run": n, **row[1]} for n, row in zip(names, rows, strict=True)],
     }
 
 
