@@ -188,12 +188,9 @@ def test_it_is_packed_and_installed_where_code_is_allowed(alone, tmp_path, monke
 @pytest.mark.slow
 def test_a_classifier_is_learned_attacked_and_known_by_its_run(place, tmp_path):
     """With batch normalisation and dropout of Keras, on two replicas; it resumes."""
-    words = flags(
-        CLASSIFYING | {"classifier.architecture": f"{place}/mine.py:dropping"}
-    )
-    whole = {**CLASSIFYING, "classifier.architecture": f"{place}/mine.py:dropping"}
+    whole = CLASSIFYING | {"classifier.architecture": f"{place}/mine.py:dropping"}
     config = "configs/digits_clean.py"
-    one = done(config, "--output", tmp_path, *words, executable="train_clf")
+    one = done(config, "--output", tmp_path, *flags(whole), executable="train_clf")
     first = flags(whole | {"num_updates": 2})
     two = done(config, "--output", tmp_path, *first, executable="train_clf")
     done("--resume", two, "--set", "num_updates=4", executable="train_clf")
@@ -205,7 +202,7 @@ def test_a_classifier_is_learned_attacked_and_known_by_its_run(place, tmp_path):
     config = "configs_attack/digits_classifier.py"
     folder = done(config, "--output", tmp_path, *attack, executable="attack")
     found = results(folder)
-    assert 0 <= found["pgd2_accuracy"] <= found["natural_accuracy"] <= 1
+    assert 0 <= found["robust_accuracy"] <= found["natural_accuracy"] <= 1
 
 
 @pytest.fixture(scope="module")

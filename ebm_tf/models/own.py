@@ -120,11 +120,11 @@ def _called(
     in_order: list[Any] = [image_size, channels, classes]
     arguments: dict[str, Any] = {}
     for name, parameter in _parameters(function).items():
-        if name in values:
-            if values[name] is not None or parameter.default is parameter.empty:
-                arguments[name] = values[name]
-        elif in_order:
-            arguments[name] = in_order.pop(0)
+        if name not in values and not in_order:
+            continue  # it has a default, or the call fails
+        value = values[name] if name in values else in_order.pop(0)
+        if value is not None or parameter.default is parameter.empty:
+            arguments[name] = value
     try:
         model = function(**arguments)
     except UserError:

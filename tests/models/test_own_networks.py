@@ -151,7 +151,8 @@ def network(side, colours, classes, dtype, depth=2, width=7, names="?"):
     assert given == (8, 3, 4, "float32", 9, 7, "?"), given
     x = keras.Input((side, side, colours))
     return keras.Model(x, keras.layers.Dense(classes)(keras.layers.Flatten()(x)))
-def energy(size, channels, *, activation):
+def energy(size, channels, base=16, *, activation):
+    assert base == 16
     x = keras.Input((size, size, channels))
     layer = keras.layers.Dense(1, activation=activation)
     return keras.Model(x, layer(keras.layers.Flatten()(x)))
