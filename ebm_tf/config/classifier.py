@@ -30,7 +30,7 @@ class ClassifierNetwork(AnyNetwork):
         7x7 one and a maximum over 3x3, "imagenet", for large images.
       norm: "batch", "frozen" for statistics that stay as they begin, which are those
         of `weights` where some are named, or "none"; with these two the network
-        computes each image by itself, which one of one's own is to be said of.
+        computes each image by itself; of one's own, whether it has any.
       activation: any Keras activation; "leaky_relu" has the slope 0.2.
       dropout: the share of features that is dropped in training mode, in [0, 1).
       energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
