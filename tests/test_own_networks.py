@@ -3,6 +3,7 @@
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -231,8 +232,8 @@ def test_a_keras_file_is_attacked_analysed_and_generates(keras_file, tmp_path):
     )
     config = "configs_attack/digits_classifier.py"
     folder = done(config, "--output", tmp_path, *attack, executable="attack")
-    model = keras.saving.load_model(keras_file)
-    digits = load_digits()
+    model: Any = keras.saving.load_model(keras_file)
+    digits: Any = load_digits()
     images, labels = digits.images[1437:1457, ..., None] / 16, digits.target[1437:1457]
     right = model.predict(images, verbose=0).argmax(1) == labels
     subset = results(folder)
@@ -257,7 +258,8 @@ def test_a_keras_file_is_learned_further_from_its_weights(keras_file, tmp_path):
         f"Weights of the classifier: {keras_file}" in (folder / "log.txt").read_text()
     )
     images = np.random.default_rng(0).uniform(0, 1, [4, 8, 8, 1])
-    before = keras.saving.load_model(keras_file).predict(images, verbose=0)
+    model: Any = keras.saving.load_model(keras_file)
+    before = model.predict(images, verbose=0)
     after = ebm_tf.load(str(folder), pixel_range="0..1", batch=4).classify(images)
     np.testing.assert_allclose(after, before, atol=1e-5)
 
@@ -274,7 +276,7 @@ def test_folders_go_through_a_keras_file(keras_file, tmp_path):
     folder = done(config, "--output", tmp_path, *words, executable="classify")
     rows = (folder / "classes.csv").read_text().splitlines()
     assert len(rows) == 5 and rows[0].startswith("file,energy,class,p_0")
-    model = keras.saving.load_model(keras_file)
+    model: Any = keras.saving.load_model(keras_file)
     given = (images * 255).astype(np.uint8) / 255
     expected = model.predict(given, verbose=0).argmax(1)
     assert [int(row.split(",")[2]) for row in rows[1:]] == list(expected)

@@ -49,7 +49,10 @@ def test_a_range_is_set_on_the_command_line():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Network(pixel_range="0..2"), "Expected pixel_range='0..2'"),
+        (
+            lambda: override(Network(), ["pixel_range=0..2"]),
+            "Expected pixel_range='0..2'",
+        ),
         (lambda: Standardised(mean=0.0, stddev=0.0), "Expected stddev=0.0 > 0."),
         (lambda: Standardised(mean=0.0, stddev=(1.0, -1.0)), "stddev=.* > 0."),
         (

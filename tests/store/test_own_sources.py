@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import shutil
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,7 +50,8 @@ def test_a_keras_file_stands_for_the_weights_of_a_classifier(tmp_path):
     found = open_model(config, [CLASSIFIER], shared=config.weights)
     assert found.load() == found.files() == {CLASSIFIER: path}
     assert found.digests(None) == {"weights of the classifier": sha256_of(path)}
-    expected = keras.saving.load_model(path)(IMAGES)
+    model: Any = keras.saving.load_model(path)
+    expected = model(IMAGES)
     np.testing.assert_allclose(found.classifier(IMAGES * 2 - 1), expected, atol=1e-5)
     said = provenance(config, found.sources)
     assert said.notes == [] and said.warnings == []
