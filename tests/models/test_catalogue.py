@@ -48,16 +48,17 @@ def test_discriminators_can_be_built_from_settings(num_classes, spectral_norm):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "depth", "num_features", "num_convolutions"),
+    ("architecture", "depth", "num_features", "num_kernels"),
     [
         ("wide_resnet", 10, 128, 10),
         ("resnet", 34, 16, 36),
         ("small_cnn", 5, 8, 5),
-        ("sngan", None, 4, 7),
+        ("mlp", 3, 2, 3),
+        ("sngan", None, 4, 8),
     ],
 )
 def test_every_classifier_can_be_built_from_settings(
-    architecture, depth, num_features, num_convolutions
+    architecture, depth, num_features, num_kernels
 ):
     settings = ClassifierNetwork(
         architecture=architecture,
@@ -69,9 +70,9 @@ def test_every_classifier_can_be_built_from_settings(
     model = catalogue.build(settings, 8, 1, "bfloat16")
     assert model(tf.zeros([2, 8, 8, 1])).shape == (2, 7)
     assert model.layers[-1].input.shape[-1] == num_features
-    convolutions = [x for x in model.layers if isinstance(x, tf.keras.layers.Conv2D)]
-    assert {layer.compute_dtype for layer in convolutions} == {"bfloat16"}
-    assert len(convolutions) == num_convolutions
+    hidden = [layer for layer in model.layers[:-1] if hasattr(layer, "kernel")]
+    assert {layer.compute_dtype for layer in hidden} == {"bfloat16"}
+    assert len(hidden) == num_kernels
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,7 @@ def test_every_classifier_can_be_built_from_settings(
         ("wide_resnet", "wide_resnet_28_10"),
         ("resnet", "resnet_18_64"),
         ("small_cnn", "small_cnn_4_16"),
+        ("mlp", "mlp_2_1000"),
     ],
 )
 def test_a_classifier_without_depth_and_width_is_the_published_one(architecture, name):
@@ -92,6 +94,7 @@ def test_every_classifier_is_tested_here():
         "wide_resnet",
         "resnet",
         "small_cnn",
+        "mlp",
         "sngan",
     ]
 
