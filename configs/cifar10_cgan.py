@@ -9,11 +9,13 @@ measure with: --set seed=1 --set name=cifar10_cgan_reference
 
 import dataclasses
 
-from configs.mnist_cgan import config as mnist
+from configs.squares32_cgan import config as squares
 from ebm_tf.config.parts import Data
 
 config = dataclasses.replace(
-    mnist,
+    squares,
     name="cifar10_cgan",
     data=Data(name="cifar10", image_size=32, split="train[:45000]"),
+    generator=dataclasses.replace(squares.generator, num_classes=10),
+    num_updates=125_000,
 )

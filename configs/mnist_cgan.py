@@ -3,8 +3,8 @@
 python3 ebm_tf/train_gen.py configs/mnist_cgan.py
 
 Values of Bigolin Lanfredi et al. (2023), but for what `squares32_cgan` tells, for
-images of 28 pixels that are not padded, and for the validation images of classifiers,
-which are left out. A second generator, to measure with:
+images of 28 pixels that are not padded and the networks that go with them, and for the
+validation images of classifiers, which are left out. A second generator, to measure with:
 --set seed=1 --set name=mnist_cgan_reference
 """
 
@@ -18,5 +18,6 @@ config = dataclasses.replace(
     name="mnist_cgan",
     data=Data(name="mnist", image_size=28, channels=1, split="train[:54000]"),
     generator=dataclasses.replace(squares.generator, num_classes=10),
+    discriminator=dataclasses.replace(squares.discriminator, width=128),
     num_updates=125_000,
 )

@@ -136,6 +136,7 @@ def test_it_is_described():
         ("mapper.num_classes=3", "to be equal"),
         ("validation_split=train", "share no images"),
         ("flip_weight=0", "flip_weight=0"),
+        ("num_measured=1", "num_measured=1"),
         ("mapped_weight=-1", "mapped_weight=-1"),
         ("mapper.depth=0", "depth=0"),
         ("guard.max_energy_difference=2", "learns no energy"),

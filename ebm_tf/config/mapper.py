@@ -92,11 +92,10 @@ class MapperTraining(Experiment):
         """Checks counts, weights of losses, classes and splits."""
         super().validate()
         self.guard.require_default_energy_bound()
-        self.require_positive(
-            "num_measured", "num_updates", "batch", "flip_weight", "log_every"
-        )
+        self.require_positive("num_updates", "batch", "flip_weight", "log_every")
         self.require_positive("measure_every", "save_every")
         self.require_least(0, "mapped_weight", "norm_weight")
+        self.require_least(2, "num_measured")
         classes = self.mapper.num_classes, self.classifier.num_classes
         require(
             classes[0] == classes[1],
