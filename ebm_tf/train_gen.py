@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ebm_tf.config.generator import GeneratorTraining, Hinge, MultiHinge
+from ebm_tf.config.generator import GeneratorTraining, MultiHinge
 from ebm_tf.data.pipelines import (
     check_labels,
     describe_data,
@@ -36,7 +36,7 @@ from ebm_tf.evaluation.quality import (
     pixel_distance,
     pixel_moments,
 )
-from ebm_tf.learning.games import HINGE, Game, multi_hinge
+from ebm_tf.learning.games import game
 from ebm_tf.learning.generator import make_step, renewed_average
 from ebm_tf.learning.optimization import LabelledBatch, Learned, learned
 from ebm_tf.models.catalogue import build as build_network
@@ -141,18 +141,6 @@ def _networks(config: GeneratorTraining, replicas: Replicas) -> dict[str, Learne
         }
 
 
-def _game(config: GeneratorTraining) -> Game:
-    """What both networks minimise."""
-    objective, classes = config.objective, config.generator.num_classes
-    if isinstance(objective, Hinge) or classes is None:
-        return HINGE
-    return multi_hinge(
-        classes,
-        class_weight=objective.class_weight,
-        feature_weight=objective.feature_weight,
-    )
-
-
 def _task(
     config: GeneratorTraining,
     replicas: Replicas,
@@ -164,7 +152,7 @@ def _task(
         networks[GENERATOR],
         networks[DISCRIMINATOR],
         latent_prior(config.generator),
-        _game(config),
+        game(config.objective, config.generator.num_classes),
     )
     return Task(
         step=replicated(replicas, step),

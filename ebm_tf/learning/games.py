@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from ebm_tf import objectives
+from ebm_tf.config.generator import Hinge, MultiHinge
 from ebm_tf.learning.optimization import LabelledBatch, Metrics
 from ebm_tf.models.latents import classes_of
 
@@ -125,3 +126,14 @@ def multi_hinge(
         return feature_weight * matching + class_weight * hinge
 
     return Game(of_discriminator, of_generator)
+
+
+def game(objective: Hinge | MultiHinge, num_classes: int | None) -> Game:
+    """The game of an objective, of which `MultiHinge` needs classes."""
+    if isinstance(objective, Hinge) or num_classes is None:
+        return HINGE
+    return multi_hinge(
+        num_classes,
+        class_weight=objective.class_weight,
+        feature_weight=objective.feature_weight,
+    )
