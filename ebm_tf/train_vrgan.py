@@ -105,8 +105,8 @@ def _open_data(
     """Opens all parts of the data, and checks the labels that are used."""
     limits = {part: config.num_measured for part in sources} | {"data": None}
     for part, source in sources.items():
-        count = f"{num_images(source, limits[part]):,}"
-        yield f"{part}: {count} of {source.split}, {where_it_lies(source)}"
+        count = f"{num_images(source, limits[part]):,} of {source.split}"
+        yield f"{part}: {count} of {source.name}, {where_it_lies(source)}"
     how = {"setting": "classifier.num_classes", "few": few}
     for part, source in sources.items():
         classes = config.classifier.num_classes

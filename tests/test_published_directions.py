@@ -1,5 +1,7 @@
 """Configs of estimated directions against the published values."""
 
+from typing import Any
+
 import pytest
 
 from ebm_tf.config import core
@@ -9,7 +11,7 @@ from ebm_tf.models.catalogue import build
 from tests.runs import ROOT, without_values
 
 
-def load(name: str):
+def load(name: str) -> Any:
     return core.load(str(ROOT / "configs" / f"{name}.py"))
 
 
