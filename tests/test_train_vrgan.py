@@ -104,10 +104,12 @@ def test_directions_of_other_images_and_of_runs_without_a_mapper(whole):
         open_directions(
             GeneratorDirections(weights="release:digits_clean"), config, ANY
         )
-    (file, *_) = sorted((whole[0] / "weights").iterdir())
+    file = max((whole[0] / "weights").glob("mapper_average_*"))
     alone = GeneratorDirections(weights=str(file))
     config = tiny()
-    assert open_directions(alone, config, ANY) is not None
+    assert open_directions(alone, config, ANY).lines == (
+        f"directions: of the mapper {file}",
+    )
     with pytest.raises(WeightsError):
         open_directions(GeneratorDirections(weights="/nowhere"), config, ANY)
 
