@@ -112,17 +112,21 @@ def trace(
     *,
     every: int = 1,
     start: int | tf.Tensor = 0,
+    stacked: bool = True,
 ) -> tuple[Any, Any, Any]:
     """Runs a kernel like `iterate` and records it after every `every` steps.
 
     Returns:
       The last state, its info, and the pair (state, info) of every record, each
-      tensor with a leading dimension of `num_records`.
+      tensor with a leading dimension of `num_records`; where they are not `stacked`,
+      which needs the room of them all once more, TensorArrays.
     """
     start = tf.cast(start, tf.int32)
 
     def array(value: tf.Tensor) -> tf.TensorArray:
-        return tf.TensorArray(value.dtype, num_records, element_shape=value.shape)
+        return tf.TensorArray(
+            value.dtype, num_records, element_shape=value.shape, clear_after_read=False
+        )
 
     def record(index: tf.Tensor, state: Any, info: Any, records: Any):
         first = start + index * every
@@ -138,10 +142,20 @@ def trace(
         record,
         (tf.constant(0), state, info, records),
     )
-    return state, info, tf.nest.map_structure(lambda array: array.stack(), records)
+    if stacked:
+        records = tf.nest.map_structure(lambda array: array.stack(), records)
+    return state, info, records
 
 
-def pull_back(kernel: Kernel, states: Any, gradient: Any, seed: tf.Tensor) -> Any:
+def pull_back(
+    kernel: Kernel,
+    first: Any,
+    later: Any,
+    gradient: Any,
+    seed: tf.Tensor,
+    *,
+    start: int | tf.Tensor = 0,
+) -> Any:
     """Carries a gradient from the end of a chain back to its beginning.
 
     Each step is recomputed and differentiated alone, so that besides the states of
@@ -149,20 +163,23 @@ def pull_back(kernel: Kernel, states: Any, gradient: Any, seed: tf.Tensor) -> An
 
     Args:
       kernel: what was run; the leaves of its state are real numbers.
-      states: the state before each step, each leaf [num_steps, ...].
+      first: the state before the first step.
+      later: the states after each step, each leaf a TensorArray, as of `trace`.
       gradient: of some number, with respect to the state after the last step, a nest
         like it.
       seed: int32 [2], that the chain was run with.
+      start: absolute index of the first step.
 
     Returns:
       The gradient of the number with respect to the first state.
     """
+    start = tf.cast(start, tf.int32)
 
     def back(index: tf.Tensor, gradient: Any) -> tuple[tf.Tensor, Any]:
-        state = tf.nest.map_structure(lambda leaf: leaf[index], states)
+        state = _before(index, first, later)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(state)
-            moved, _ = kernel.step(state, tf.random.fold_in(seed, index))
+            moved, _ = kernel.step(state, tf.random.fold_in(seed, start + index))
         gradient = tape.gradient(
             moved,
             state,
@@ -171,6 +188,69 @@ def pull_back(kernel: Kernel, states: Any, gradient: Any, seed: tf.Tensor) -> An
         )
         return index - 1, gradient
 
-    last = tf.shape(tf.nest.flatten(states)[0])[0] - 1
+    last = tf.nest.flatten(later)[0].size() - 1
     _, gradient = tf.while_loop(lambda index, _: index >= 0, back, (last, gradient))
     return gradient
+
+
+def there_and_back(
+    kernel: Kernel,
+    state: Any,
+    info: Any,
+    num_steps: int,
+    seed: tf.Tensor,
+    at_end: Callable[[Any], Any],
+    *,
+    segment: int | None = None,
+    back: Kernel | None = None,
+) -> Any:
+    """Runs a chain, and carries the gradient at its end back to its beginning.
+
+    Args:
+      kernel: what is run, as `iterate` takes it; its state and info too.
+      state: before the first step.
+      info: diagnostics of no step.
+      num_steps: of the chain, at least 1.
+      seed: int32 [2].
+      at_end: the last state -> the gradient of some number there, a nest like it.
+      segment: all states are kept if None. Else every so many-th, and those of one
+        segment at a time, at the price of a further run; it divides the steps.
+      back: whose steps are differentiated, at the states of the kernel; the kernel
+        itself if None.
+
+    Returns:
+      The gradient of the number with respect to the state before the first step.
+    """
+    back = back or kernel
+    if segment is None:
+        end, _, (later, _) = trace(kernel, state, info, num_steps, seed, stacked=False)
+        return pull_back(back, state, later, at_end(end), seed)
+    count = num_steps // segment
+    end, _, (marks, _) = trace(
+        kernel, state, info, count, seed, every=segment, stacked=False
+    )
+
+    def earlier(index: tf.Tensor, gradient: Any) -> tuple[tf.Tensor, Any]:
+        begin = _before(index, state, marks)
+        first = index * segment
+        _, _, (later, _) = trace(
+            kernel, begin, info, segment, seed, start=first, stacked=False
+        )
+        return index - 1, pull_back(back, begin, later, gradient, seed, start=first)
+
+    last = tf.constant(count - 1)
+    _, gradient = tf.while_loop(
+        lambda index, _: index >= 0, earlier, (last, at_end(end))
+    )
+    return gradient
+
+
+def _before(index: tf.Tensor, first: Any, later: Any) -> Any:
+    """The state before a step: the first one, or that of the records after others."""
+    return tf.nest.map_structure(
+        lambda start, records: tf.where(
+            index > 0, records.read(tf.maximum(index - 1, 0)), start
+        ),
+        first,
+        later,
+    )

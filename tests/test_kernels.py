@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ebm_tf.kernels import Kernel, iterate, pull_back, trace
+from ebm_tf.kernels import Kernel, iterate, pull_back, there_and_back, trace
 
 SEED = tf.constant([5, 6])
 
@@ -117,9 +117,43 @@ def test_pull_back_is_the_product_of_all_slopes():
         end, _ = iterate(kernel, start, (), 5, SEED)
         number = tf.reduce_sum(weights * end)
     expected = tape.gradient(number, start)
-    _, _, (moved, _) = trace(kernel, start, (), 5, SEED)
-    states = tf.concat([start[None], moved[:-1]], 0)
-    found = pull_back(kernel, states, weights, SEED)
+    _, _, (moved, _) = trace(kernel, start, (), 5, SEED, stacked=False)
+    found = pull_back(kernel, start, moved, weights, SEED)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    other = pull_back(kernel, states, weights, tf.constant([6, 6]))
+    other = pull_back(kernel, start, moved, weights, tf.constant([6, 6]))
     assert not np.allclose(other, expected, rtol=1e-2)
+
+
+@pytest.mark.parametrize("segment", [None, 1, 2, 3, 6])
+def test_segments_that_are_made_again_change_no_bit(segment):
+    kernel, start = bent_walk(), tf.constant([0.3, -0.2, 0.9])
+
+    def gradient(segment):
+        return there_and_back(
+            kernel, start, (), 6, SEED, lambda end: 2.0 * end, segment=segment
+        )
+
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        number = tf.reduce_sum(tf.square(iterate(kernel, start, (), 6, SEED)[0]))
+    found = gradient(segment)
+    np.testing.assert_allclose(found, tape.gradient(number, start), rtol=1e-5)
+    np.testing.assert_array_equal(found, gradient(None))
+
+
+def test_another_kernel_may_be_differentiated_at_the_states_of_the_first():
+    """Forward it walks; back, the slope of each step is 3 at wherever that was."""
+    walk, seen = bent_walk(), []
+
+    def triple(state, seed):
+        seen.append(state)
+        return 3.0 * state, ()
+
+    start = tf.constant([0.3, -0.2, 0.9])
+    found = there_and_back(
+        walk, start, (), 4, SEED, lambda end: end, back=Kernel(walk.init, triple)
+    )
+    end, _ = iterate(walk, start, (), 4, SEED)
+    np.testing.assert_allclose(found, 81.0 * end, rtol=1e-6)
+    before_last, _ = iterate(walk, start, (), 3, SEED)
+    np.testing.assert_array_equal(seen[0], before_last)

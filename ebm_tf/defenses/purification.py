@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from ebm_tf import keyed_noise
-from ebm_tf.kernels import Kernel, iterate, pull_back, trace
-from ebm_tf.protocols import Defense
+from ebm_tf.kernels import Kernel, iterate, there_and_back
+from ebm_tf.protocols import Defense, SamplingState
 
 # What draws the noise of a step, (shape, key of the step) -> noise, -> the kernel.
 KernelFn = Callable[[Callable[[tf.Tensor, tf.Tensor], tf.Tensor]], Kernel]
@@ -52,9 +52,23 @@ def purification(
 
 
 def purification_gradient(
-    kernel: KernelFn, num_steps: int, *, start_noise: float = 0.0
+    kernel: KernelFn,
+    num_steps: int,
+    *,
+    start_noise: float = 0.0,
+    segment: int | None = None,
+    back: KernelFn | None = None,
 ) -> DefenseGradient:
-    """What differentiates through all of the same purification, exactly."""
+    """What differentiates through all of the same purification, exactly.
+
+    Args:
+      kernel: of the steps.
+      num_steps: how many.
+      start_noise: as for `purification`.
+      segment: steps between the states that are kept, as `there_and_back` has it.
+      back: the kernel that is differentiated at the states of the other, where that
+        has no curvature; the same if None.
+    """
 
     def gradient(
         images: tf.Tensor, seed: tf.Tensor, at_end: Callable[[tf.Tensor], tf.Tensor]
@@ -62,16 +76,27 @@ def purification_gradient(
         images = _started(images, seed, start_noise)  # whose derivative is 1
         if not num_steps:
             return at_end(images)
-        chain, key = _chain(kernel, images, seed), _SHARED_KEY
-        first, info = chain.init(images)
-        last, _, (moved, _) = trace(chain, first, info, num_steps, key)
-        states = tf.nest.map_structure(
-            lambda start, later: tf.concat([start[None], later[:-1]], 0), first, moved
+        chain = _chain(kernel, images, seed)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            first, info = chain.init(images)
+
+        def slope_at(last: SamplingState) -> SamplingState:
+            # Only the images at the end count, not what the chain would carry further.
+            slope = tf.nest.map_structure(tf.zeros_like, last)
+            return slope._replace(images=at_end(last.images))
+
+        slope = there_and_back(
+            chain,
+            first,
+            info,
+            num_steps,
+            _SHARED_KEY,
+            slope_at,
+            segment=segment,
+            back=_chain(back or kernel, images, seed),
         )
-        # Only the images at the end count, not what the chain would carry further.
-        slope = tf.nest.map_structure(tf.zeros_like, last)
-        slope = slope._replace(images=at_end(last.images))
-        return pull_back(chain, states, slope, key).images
+        return tape.gradient(first, images, output_gradients=slope)
 
     return gradient
 
