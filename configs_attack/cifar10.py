@@ -7,6 +7,11 @@ RUN is the folder that configs/cifar10_medconv.py left, CLASSIFIER_RUN that of
 configs/cifar10_wrn.py. Published values (Hill et al., 2022), whose Langevin noise of
 0.01 is less than that of learning. Expected: some 22 PFLOP an image; `natural_accuracy`
 0.790 and `robust_accuracy` 0.567 (the authors' figures; not run by us).
+
+The published protocol, which takes the chain for the identity. What is known since: by
+the exact gradient through the chain (MEFA, arXiv:2605.06357, the first author among its
+authors) an earlier defence of this kind fell from 0.549 to 0.061. Run
+configs_attack/cifar10_chain.py before you believe the figure above.
 """
 
 import dataclasses

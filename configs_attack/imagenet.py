@@ -6,6 +6,9 @@ RUN is the folder that configs/imagenet_medconv.py left; Keras fetches the class
 Published values (Hill et al., 2022), but the attack sees logits: the authors' took the
 cross-entropy of probabilities, which weakens it. Expected: some 2 PFLOP an image;
 `natural_accuracy` 0.684, `robust_accuracy` below the authors' 0.418 (not run by us).
+
+The published protocol, and what is known of it since: see configs_attack/cifar10.py,
+and run configs_attack/imagenet_chain.py.
 """
 
 import dataclasses

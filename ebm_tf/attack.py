@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from ebm_tf import keyed_noise
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import to_mapping
-from ebm_tf.config.defense import DefenseMeasurement
+from ebm_tf.config.defense import DefenseMeasurement, Purification
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
@@ -36,14 +38,14 @@ from ebm_tf.evaluation import (
     attack_phases,
     defense_record,
     plots,
-    purified_setup,
+    purified_descriptions,
     verdicts,
 )
 from ebm_tf.evaluation.attack_phases import Phases, named_attacks
 from ebm_tf.evaluation.attacked import attack_all, metrics
 from ebm_tf.evaluation.batch_files import Arrays, BatchWork, outcomes
 from ebm_tf.evaluation.leaderboard import summaries
-from ebm_tf.evaluation.purified_setup import purified_attack
+from ebm_tf.evaluation.purified_setup import PurifiedSystem, purified_system
 from ebm_tf.evaluation.radii import after_smaller_radii, by_radius, metrics_by_radius
 from ebm_tf.evaluation.robustness import UNITS
 from ebm_tf.runtime import actions, seeds
@@ -58,6 +60,7 @@ from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_mod
 from ebm_tf.store.provenance import Provenance, provenance
 
 Config = RobustnessMeasurement | DefenseMeasurement
+MOST_TURNED = 16  # images by which it is measured what a chain does to gradients
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ class System:
     def notes(self) -> Iterator[str]:
         """What the attacks do otherwise than the config says."""
         if isinstance(self.config, DefenseMeasurement):
-            return purified_setup.notes(self.config, self.num_classes)
+            return purified_descriptions.notes(self.config, self.num_classes)
         return attack_phases.notes(self.config, self.num_classes)
 
 
@@ -144,12 +147,15 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
 
 def describe(config: Config) -> Iterator[str]:
     """What a run would build and read, a line each; nothing is written."""
+    if isinstance(config, DefenseMeasurement):  # before it is asked for weights
+        yield from purified_descriptions.description(config)
+        yield from purified_descriptions.memory_of_states(config)
     system = open_system(config)
     for role, model in system.model.networks.items():
         yield summary(role, model)
         yield f"weights of the {role}: {system.weights[role]}"
     if isinstance(config, DefenseMeasurement):
-        yield from purified_setup.description(config)
+        yield from purified_descriptions.memory_of_features(config, system.model.ebm)
     else:
         yield f"attacks: {', '.join(named_attacks(config, system.model.classifier))}"
     yield from (f"note: {note}" for note in system.notes())
@@ -274,16 +280,14 @@ def _attack_purified(
 ) -> dict[str, Any]:
     images, labels = natural_images(config, system)
     classifier = system.model.classifier
-    attack, purify = purified_attack(
-        config, system.replicas, classifier, system.model.ebm
-    )
+    purified = purified_system(config, system.replicas, classifier, system.model.ebm)
 
     def rows(batch: int) -> slice:
         return slice(batch * config.batch, (batch + 1) * config.batch)
 
     def attacked(batch: int) -> Arrays:
         chosen = images[rows(batch)], labels[rows(batch)]
-        record = attack.run(*chosen, system.positions[rows(batch)])
+        record = purified.attack.run(*chosen, system.positions[rows(batch)])
         return defense_record.to_arrays(*chosen, record)
 
     total = -(-len(images) // config.batch)
@@ -305,10 +309,21 @@ def _attack_purified(
     if workspace.is_chief:
         save_arrays(workspace.path("data_log", "results.npz"), **record)
         plots.save_defended(workspace, config.name, record["class_path"])
-    plots.save_purified(workspace, record, purify, classifier)
-    settings = ("ball", "attack", "defense", "num_final_replicates", "langevin")
+    plots.save_purified(workspace, record, purified.purify, classifier)
+    settings = ["ball", "attack", "defense", "num_final_replicates", "weights_kind"]
+    if isinstance(config.defense, Purification):
+        settings += ["langevin", "temperature"]
     return {
-        **defense_record.metrics(config, record),
-        **_facts(config, *settings, "temperature", "weights_kind"),
+        **defense_record.metrics(config, record, _turn(purified, images)),
+        **_facts(config, *settings),
         "weights": system.weights,
     }
+
+
+def _turn(purified: PurifiedSystem, images: np.ndarray) -> float | None:
+    """How far the chain turns gradients, in the mean over the first images."""
+    if purified.turn is None:
+        return None
+    few = images[:MOST_TURNED]
+    keys = keyed_noise.fold_in(purified.attack.evaluator.key, tf.range(len(few)))
+    return float(np.mean(purified.turn(few, keys)))

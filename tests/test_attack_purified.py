@@ -17,6 +17,7 @@ from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import (
     DefenseMeasurement,
+    EnergyDescent,
     Purification,
     PurifiedAutoAttack,
     PurifiedPgd,
@@ -26,7 +27,7 @@ from ebm_tf.data.datasets import open_source
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.errors import ConfigError, DataError, EarlyStopError, WeightsError
 from ebm_tf.evaluation.purified_attacks import PurifiedAttack
-from ebm_tf.evaluation.purified_setup import purified_attack
+from ebm_tf.evaluation.purified_setup import purified_system
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.workspace import Workspace
@@ -84,7 +85,7 @@ attacks = {}
 def cached_attack(config, replicas, *networks):
     key = (config, replicas)
     if key not in attacks:
-        attacks[key] = purified_attack(config, replicas, *networks)
+        attacks[key] = purified_system(config, replicas, *networks)
     return attacks[key]
 
 
@@ -100,7 +101,7 @@ def own_labels(monkeypatch):
         return images, np.argmax(system.model.classifier(images), 1)
 
     monkeypatch.setattr(attack, "open_system", opened)
-    monkeypatch.setattr(attack, "purified_attack", cached_attack)
+    monkeypatch.setattr(attack, "purified_system", cached_attack)
     monkeypatch.setattr(attack, "natural_images", labelled)
 
 
@@ -247,6 +248,97 @@ def test_other_attacks(weights, tmp_path, changed):
     assert results["attack"] == core.to_mapping(settings)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_labels")
+def test_the_exact_gradient_and_what_it_is_worth_on_fresh_noise(weights, tmp_path):
+    settings = PurifiedPgd(
+        gradient="chain",
+        num_steps=2,
+        step_size=20.0,
+        num_replicates=4,
+        stops_at_error=False,
+    )
+    config = config_of(
+        weights, attack=settings, final_copies=(1, 3), num_resubmissions=4
+    )
+    results, record = run(config, tmp_path / "whole")
+    last = record["defended_last"]
+    assert results["robust_accuracy_last"] == last.mean()
+    assert results["robust_accuracy"] <= results["robust_accuracy_last"]
+    assert not results["flags"]["chain_cut"] and not results["flags"]["no_curvature"]
+    assert results["chain_turns_gradients_by"] > 1e-4
+    for which in ("natural", "attacked", "last"):
+        rows = results["judged"][which]
+        assert [row["copies"] for row in rows] == [1, 3, 6, 8]
+        assert [row["submissions"] for row in rows] == [4, 2, 1, 1]
+        right = record[f"{which}_vote_of_3"] == record["labs"][:, None]
+        assert rows[1]["accuracy"] == pytest.approx(right.mean())
+        assert rows[1]["worst"] == pytest.approx(right.all(1).mean())
+    fresh = results["judged"]["attacked"][-1]["accuracy"]
+    assert results["robust_accuracy_fresh"] == fresh
+    # Made in segments it is the same.
+    again = dataclasses.replace(settings, segment=1)
+    _, record_again = run(dataclasses.replace(config, attack=again), tmp_path / "parts")
+    assert_same_record(record_again, record)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_labels")
+def test_a_flat_energy_is_warned_of_and_can_be_bent(weights, tmp_path):
+    energy = dataclasses.replace(ENERGY, activation="relu", weights=weights["energy"])
+    found = {}
+    for name, changed in {
+        "bpda": {},
+        "chain": {"gradient": "chain"},
+        "bent": {"gradient": "chain", "sharpness": 20.0},
+    }.items():
+        settings = PurifiedPgd(num_steps=2, step_size=20.0, num_replicates=4, **changed)
+        config = config_of(weights, energy=energy, attack=settings, num_images=6)
+        found[name] = run(config, tmp_path / name)
+    flags = {name: results["flags"] for name, (results, _) in found.items()}
+    assert [flags[name]["no_curvature"] for name in found] == [False, True, False]
+    assert [flags[name]["chain_not_seen"] for name in found] == [True, False, False]
+    assert any("sharpness" in told for told in found["chain"][0]["warnings"])
+    # The exact gradient of a piecewise linear energy is BPDA.
+    assert_same_record(found["chain"][1], found["bpda"][1])
+    first, bent = (found[name][1] for name in ("bpda", "bent"))
+    np.testing.assert_allclose(bent["losses"][0], first["losses"][0], rtol=1e-4)
+    assert not np.array_equal(bent["ims_adv"], first["ims_adv"])
+    turned = [found[name][0]["chain_turns_gradients_by"] for name in ("chain", "bent")]
+    assert turned[0] < 1e-6 < turned[1]
+    smooth = config_of(weights, attack=settings)
+    with pytest.raises(ConfigError, match="no layer of the energy is a rectifier"):
+        attack.run(smooth, Workspace(str(tmp_path / "smooth")))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_labels")
+def test_energy_descent_is_attacked_by_all_gradients(weights, tmp_path):
+    config = config_of(
+        weights,
+        energy=dataclasses.replace(SMALL, weights=weights["classifier"]),
+        defense=EnergyDescent(num_steps=2, step_size=60.0, radius=100.0),
+        attack=PurifiedPgd(
+            gradient="bpda",
+            also=("chain", "transfer"),
+            num_steps=4,
+            step_size=20.0,
+            num_replicates=1,
+        ),
+    )
+    results, record = run(config, tmp_path)
+    path = record["class_path"]
+    assert path.shape == (1 + 3 * 5, 10)
+    assert results["robust_accuracy"] == path[-1].mean() < results["natural_accuracy"]
+    # Nothing is random: what broke once is broken, however often it is asked.
+    assert results["robust_accuracy_fresh"] == results["robust_accuracy"]
+    assert [row["copies"] for row in results["judged"]["attacked"]] == [1]
+    assert "langevin" not in results
+    text = "\n".join(attack.describe(config))
+    assert "2 steps of 60/255 down the energy" in text
+    assert "attack: bpda, chain, transfer" in text
+
+
 @pytest.mark.usefixtures("own_labels")
 def test_without_a_defence_no_energy_is_needed(weights, tmp_path):
     config = config_of(
@@ -362,3 +454,12 @@ def test_description(weights):
         weights["classifier"],
     ):
         assert part in text
+
+
+def test_memory_is_told_before_weights_are_asked_for(weights):
+    seen = PurifiedPgd(gradient="chain", num_steps=2, num_replicates=4)
+    config = config_of(weights, classifier=SMALL, attack=seen)
+    told = []
+    with pytest.raises(WeightsError, match="classifier.weights=FILE"):
+        told.extend(attack.describe(config))
+    assert any("10 chains at once: 7.68 kB for 3 states" in line for line in told)

@@ -1,39 +1,25 @@
-"""Attacks on purified classifiers, their evaluator, and the noise of both.
-
-The noise of an image is a function of (seed, position of the image in the data, use,
-step, replicate), so that images which leave a batch change nothing for the others.
-"""
+"""Attacks on purified classifiers, in rounds; broken images leave, or all go on."""
 
 import abc
 import dataclasses
-import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from ebm_tf import keyed_noise, pixels
-from ebm_tf.attacks import balls
 from ebm_tf.attacks.apgd_kernel import Run
 from ebm_tf.attacks.gradients import finite, is_zero
-from ebm_tf.attacks.outcomes import errs, predicted
-from ebm_tf.config.defense import DefenseMeasurement, PurifiedAutoAttack, PurifiedPgd
+from ebm_tf.attacks.outcomes import errs
+from ebm_tf.config.defense import PurifiedAutoAttack, PurifiedPgd
+from ebm_tf.evaluation import resubmissions
+from ebm_tf.evaluation.batch_files import Arrays
+from ebm_tf.evaluation.purified_evaluator import Evaluator, Use
 from ebm_tf.protocols import Ascent, AscentFn
 
-# (images [n, H, W, C], seeds int32 [n, 2], replicates of each) -> scores [n, k].
-ScoresFn = Callable[[tf.Tensor, tf.Tensor, int], tf.Tensor]
-
-
-class Use(enum.IntEnum):
-    """What noise is for; no two share a key."""
-
-    NATURAL = 0
-    START = 1
-    ASCENT = 2
-    VERIFICATION = 3
-    FINAL = 4
-    FIXED = 5
+# What is judged on fresh noise after an attack, and by which key.
+NATURAL, ATTACKED, LAST = "natural", "attacked", "last"
 
 
 class Record(NamedTuple):
@@ -51,6 +37,12 @@ class Record(NamedTuple):
       zero_gradient: float32 [n], share of gradients that were 0.
       natural_predictions: int64 [n]; -1 where the scores are not finite.
       final_predictions: int64 [n], of `images`, on fresh noise.
+      judged: the verdicts of `Evaluator.judged`, by set of images: NATURAL, ATTACKED
+        (which are `images`) and, where all went on, LAST.
+      last_images: float32 [n, H, W, C], where the ascent of all images ended; of
+        several climbs, the one whose end broke it, else the last. None where broken
+        ones left.
+      last_defended: bool [n], whether they were classified rightly there.
     """
 
     defended: np.ndarray
@@ -60,65 +52,9 @@ class Record(NamedTuple):
     zero_gradient: np.ndarray
     natural_predictions: np.ndarray
     final_predictions: np.ndarray
-
-
-# Where the key of noise that is no image's stands among those of positions.
-NOWHERE = -1
-
-
-def _fresh(keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
-    return keyed_noise.fold_in(keyed_noise.fold_in(keys, use), step)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Evaluator:
-    """Classifies images through the defence.
-
-    Attributes:
-      config: of the measurement.
-      scores: of the defended classifier, the largest is its prediction.
-      key: int32 [2], of the run.
-    """
-
-    config: DefenseMeasurement
-    scores: ScoresFn
-    key: tf.Tensor
-
-    def noise(self, keys: tf.Tensor, use: Use, step: int = 0) -> tf.Tensor:
-        """Seeds [n, 2] of chains; fixed noise is the same for all images and uses."""
-        if self.config.defense.noise == "fresh":
-            return _fresh(keys, use, step)
-        nobody = keyed_noise.fold_in(self.key[None], NOWHERE)
-        return tf.repeat(_fresh(nobody, Use.FIXED), len(keys), axis=0)
-
-    def starts(
-        self,
-        images: np.ndarray,
-        keys: tf.Tensor,
-        step: int = 0,
-        *,
-        at_surface: bool = False,
-    ) -> np.ndarray:
-        """Random points of the balls, each drawn with the key of its image."""
-        one, seeds = self.balls(1), _fresh(keys, Use.START, step)
-        draw = one.surface_start if at_surface else one.random_start
-        return np.concatenate(
-            [draw(image[None], seed) for image, seed in zip(images, seeds, strict=True)]
-        )
-
-    def balls(self, n: int) -> balls.Ball:
-        """The balls around n images."""
-        settings = self.config.ball
-        radius = pixels.from_255ths(settings.epsilon)
-        return balls.around(settings, tf.fill([n], radius))
-
-    def predictions(
-        self, images: np.ndarray, noise: tf.Tensor, num_replicates: int | None = None
-    ) -> np.ndarray:
-        """The classes [n] of images; -1 where the scores are not finite."""
-        num_replicates = num_replicates or self.config.defense.num_replicates
-        scores = self.scores(tf.constant(images), noise, num_replicates)
-        return predicted(scores).numpy()
+    judged: Mapping[str, Arrays]
+    last_images: np.ndarray | None = None
+    last_defended: np.ndarray | None = None
 
 
 class Batch(NamedTuple):
@@ -127,6 +63,22 @@ class Batch(NamedTuple):
     images: np.ndarray
     labels: np.ndarray
     keys: tf.Tensor
+
+    def of(self, rows: np.ndarray) -> "Batch":
+        """Some of them."""
+        return Batch(self.images[rows], self.labels[rows], tf.gather(self.keys, rows))
+
+
+class Climb(NamedTuple):
+    """One ascent among several, each from a start of its own.
+
+    Attributes:
+      gradient: as the settings name it.
+      ascent: labels [n] -> loss and gradient of their images.
+    """
+
+    gradient: str
+    ascent: Callable[[tf.Tensor], AscentFn]
 
 
 class Round(NamedTuple):
@@ -145,67 +97,130 @@ class Round(NamedTuple):
     num_zero_gradients: tf.Tensor
 
 
+class _Progress:
+    """The arrays of a `Record` while they are made, and where the climb is."""
+
+    def __init__(self, batch: Batch, right: np.ndarray, num_rounds: int) -> None:
+        n = len(right)
+        self.defended, self.kept = right.copy(), batch.images.copy()
+        self.path = [right.copy()]
+        self.losses = np.full([num_rounds, n], np.nan, np.float32)
+        self.last_rise, self.gradients, self.zeros = np.zeros([3, n], np.float32)
+        self.ended_right, self.ends = np.ones(n, bool), batch.images.copy()
+
+    def found(self, index: int, rows: np.ndarray, found: Round) -> None:
+        """Takes in what a round found for some of the images."""
+        standing = self.defended[rows]
+        self.kept[rows[standing]] = found.images[standing]
+        self.losses[index, rows] = found.loss
+        self.last_rise[rows] = np.maximum(self.last_rise[rows], found.last_rise)
+        self.gradients[rows] += found.num_gradients
+        self.zeros[rows] += found.num_zero_gradients
+
+    def ended(self, rows: np.ndarray, images: np.ndarray, right: np.ndarray) -> None:
+        """Takes in the verdicts on the images at the end of a climb."""
+        standing = self.ended_right[rows]
+        self.ends[rows[standing]] = images[standing]
+        self.ended_right[rows] &= right
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class PurifiedAttack(abc.ABC):
     """Attacks images in rounds, after each of which they are verified.
 
     Attributes:
       evaluator: of the images.
+      climbs: in their order.
     """
 
     evaluator: Evaluator
+    climbs: Sequence[Climb]
 
     def run(
         self, images: np.ndarray, labels: np.ndarray, positions: np.ndarray
     ) -> Record:
-        """Classifies natural images, attacks those that are right until they break.
+        """Classifies natural images, and attacks them.
 
         Args:
           images: float32 [n, H, W, C] in [-1, 1].
           labels: int64 [n].
           positions: integers [n], of the images in the data.
         """
-        evaluator, n = self.evaluator, len(images)
+        evaluator = self.evaluator
         keys = keyed_noise.fold_in(evaluator.key, tf.constant(positions))
         natural = evaluator.predictions(images, evaluator.noise(keys, Use.NATURAL))
-        defended, kept = natural == labels, images.copy()
-        points = self._starts(images, keys)
-        path, losses = [defended.copy()], np.full([self._num_rounds, n], np.nan, "f")
-        last_rise, num_gradients, num_zeros = np.zeros([3, n], np.float32)
+        batch = Batch(images, labels, keys)
+        made = _Progress(batch, natural == labels, self._num_rounds)
+        points = images.copy()
         for index in range(self._num_rounds):
-            rows = np.flatnonzero(defended)
+            climb, step = divmod(index, self._rounds_of_climb)
+            if step == 0:
+                points = self._starts(batch, climb)
+            rows = np.flatnonzero(made.defended | self._goes_on)
             if len(rows):
-                batch = Batch(images[rows], labels[rows], tf.gather(keys, rows))
-                found = self._round(index, points[rows], batch)
-                kept[rows], points[rows] = found.images, found.following
-                losses[index, rows] = found.loss
-                last_rise[rows] = np.maximum(last_rise[rows], found.last_rise)
-                num_gradients[rows] += found.num_gradients
-                num_zeros[rows] += found.num_zero_gradients
-                rows = rows[found.suspects]
-            if len(rows):
-                noise = evaluator.noise(tf.gather(keys, rows), Use.VERIFICATION, index)
-                verified = evaluator.predictions(kept[rows], noise)
-                defended[rows] = verified == labels[rows]
-            path.append(defended.copy())
-        num_final = evaluator.config.num_final_replicates
+                found = self._round(index, points[rows], batch.of(rows))
+                points[rows] = found.following
+                made.found(index, rows, found)
+                self._verify(index, rows, found, batch, made)
+            made.path.append(made.defended.copy())
+        return self._recorded(batch, natural, made)
+
+    def _verify(
+        self, index: int, rows: np.ndarray, found: Round, batch: Batch, made: _Progress
+    ) -> None:
+        """Evaluates by fresh chains what a round may have broken, and every end."""
+        is_end = self._goes_on and (index + 1) % self._rounds_of_climb == 0
+        looked = found.suspects & made.defended[rows] | is_end
+        rows, images = rows[looked], found.images[looked]
+        if not len(rows):
+            return
+        noise = self.evaluator.noise(
+            tf.gather(batch.keys, rows), Use.VERIFICATION, index
+        )
+        right = self.evaluator.predictions(images, noise) == batch.labels[rows]
+        made.defended[rows] &= right
+        if is_end:
+            made.ended(rows, images, right)
+
+    def _recorded(self, batch: Batch, natural: np.ndarray, made: _Progress) -> Record:
+        evaluator, keys = self.evaluator, batch.keys
+        judged = {
+            NATURAL: evaluator.judged(batch.images, keys, Use.NATURAL_FINAL),
+            ATTACKED: evaluator.judged(made.kept, keys, Use.FINAL),
+        }
+        if self._goes_on:
+            judged[LAST] = evaluator.judged(made.ends, keys, Use.LAST_FINAL)
+        most = resubmissions.counts(evaluator.config)[-1]
+        own = resubmissions.name(resubmissions.OWN, most)
         return Record(
-            np.stack(path),
-            kept,
-            losses,
-            self._last_rise(losses, last_rise),
-            num_zeros / np.maximum(num_gradients, 1),
+            np.stack(made.path),
+            made.kept,
+            made.losses,
+            self._last_rise(made.losses, made.last_rise),
+            made.zeros / np.maximum(made.gradients, 1),
             natural,
-            evaluator.predictions(kept, _fresh(keys, Use.FINAL), num_final),
+            judged[ATTACKED][own][:, 0],
+            judged,
+            made.ends if self._goes_on else None,
+            made.ended_right if self._goes_on else None,
         )
 
     @property
-    @abc.abstractmethod
-    def _num_rounds(self) -> int: ...
+    def _num_rounds(self) -> int:
+        return len(self.climbs) * self._rounds_of_climb
 
-    def _starts(self, images: np.ndarray, keys: tf.Tensor) -> np.ndarray:
-        del keys  # each round draws its own
-        return images.copy()
+    @property
+    def _rounds_of_climb(self) -> int:
+        return 1
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether broken images stay, so that there is an end of all."""
+        return False
+
+    def _starts(self, batch: Batch, climb: int) -> np.ndarray:
+        del climb  # each round draws its own
+        return batch.images.copy()
 
     @abc.abstractmethod
     def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round: ...
@@ -222,39 +237,46 @@ class PgdOnPurified(PurifiedAttack):
 
     Attributes:
       attack: its settings.
-      ascent: labels [n] -> loss and gradient of their images.
     """
 
     attack: PurifiedPgd
-    ascent: Callable[[tf.Tensor], AscentFn]
 
     @property
-    def _num_rounds(self) -> int:
+    def _rounds_of_climb(self) -> int:
         return self.attack.num_steps + 1
 
-    def _starts(self, images: np.ndarray, keys: tf.Tensor) -> np.ndarray:
-        return self.evaluator.starts(images, keys)
+    @property
+    def _goes_on(self) -> bool:
+        return not self.attack.stops_at_error
+
+    def _starts(self, batch: Batch, climb: int) -> np.ndarray:
+        return self.evaluator.starts(batch.images, batch.keys, climb)
 
     def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round:
         images, labels, keys = batch
+        number, step = divmod(index, self._rounds_of_climb)
+        climb, is_last = self.climbs[number], step == self.attack.num_steps
         noise = self.evaluator.noise(keys, Use.ASCENT, index)
-        output = self.ascent(tf.constant(labels))(tf.constant(points), noise)
+        output = climb.ascent(tf.constant(labels))(tf.constant(points), noise)
         gradient = finite(output).gradient  # a broken chain shows no way up
-        is_last, following = index == self.attack.num_steps, points
+        following = points
         if not is_last:
-            step = pixels.from_255ths(self.attack.step_size)
+            length = pixels.from_255ths(self.attack.step_size)
             around = self.evaluator.balls(len(points))
-            following = around.moved(points, gradient, step, images).numpy()
+            following = around.moved(points, gradient, length, images).numpy()
         suspects = errs(output.logits, labels).numpy()
-        if self.attack.gradient == "transfer":
+        if climb.gradient == "transfer":
             # It sees nothing of the defence: its last images count.
             suspects = np.full(len(points), is_last)
         zeros = is_zero(gradient)
         return Round(points, following, suspects, output.loss, 0.0, 1.0, zeros)
 
     def _last_rise(self, losses: np.ndarray, last_rise: np.ndarray) -> np.ndarray:
-        tenth = max(1, len(losses) // 10)
-        return losses[-1] - losses[max(len(losses) - 1 - tenth, 0)]
+        """The largest of all climbs; NaN where images left."""
+        by_climb = losses.reshape(len(self.climbs), self._rounds_of_climb, -1)
+        last = self.attack.num_steps
+        tenth = max(1, self._rounds_of_climb // 10)
+        return np.max(by_climb[:, last] - by_climb[:, max(last - tenth, 0)], 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -263,21 +285,15 @@ class AutoAttackOnPurified(PurifiedAttack):
 
     Attributes:
       attack: its settings.
-      ascents: labels [n] -> loss and gradient of their images, by the run's name.
     """
 
     attack: PurifiedAutoAttack
-    ascents: Mapping[str, Callable[[tf.Tensor], AscentFn]]
-
-    @property
-    def _num_rounds(self) -> int:
-        return len(self.ascents)
 
     def _round(self, index: int, points: np.ndarray, batch: Batch) -> Round:
         evaluator, (images, labels, keys) = self.evaluator, batch
         noise, n = evaluator.noise(keys, Use.ASCENT, index), len(images)
         is_fixed = evaluator.config.defense.noise == "fixed"
-        of_labels = list(self.ascents.values())[index](tf.constant(labels))
+        of_labels = self.climbs[index].ascent(tf.constant(labels))
 
         def ascent(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
             if is_fixed:

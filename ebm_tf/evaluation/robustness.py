@@ -13,7 +13,7 @@ UNITS = {"lengths": "255ths of the pixel range", "accuracies": "fractions"}
 POINT = 1.959963984540054
 
 
-def interval(num_right: int, num: int) -> list[float]:
+def interval(num_right: float, num: int) -> list[float]:
     """The 95 % interval of a share (Wilson, 1927): [low, high].
 
     Unlike the normal one it stays in [0, 1] and is sound for shares near 0 and 1.

@@ -7,7 +7,7 @@ from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.defense import DefenseMeasurement
 from ebm_tf.config.parts import Data, Langevin
 from ebm_tf.defenses.voting import mean_logits, replicate_logits
-from ebm_tf.evaluation.purified_attacks import Evaluator
+from ebm_tf.evaluation.purified_evaluator import Evaluator
 
 KEY = tf.constant([5, 6])
 MOST_AT_ONCE = 50
@@ -29,13 +29,12 @@ def measurement(**given) -> DefenseMeasurement:
 def evaluator_of(config, classify) -> Evaluator:
     """By the mean logits of a purified classifier, (images, seeds) -> logits."""
 
-    def scores(images, seed, num_replicates):
-        logits = replicate_logits(
+    def logits(images, seed, num_replicates):
+        return replicate_logits(
             classify, images, seed, num_replicates, most_at_once=MOST_AT_ONCE
         )
-        return mean_logits(logits)
 
-    return Evaluator(config, scores, KEY)
+    return Evaluator(config, logits, KEY)
 
 
 def ascents_of(estimator, loss, average, num_replicates):

@@ -11,7 +11,8 @@ from ebm_tf.attacks.balls import ball
 from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, bpda, transfer
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
-from ebm_tf.evaluation.purified_attacks import PgdOnPurified, Record, Use
+from ebm_tf.evaluation.purified_attacks import Climb, PgdOnPurified, Record
+from ebm_tf.evaluation.purified_evaluator import Use
 from ebm_tf.pixels import from_255ths
 from tests.evaluation.purified import (
     KEY,
@@ -56,7 +57,7 @@ def attack_on(config: DefenseMeasurement, purify=defense) -> PgdOnPurified:
     evaluator = evaluator_of(
         config, lambda images, seed: classifier(purify(images, seed))
     )
-    return PgdOnPurified(evaluator, attack, ascent)
+    return PgdOnPurified(evaluator, [Climb(attack.gradient, ascent)], attack)
 
 
 def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,8 +197,8 @@ def test_fixed_noise_makes_the_defence_deterministic():
         keyed = attack_on(config).evaluator.noise(
             tf.zeros([1, 2], tf.int32), Use.ASCENT, 3
         )
-        scores = attack_on(config).evaluator.scores(point[None], keyed, 4)
-        assert int(tf.argmax(scores[0])) != data()[1][row]
+        logits = attack_on(config).evaluator.logits(point[None], keyed, 4)
+        assert int(tf.argmax(tf.reduce_mean(logits[0], 0))) != data()[1][row]
 
 
 def test_no_two_keys_of_noise_are_equal():

@@ -10,7 +10,8 @@ from ebm_tf import keyed_noise
 from ebm_tf.attacks.purified_gradients import averaged_cross_entropy, averaged_dlr, bpda
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedAutoAttack
-from ebm_tf.evaluation.purified_attacks import AutoAttackOnPurified, Evaluator
+from ebm_tf.evaluation.purified_attacks import AutoAttackOnPurified, Climb
+from ebm_tf.evaluation.purified_evaluator import Evaluator
 from ebm_tf.protocols import Ascent
 from tests.attacks.linear_classifiers import draw_images, least_distances, linear
 from tests.evaluation.purified import KEY, ascents_of, evaluator_of, measurement
@@ -37,16 +38,22 @@ def attack_on(config: DefenseMeasurement, purify) -> AutoAttackOnPurified:
     attack = config.attack
     assert isinstance(attack, PurifiedAutoAttack)
     losses = {"apgd_ce": averaged_cross_entropy, "apgd_dlr": averaged_dlr}
-    ascents = {
-        name: ascents_of(
-            bpda(CLASSIFIER, purify), loss, attack.average, attack.num_replicates
+    climbs = [
+        Climb(
+            "bpda",
+            ascents_of(
+                bpda(CLASSIFIER, purify),
+                losses[name],
+                attack.average,
+                attack.num_replicates,
+            ),
         )
-        for name, loss in losses.items()
-    }
+        for name in attack.climbs
+    ]
     evaluator = evaluator_of(
         config, lambda images, seed: CLASSIFIER(purify(images, seed))
     )
-    return AutoAttackOnPurified(evaluator, attack, ascents)
+    return AutoAttackOnPurified(evaluator, climbs, attack)
 
 
 def noisy(images, seed):
@@ -130,12 +137,13 @@ def test_whose_noise_a_climb_sees(noise):
         flat = tf.zeros([len(images)])
         return Ascent(tf.ones_like(images), flat, tf.zeros([len(images), 3]))
 
-    def scores(images, seed, num_replicates):
-        return tf.one_hot(labels[: len(images)], 3)
+    def logits(images, seed, num_replicates):
+        of_one = tf.one_hot(labels[: len(images)], 3)
+        return tf.repeat(of_one[:, None], num_replicates, axis=1)
 
     config = config_of(attack, 0.1, noise=noise)
-    ascents = {name: lambda labels: ascent for name in ("apgd_ce", "apgd_dlr")}
-    AutoAttackOnPurified(Evaluator(config, scores, KEY), attack, ascents).run(
+    climbs = [Climb("bpda", lambda labels: ascent) for _ in attack.climbs]
+    AutoAttackOnPurified(Evaluator(config, logits, KEY), climbs, attack).run(
         images, labels, positions
     )
     keys = np.concatenate(seen)
