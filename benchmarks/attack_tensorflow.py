@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from benchmarks.workers import Measurements, milliseconds
-from ebm_tf.attacks.apgd import apgd, windows
+from ebm_tf.attacks.apgd import apgd
+from ebm_tf.attacks.apgd_kernel import windows
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.attacks import Ball, Pgd
 from ebm_tf.config.classifier import ClassifierNetwork

@@ -42,7 +42,7 @@ def measurements(settings: tuple[SampleMeasurement, str]) -> Measurements:
         files = load_samples(folder, _steps(config))
         images = (part for part, _ in files)
         samples = summarized(images, config.num_samples, num_parts=NUM_PARTS)
-        compare(samples, kept[0], config.seed)
+        compare(samples, kept[0], "pixels", config.seed)
 
     made: list[EbmSampling] = []
 

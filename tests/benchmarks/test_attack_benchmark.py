@@ -17,7 +17,8 @@ from benchmarks.attack_tensorflow import (
     plain_resnet,
     project_loop,
 )
-from ebm_tf.attacks.apgd import apgd, windows
+from ebm_tf.attacks.apgd import apgd
+from ebm_tf.attacks.apgd_kernel import windows
 from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.models.catalogue import build

@@ -1,5 +1,7 @@
 """The dense classifier: its layers by hand, and statistics that are frozen."""
 
+from typing import Literal
+
 import keras
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from ebm_tf.models.catalogue import build
 POINTS = np.random.default_rng(0).normal(size=[9, 1, 1, 7]).astype(np.float32)
 
 
-def network(norm: str) -> keras.Model:
+def network(norm: Literal["batch", "frozen"]) -> keras.Model:
     keras.utils.set_random_seed(2)
     settings = ClassifierNetwork(
         architecture="mlp", depth=2, width=5, num_classes=2, norm=norm

@@ -2,6 +2,7 @@
 
 import json
 import os
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def named(monkeypatch):
     for name in [name for name in os.environ if name.startswith("SLURM")]:
         monkeypatch.delenv(name)
 
-    def name(**variables: str):
+    def name(**variables: str) -> Any:
         for key, value in variables.items():
             monkeypatch.setenv(key, value)
         distribution._name_slurm_tasks()

@@ -328,7 +328,7 @@ def test_a_published_config_has_its_own_command():
 
 
 def test_images_of_ones_own_are_named_without_their_place():
-    config = core.load(str(ROOT / "configs" / "folder_nonconv.py"))
+    config: Any = core.load(str(ROOT / "configs" / "folder_nonconv.py"))
     own = dataclasses.replace(config.data, path="/home/me/photos")
     config = dataclasses.replace(config, data=own)
     told = command(portable_config(config, lambda source: source), own) or ""
