@@ -24,9 +24,7 @@ config = DefenseMeasurement(
     energy=learning.energy,
     temperature=learning.temperature,
     langevin=learning.langevin,
-    classifier=PretrainedClassifier(
-        name="EfficientNetB7", image_size=600, pixel_range="0..255"
-    ),
+    classifier=PretrainedClassifier(name="EfficientNetB7", image_size=600),
     ball=Ball(epsilon=2.0),
     defense=Purification(num_steps=200, num_replicates=64),
     attack=PurifiedPgd(num_steps=50, step_size=1.0, num_replicates=24),

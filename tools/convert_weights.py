@@ -1,6 +1,7 @@
 """Converts weights that other programs trained into those of this project.
 
-python3 tools/convert_weights.py KIND SOURCE OUTPUT [--image_size N] [--set key=value]
+python3 tools/convert_weights.py KIND SOURCE OUTPUT [--image_size N] [--key NAME]
+    [--set key=value]
 
   KIND                           SOURCE
   mimicry_sngan                  generator of mimicry; 32, 64 or 128 pixels
@@ -13,12 +14,23 @@ python3 tools/convert_weights.py KIND SOURCE OUTPUT [--image_size N] [--set key=
   life_cycle_biggan_generator
   life_cycle_biggan_conditional
   life_cycle_wide_resnet         clf_N.ckpt
+  cifar_resnet                   ResNet-18, 34 or 50 of CIFAR-10 (3x3 stem)
+  torchvision_resnet             the same of torchvision (7x7 stem), 224 pixels
+  preact_resnet                  pre-activation ResNet-18, 34 or 50 of CIFAR-10; if its
+                                 shortcuts see raw inputs, --set raw_shortcut=True
+  robustbench_wrn                wide ResNet of TRADES, AWP, MAIL and RobustBench
+  dm_wrn                         wide ResNet of DeepMind with SiLU
   own_energy, own_generator,     arrays under this project's names (layer/variable);
   own_classifier                 --set architecture=biggan and so on
 
 SOURCE is a file that PyTorch saved, safetensors or npz under the same names, or, for
 a checkpoint of TensorFlow, NAME of the files NAME.index and NAME.data-*. Files of
 PyTorch need PyTorch (pip install '.[torch]') and are read by its safe loader.
+
+Depth, width and classes of the five classifiers, and the mean and standard deviation of
+pixels that are kept with them, are read from SOURCE. Prefixes (module., _orig_mod.,
+model. ...) and mappings around a state_dict are found; of several sets of weights, such
+as averages (EMA), --key chooses one by a part of its name.
 
 OUTPUT is a folder that a config takes as weights; it becomes:
 
@@ -27,6 +39,7 @@ OUTPUT is a folder that a config takes as weights; it becomes:
 """
 
 import pathlib
+import shlex
 import sys
 
 from absl import flags
@@ -40,6 +53,9 @@ _CHANNELS = flags.DEFINE_integer("channels", 3, "Channels of the images.")
 _SET = flags.DEFINE_multi_string(
     "set", [], "key=value: a setting of the network, such as width=64."
 )
+_KEY = flags.DEFINE_string(
+    "key", None, "A part of the names of the weights, where SOURCE has several sets."
+)
 
 
 def work(kind: str, source: str, output: str) -> None:
@@ -48,10 +64,14 @@ def work(kind: str, source: str, output: str) -> None:
     # Late, because TensorFlow takes seconds to load.
     from ebm_tf.store.conversion.converting import convert, target
 
-    wanted = target(kind, _IMAGE_SIZE.value, _CHANNELS.value, _SET.value)
+    sizes = _IMAGE_SIZE.value, _CHANNELS.value
+    wanted = target(kind, *sizes, _SET.value, _KEY.value)
     converted = convert(wanted, source, output)
     print(f"Wrote {converted.num_parameters:,} parameters: {converted.path}")
-    settings = " ".join(f"--set {setting}" for setting in converted.assignments)
+    for note in converted.notes:
+        print(note)
+    assignments = map(shlex.quote, converted.assignments)
+    settings = " ".join(f"--set {setting}" for setting in assignments)
     print(f"To use them: {settings}")
 
 

@@ -43,8 +43,9 @@ class AnyNetwork(Settings):
     """A network of this program, by its name, or one of one's own.
 
     Attributes:
-      pixel_range: of a network of one's own, the pixels that it takes, or that a
-        generator gives.
+      pixel_range: the pixels that it takes, or that a generator gives. Networks of this
+        program take "-1..1" and map them as they were published; others are for those
+        of one's own and for some classifiers.
       weights: a weight file, a run folder or release:NAME to start from; or a network
         of one's own that brings its weights, which is the architecture, too.
     """

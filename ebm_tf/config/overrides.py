@@ -53,12 +53,11 @@ def _usual(cls: type, key: str) -> Any:
 
 
 def _with_fields(value: Any, hint: Any, key: str) -> dict[str, Any]:
-    """The mapping that a nested assignment goes into; begun where it was None."""
-    if value is None:
+    """The mapping that a nested assignment goes into; begun where there is none."""
+    if not isinstance(value, dict):
         kinds = [o for o in typing.get_args(hint) if dataclasses.is_dataclass(o)]
         if len(kinds) == 1:
             return {"type": typing.cast(type, kinds[0]).__name__}
-    if not isinstance(value, dict):
         raise ConfigError(f"Expected {key} to have fields, but it is {value!r}.")
     return value
 

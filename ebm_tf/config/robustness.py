@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar, Literal
 
 from ebm_tf.config.attacks import AutoAttack, Ball, CarliniWagner, Pgd
-from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.classifier import ClassifierNetwork, PretrainedClassifier
 from ebm_tf.config.core import Experiment, require, runtime
 from ebm_tf.config.parts import Data
 
@@ -79,7 +79,7 @@ class RobustnessMeasurement(ClassifierAttacks):
     executable: ClassVar[str] = "attack"
 
     data: Data
-    classifier: ClassifierNetwork
+    classifier: ClassifierNetwork | PretrainedClassifier
     weights: str | None = None
     weights_kind: Literal["selected", "averaged", "raw"] = "selected"
     num_images: int | None = None
@@ -92,6 +92,11 @@ class RobustnessMeasurement(ClassifierAttacks):
         """Checks counts, and that there is an attack where one is needed."""
         super().validate()
         self.require_positive("num_bisections", "num_images")
+        require(
+            self.weights is None or isinstance(self.classifier, ClassifierNetwork),
+            f"Expected no weights={self.weights!r} for a classifier of Keras: --set "
+            "classifier.weights=FILE.",
+        )
         require(
             self.pgd is not None or not (self.curve or self.median),
             "Expected pgd where a curve or the median radius is measured.",

@@ -18,7 +18,6 @@ from ebm_tf.models import (
     classifiers,
     latents,
     mappers,
-    mlp,
     own,
     pretrained,
     sngan,
@@ -37,9 +36,12 @@ NETWORKS: Mapping[type, Mapping[str, Callable[..., keras.Model]]] = {
     DiscriminatorNetwork: {"sngan": sngan_discriminator.discriminator},
     ClassifierNetwork: {
         "wide_resnet": classifiers.wide_resnet,
+        "robustbench_wrn": classifiers.robustbench_wrn,
+        "dm_wrn": classifiers.dm_wrn,
         "resnet": classifiers.resnet,
+        "preact_resnet": classifiers.preact_resnet,
         "small_cnn": classifiers.small_cnn,
-        "mlp": mlp.mlp,
+        "mlp": classifiers.mlp,
         "sngan": classifiers.sngan,
     },
     MapperNetwork: {"unet": mappers.unet, "dense": mappers.dense},
@@ -77,16 +79,11 @@ def build(
         return pretrained.classifier(settings, image_size, channels)
     if dtype == "auto":
         dtype = fast_dtype()
-    if isinstance(settings, AnyNetwork):
-        if settings.is_own:
-            return own.build(settings, image_size, channels, dtype)
-        if settings.pixel_range != "-1..1":
-            raise ConfigError(
-                f"Expected pixel_range='-1..1' where architecture="
-                f"{settings.architecture!r}: only a network of one's own has another."
-            )
+    if isinstance(settings, AnyNetwork) and settings.is_own:
+        return own.build(settings, image_size, channels, dtype)
     kind = next(kind for kind in NETWORKS if isinstance(settings, kind))
     model = _entry(NETWORKS[kind], settings)
+    _require_pixels(NETWORKS[kind], settings)
     choices |= _choices(model, settings)
     return model(image_size, channels, dtype=dtype, **choices)
 
@@ -134,6 +131,23 @@ def _entry(table: Mapping[str, Callable[..., Any]], settings: Any) -> Callable:
             f"{type(settings).__name__} to be one of {', '.join(table)}."
         )
     return table[settings.architecture]
+
+
+def _require_pixels(table: Mapping[str, Callable], settings: Any) -> None:
+    """Checks that pixels are the usual ones where a network knows no others."""
+    having = [
+        n for n in table if "pixel_range" in inspect.signature(table[n]).parameters
+    ]
+    if (
+        isinstance(settings, AnyNetwork)
+        and settings.pixel_range != AnyNetwork.pixel_range
+        and settings.architecture not in having
+    ):
+        others = ", ".join(["a network of one's own", *map(repr, having)])
+        raise ConfigError(
+            f"Expected pixel_range={AnyNetwork.pixel_range!r} where architecture="
+            f"{settings.architecture!r}: another is for {others}."
+        )
 
 
 def _choices(function: Callable, settings: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.blocks import LayerKit, layer_kit
-from ebm_tf.models.classifiers import classifier_kit, uniform
+from ebm_tf.models.classifier_layers import classifier_kit, uniform
 from ebm_tf.models.mlp import hidden_layers
 
 EPSILON = 1e-5

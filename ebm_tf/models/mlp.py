@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from ebm_tf.models.classifiers import (
+from ebm_tf.models.classifier_layers import (
     ClassifierKit,
     class_logits,
     classifier_kit,
@@ -32,7 +32,7 @@ def mlp(
     layer has one output d and whose statistics are frozen; of two logits d is the
     second less the first.
     """
-    kit = classifier_kit(dtype, activation, norm)
+    kit = classifier_kit(dtype, activation, norm=norm)
     images = keras.Input((image_size, image_size, channels), name="images")
     x: Any = layers.Flatten(name="values", dtype=kit.policy)(images)
     x = hidden_layers(x, depth, width, kit)

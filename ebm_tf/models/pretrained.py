@@ -5,8 +5,10 @@ import functools
 import inspect
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -14,11 +16,9 @@ from keras import layers
 
 from ebm_tf.config.classifier import PretrainedClassifier
 from ebm_tf.errors import ConfigError, WeightsError
-from ebm_tf.pixels import to_unit
+from ebm_tf.pixels import to_range
 from ebm_tf.runtime.files import fetched
 
-# They expect channel means to be subtracted, which no pixel range says.
-_CENTRED = ("DenseNet", "ResNet50", "ResNet101", "ResNet152", "VGG")
 _IMAGENET_STDDEV = (0.229, 0.224, 0.225)
 
 
@@ -34,7 +34,7 @@ def classifier(
       channels: of the images; 3.
 
     Returns:
-      A model from images [B,H,W,3] in [-1,1] to logits [B,1000].
+      A model from images [B,H,W,3] in [-1,1] to logits [B,num_classes].
 
     Raises:
       ConfigError: if there is no such network, or it cannot have such images.
@@ -46,15 +46,42 @@ def classifier(
     images = keras.Input((image_size, image_size, channels), name="images")
     side = settings.image_size
     resized = layers.Resizing(side, side, name="resized", dtype="float32")(images)
-    pixels = resized if settings.pixel_range == "-1..1" else to_unit(resized)
-    if settings.pixel_range == "0..255":
-        pixels *= 255.0
+    pixels = _pixels(settings)(resized)
     return keras.Model(images, network(pixels), name=settings.name.lower())
+
+
+def _pixels(settings: PretrainedClassifier) -> Callable[[Any], Any]:
+    """From images in [-1, 1] to what the network expects of pixels."""
+    if settings.pixel_range is None:
+        return KerasPixels(settings.name, name="pixels", dtype="float32")
+    return functools.partial(to_range, pixel_range=settings.pixel_range)
+
+
+class KerasPixels(layers.Layer):
+    """Images in [-1, 1] -> pixels as Keras' `preprocess_input` of a network has them.
+
+    It is the one beside the network that a name stands for: it turns colours around and
+    subtracts their means, scales them, or leaves bytes alone for networks that do so
+    themselves.
+    """
+
+    def __init__(self, network: str, **kwargs: Any) -> None:
+        """Sets the network's name in `keras.applications`."""
+        super().__init__(**kwargs)
+        self.network = network
+
+    def call(self, images: tf.Tensor) -> tf.Tensor:
+        """Returns the pixels."""
+        module = sys.modules[_application(self.network).__module__]
+        pixels = to_range(images, "0..255")
+        return module.preprocess_input(pixels, data_format="channels_last")
 
 
 def _network(settings: PretrainedClassifier) -> keras.Model:
     name, path = settings.name, settings.weights
-    build = functools.partial(_application(name), classifier_activation=None)
+    build = functools.partial(
+        _application(name), classifier_activation=None, classes=settings.num_classes
+    )
     shape = (settings.image_size, settings.image_size, 3)
     try:
         if path == "imagenet":
@@ -77,12 +104,7 @@ def _network(settings: PretrainedClassifier) -> keras.Model:
 
 
 def _application(name: str) -> Callable[..., keras.Model]:
-    offered = inspect.getmembers(keras.applications, inspect.isfunction)
-    known = {
-        other: build
-        for other, build in offered
-        if not other.startswith(_CENTRED) or other.endswith("V2")
-    }
+    known = dict(inspect.getmembers(keras.applications, inspect.isfunction))
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.3) or known
         raise ConfigError(

@@ -10,7 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ebm_tf.config.core import Experiment, to_mapping
+from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.core import Experiment, from_mapping, to_mapping
 from ebm_tf.config.kinds import in_folder, is_own
 from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.runtime.files import damaged, exists, names_in, read_json
@@ -22,7 +23,10 @@ from ebm_tf.store.releases.index import located
 CONVERTED = "{}_settings.json"  # by role: the network of converted weights
 # Settings of networks that a weight file may contradict and yet load: what it has
 # besides the network's own weights, as those of its normalisation, is not looked at.
-_UNSEEN = ("activation", "batch_norm_epsilon", "norm", "energy_head", "pixel_range")
+_UNSEEN = (
+    *("activation", "batch_norm_epsilon", "norm", "energy_head", "pixel_range"),
+    "raw_shortcut",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +65,16 @@ class Source:
     def network(self, role: str) -> Any:
         """The settings of a network in the run; None where there is no such run.
 
+        A classifier that `tools/convert_weights.py` wrote has settings, too.
+
         Raises:
           ConfigError: if the run has no such network.
         """
         if self.config is None:
-            return None
+            there = self._settings(role)
+            kind = ClassifierNetwork
+            is_known = there.get("type") == kind.__name__
+            return from_mapping(kind, there) if is_known else None
         if not self.has(role):
             article = "an" if role[0] in "aeiou" else "a"
             raise ConfigError(

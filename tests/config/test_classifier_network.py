@@ -39,17 +39,28 @@ def test_settings_that_cannot_be_are_told(choices, message):
         (
             {"architecture": "resnet", "norm": "none"},
             "Expected norm='none' to be 'batch' or 'frozen' where "
-            "architecture='resnet': only 'wide_resnet' and 'small_cnn' can have any.",
+            "architecture='resnet': only 'wide_resnet', 'small_cnn' and 'mlp' can "
+            "have any.",
         ),
         (
             {"architecture": "sngan"},
             "Expected norm='batch' to be 'none' where architecture='sngan': only "
-            "'wide_resnet' and 'small_cnn' can have any.",
+            "'wide_resnet', 'small_cnn' and 'mlp' can have any.",
         ),
         (
             {"architecture": "resnet", "dropout": 0.25},
             "Expected dropout=0.25 to be 0.0 where architecture='resnet': only "
-            "'wide_resnet' and 'small_cnn' can have any.",
+            "'wide_resnet', 'small_cnn' and 'robustbench_wrn' can have any.",
+        ),
+        (
+            {"architecture": "mlp", "dropout": 0.25},
+            "Expected dropout=0.25 to be 0.0 where architecture='mlp': only "
+            "'wide_resnet', 'small_cnn' and 'robustbench_wrn' can have any.",
+        ),
+        (
+            {"architecture": "resnet", "raw_shortcut": True},
+            "Expected raw_shortcut=True to be False where architecture='resnet': only "
+            "'preact_resnet' can have any.",
         ),
     ],
 )

@@ -43,6 +43,8 @@ def test_a_range_is_set_on_the_command_line():
     range_of = "pixel_range={'type': 'Standardised', 'mean': (0.5, 0.4), 'stddev': 1}"
     found = override(Network(), [range_of]).pixel_range
     assert found == Standardised(mean=(0.5, 0.4), stddev=1.0)
+    parts = ["pixel_range.mean=(0.5, 0.4)", "pixel_range.stddev=1"]
+    assert override(Network(), parts).pixel_range == found
     assert override(Network(), ["pixel_range=0..255"]).pixel_range == "0..255"
 
 

@@ -8,6 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 SEED = tf.constant([23, 24])
+LEAST_DEPTHS = {
+    **{"wide_resnet": 10, "robustbench_wrn": 10, "dm_wrn": 10},
+    **{"resnet": 18, "preact_resnet": 18, "small_cnn": 3, "mlp": 2},
+    "sngan": None,
+}
 # Of architectures that cannot have another.
 NORMS: dict[str, Any] = {"sngan": "none"}
 

@@ -8,10 +8,10 @@ import tensorflow as tf
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import NETWORKS, build
-from tests.models.small_classifiers import NORMS, normal
+from tests.models.small_classifiers import LEAST_DEPTHS, NORMS, normal
 
 SIZE = 16
-DEPTHS = {"wide_resnet": 16, "resnet": 18, "small_cnn": 5, "mlp": 2, "sngan": None}
+DEPTHS = {**LEAST_DEPTHS, "wide_resnet": 16, "small_cnn": 5}
 # Sums of absolute initial weights, and a logit, as they were before there were other
 # settings: released weights, and runs that are repeated, depend on them.
 BEGINNINGS = {

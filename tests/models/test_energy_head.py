@@ -11,18 +11,17 @@ from ebm_tf.evaluation import features
 from ebm_tf.models.catalogue import NETWORKS, build
 from ebm_tf.models.ebm import build_energy, class_energy, marginal_energy, num_classes
 from ebm_tf.runtime.weight_files import save_weights
-from tests.models.small_classifiers import NORMS, unsettled
+from tests.models.small_classifiers import LEAST_DEPTHS, NORMS, unsettled
 from tests.store.small_weights import same, weights_into
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
-DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3, "sngan": None}
 EVERY = pytest.mark.parametrize("architecture", NETWORKS[ClassifierNetwork])
 
 
 def settings(architecture: str, **choices) -> ClassifierNetwork:
     return ClassifierNetwork(
         architecture=architecture,
-        depth=DEPTHS[architecture],
+        depth=LEAST_DEPTHS[architecture],
         width=2,
         num_classes=4,
         norm=NORMS.get(architecture, "batch"),

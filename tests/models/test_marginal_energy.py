@@ -13,18 +13,17 @@ from ebm_tf.errors import WeightsError
 from ebm_tf.models.catalogue import NETWORKS, build
 from ebm_tf.models.ebm import NegativeLogSumExp, build_energy, marginal_energy
 from ebm_tf.runtime.weight_files import save_weights
-from tests.models.small_classifiers import NORMS
+from tests.models.small_classifiers import LEAST_DEPTHS, NORMS
 from tests.store.small_weights import weights_into
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
-DEPTHS = {"wide_resnet": 10, "resnet": 18, "small_cnn": 3, "sngan": None}
 
 
 def built(architecture: str, seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
     settings = ClassifierNetwork(
         architecture=architecture,
-        depth=DEPTHS[architecture],
+        depth=LEAST_DEPTHS[architecture],
         width=2,
         num_classes=4,
         norm=NORMS.get(architecture, "batch"),

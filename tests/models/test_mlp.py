@@ -9,6 +9,7 @@ import pytest
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.catalogue import build
+from tests.models.small_classifiers import LEAST_DEPTHS, normal, unsettled
 
 POINTS = np.random.default_rng(0).normal(size=[9, 1, 1, 7]).astype(np.float32)
 
@@ -44,6 +45,24 @@ def test_frozen_statistics_stay_while_scales_learn():
         alike = np.allclose(in_training, model(POINTS, training=False), atol=1e-3)
         assert alike == (model is frozen)
     assert len(frozen.trainable_weights) == len(usual.trainable_weights) == 10
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "preact_resnet", "dm_wrn"])
+def test_frozen_statistics_are_those_of_all_residual_networks(architecture):
+    """By which each image is computed by itself, in training mode too."""
+    settings = ClassifierNetwork(
+        architecture=architecture,
+        depth=LEAST_DEPTHS[architecture],
+        width=2,
+        norm="frozen",
+    )
+    model = unsettled(build(settings, 8, 1, "float32"))
+    images = normal(3, 8, 8, 1)
+    before = [v.numpy() for v in model.non_trainable_variables]
+    found = model(images, training=True)
+    np.testing.assert_allclose(found, model(images, training=False), rtol=1e-5)
+    for now, then in zip(model.non_trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(now, then)
 
 
 def test_it_has_no_dropout_and_no_stem():

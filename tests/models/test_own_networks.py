@@ -81,7 +81,7 @@ def test_a_network_sees_the_pixels_that_it_declares(pixel_range, expected):
 def test_energies_are_one_number_an_image_in_float32(shape):
     model: Any = made(mean_energy(shape))
     assert model.input_shape == (None, 8, 8, 3) and model.output_shape == (None, 1)
-    assert model.output.dtype == "float32" and model.name == "my"
+    assert model.outputs[0].dtype == "float32" and model.name == "my"
     np.testing.assert_allclose(
         model(IMAGES)[:, 0], IMAGES.mean((1, 2, 3)), rtol=1e-4, atol=1e-6
     )
@@ -411,8 +411,12 @@ def test_damaged_files_are_told(tmp_path, damage):
 
 
 def test_other_networks_see_pixels_as_this_program_has_them():
-    with pytest.raises(ConfigError, match="only a network of one's own has another"):
+    with pytest.raises(ConfigError, match=r"another is for a network of one's own\.$"):
         build(Network(pixel_range="0..1"), 8, 3, "float32")
+    with pytest.raises(
+        ConfigError, match="of one's own, 'robustbench_wrn', 'dm_wrn', "
+    ):
+        build(ClassifierNetwork(pixel_range="0..1"), 8, 3, "float32")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Classifiers of Keras, with random weights in place of those that it fetches."""
 
+import inspect
 import pathlib
+import sys
 from typing import Any
 
 import keras
@@ -53,7 +55,12 @@ def settings(path: str, **choices) -> PretrainedClassifier:
 
 @pytest.mark.parametrize(
     ("pixel_range", "scale", "offset"),
-    [("-1..1", 1.0, 0.0), ("0..1", 0.5, 0.5), ("0..255", 127.5, 127.5)],
+    [
+        ("-1..1", 1.0, 0.0),
+        ("0..1", 0.5, 0.5),
+        ("0..255", 127.5, 127.5),
+        (None, 1.0, 0.0),  # what Keras' MobileNet expects
+    ],
 )
 def test_images_are_resized_and_mapped(mobile_net, pixel_range, scale, offset):
     network, path = mobile_net
@@ -105,10 +112,93 @@ def test_an_unknown_name_tells_its_neighbours(name, near):
         pretrained.classifier(settings("imagenet", name=name), 20, 3)
 
 
-@pytest.mark.parametrize("name", ["VGG16", "ResNet50", "DenseNet121", "get_file"])
-def test_networks_of_centred_pixels_are_not_offered(name):
-    with pytest.raises(ConfigError, match="Unknown classifier"):
-        pretrained.classifier(settings("imagenet", name=name), 20, 3)
+def test_what_is_no_network_is_not_offered():
+    with pytest.raises(ConfigError, match="Unknown classifier 'get_file'"):
+        pretrained.classifier(settings("imagenet", name="get_file"), 20, 3)
+
+
+# The networks of every module of keras.applications.
+MODULES = {
+    "convnext": [f"ConvNeXt{size}" for size in ("Tiny", "Small", "Base", "Large")]
+    + ["ConvNeXtXLarge"],
+    "densenet": [f"DenseNet{depth}" for depth in (121, 169, 201)],
+    "efficientnet": [f"EfficientNetB{number}" for number in range(8)],
+    "efficientnet_v2": [f"EfficientNetV2{size}" for size in "SML"]
+    + [f"EfficientNetV2B{number}" for number in range(4)],
+    "inception_resnet_v2": ["InceptionResNetV2"],
+    "inception_v3": ["InceptionV3"],
+    "mobilenet": ["MobileNet"],
+    "mobilenet_v2": ["MobileNetV2"],
+    "mobilenet_v3": ["MobileNetV3Small", "MobileNetV3Large"],
+    "nasnet": ["NASNetMobile", "NASNetLarge"],
+    "resnet": [f"ResNet{depth}" for depth in (50, 101, 152)],
+    "resnet50": ["ResNet50"],
+    "resnet_v2": [f"ResNet{depth}V2" for depth in (50, 101, 152)],
+    "vgg16": ["VGG16"],
+    "vgg19": ["VGG19"],
+    "xception": ["Xception"],
+}
+BYTES = np.random.default_rng(5).uniform(0, 255, [2, 5, 4, 3]).astype(np.float32)
+
+
+def preprocessed(module: str, pixels: np.ndarray) -> np.ndarray:
+    return getattr(keras.applications, module).preprocess_input(pixels.copy())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_pixels_are_those_of_preprocess_input(module):
+    expected = preprocessed(module, BYTES)
+    for name in MODULES[module]:
+        pixels = pretrained.KerasPixels(name)(tf.constant(BYTES / 127.5 - 1))
+        np.testing.assert_allclose(pixels, expected, rtol=1e-6, atol=1e-4)
+
+
+def test_there_are_no_other_networks_and_modules():
+    offered = inspect.getmembers(keras.applications)
+    networks = {name for name, value in offered if inspect.isfunction(value)}
+    modules = {n for n, value in offered if hasattr(value, "preprocess_input")}
+    assert networks == {name for names in MODULES.values() for name in names}
+    assert modules == MODULES.keys() | {"imagenet_utils"}  # which has no network
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("vgg16", [-103.939, -116.779, -123.68]),  # blue first, less its mean
+        ("mobilenet", [-1.0, -1.0, -1.0]),
+        ("densenet", [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225]),
+        ("convnext", [0.0, 0.0, 0.0]),  # the network does it
+    ],
+)
+def test_what_black_becomes(module, expected):
+    black = tf.fill([1, 1, 1, 3], -1.0)
+    pixels = pretrained.KerasPixels(MODULES[module][0])(black)
+    np.testing.assert_allclose(pixels[0, 0, 0], expected, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ResNet50", "DenseNet121", "EfficientNetV2B0"])
+def test_networks_see_what_they_learned_from(name, tmp_path):
+    network = settled(random(name, 32))
+    path = str(tmp_path / "it.weights.h5")
+    network.save_weights(path)
+    model = pretrained.classifier(settings(path, name=name, pixel_range=None), 20, 3)
+    resized = tf.image.resize((IMAGES + 1) * 127.5, [32, 32])
+    module = sys.modules[getattr(keras.applications, name).__module__]
+    expected = network(module.preprocess_input(resized), training=False).numpy()
+    logits = model(IMAGES, training=False)
+    np.testing.assert_allclose(logits, expected, rtol=1e-3, atol=1e-3 * expected.std())
+
+
+def test_a_network_may_have_other_classes(tmp_path):
+    build: Any = keras.applications.MobileNet
+    network = build(weights=None, input_shape=(32, 32, 3), classes=7)
+    path = str(tmp_path / "seven.weights.h5")
+    network.save_weights(path)
+    model = pretrained.classifier(settings(path, num_classes=7), 20, 3)
+    assert model.output_shape == (None, 7)
+    with pytest.raises(ConfigError, match="Keras cannot build MobileNet"):
+        pretrained.classifier(settings("imagenet", num_classes=7), 20, 3)
 
 
 def test_other_impossible_settings_are_told(mobile_net):

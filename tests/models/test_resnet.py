@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from ebm_tf.config.networks import Standardised
 from ebm_tf.errors import ConfigError
-from ebm_tf.models import classifiers
+from ebm_tf.models import classifiers, resnets
+from ebm_tf.models.classifier_layers import as_seen
 from tests.models.small_classifiers import count, normal, numpy_norm, unsettled
 
 
@@ -117,6 +119,31 @@ def test_statistics_keep_nine_tenths_at_an_update():
     assert norm.synchronized and norm.epsilon == 1e-5
 
 
+@pytest.mark.parametrize("side", [6, 7])
+def test_no_zero_comes_in_beside_the_image(side):
+    """As it would where activations can be negative."""
+    pooled = resnets.MaxPool()(tf.fill([1, side, side, 2], -3.0))
+    assert pooled.shape == (1, (side + 1) // 2, (side + 1) // 2, 2)
+    np.testing.assert_array_equal(pooled, tf.fill(pooled.shape, -3.0))
+
+
+def test_pixels_are_standardised_by_channel():
+    images = tf.constant([[[[-1.0, 0.0, 1.0]]]])
+    scale = Standardised(mean=(0.5, 0.25, 0.0), stddev=(0.5, 0.25, 2.0))
+    pixels = as_seen(images, scale)
+    np.testing.assert_allclose(pixels, [[[[-1.0, 1.0, 0.5]]]])
+    halves = Standardised(mean=0.5, stddev=0.5)
+    np.testing.assert_allclose(as_seen(images, halves), images)
+    np.testing.assert_allclose(as_seen(images, "-1..1"), images / 2 + 0.5)
+    np.testing.assert_allclose(as_seen(images, "-1..1", halves), images)
+    np.testing.assert_allclose(as_seen(images, "0..255"), (images + 1) * 127.5)
+    with pytest.raises(ConfigError) as raised:
+        as_seen(images, Standardised(mean=(0.5, 0.5), stddev=1.0))
+    assert str(raised.value) == (
+        "Expected mean=(0.5, 0.5) to be one number or 3, one for each channel."
+    )
+
+
 def test_low_precision_keeps_float32_where_it_matters():
     model = small(dtype="bfloat16")
     images = normal(4, 8, 8, 3)
@@ -134,10 +161,15 @@ def test_low_precision_keeps_float32_where_it_matters():
     ("image_size", "depth", "message"),
     [
         (7, 18, "Expected image_size=7 >= 8 for resnet."),
-        (8, 20, "Expected depth=20 to be one of 18, 34 for resnet."),
+        (8, 20, "Expected depth=20 to be one of 18, 34, 50 for resnet."),
     ],
 )
 def test_networks_that_cannot_be_are_told(image_size, depth, message):
     with pytest.raises(ConfigError) as raised:
         classifiers.resnet(image_size, 3, depth=depth)
     assert str(raised.value) == message
+
+
+def test_the_large_stem_needs_larger_images():
+    with pytest.raises(ConfigError, match="image_size=31 >= 32 for preact_resnet"):
+        classifiers.preact_resnet(31, 3, stem="imagenet")

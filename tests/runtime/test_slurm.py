@@ -22,8 +22,8 @@ PORT = 12_000 + 7 * 16
 def named(monkeypatch):
     """What is named for a task with these variables."""
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    for name in [name for name in os.environ if name.startswith("SLURM")]:
-        monkeypatch.delenv(name)
+    for variable in [v for v in os.environ if v.startswith("SLURM")]:
+        monkeypatch.delenv(variable)
 
     def name(**variables: str) -> Any:
         for key, value in variables.items():

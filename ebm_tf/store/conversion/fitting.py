@@ -38,7 +38,8 @@ def _source(path: str, last: int, table: Table) -> Stored:
                 for key, text in match.groupdict().items()
             }
             place = table.place(int(groups.get("block", 0)))
-            name = row.source.format(**groups, place=place, last=last)
+            from_0 = {f"{k}_0": int(v) - 1 for k, v in groups.items() if v.isdigit()}
+            name = row.source.format(**groups, **from_0, place=place, last=last)
             stored = variables[variable]
             names = (f"{name}{table.separator}{end}" for end in stored.names)
             return stored._replace(names=tuple(names))

@@ -7,7 +7,7 @@ import pickle
 import re
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,6 @@ Arrays = Mapping[str, np.ndarray]
 
 # PyTorch's safe loader had a hole before (CVE-2025-32434).
 _LEAST_TORCH = (2, 6)
-# The names under which training programs put the weights beside other objects.
-_WEIGHTS_KEYS = ("model_state_dict", "state_dict")
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 # What the readers raise; an IndexError is TensorFlow's for a truncated file.
@@ -49,12 +47,39 @@ def read_arrays(path: str, names: Iterable[str]) -> Arrays:
         one array.
 
     Raises:
-      WeightsError: if there is no such file, or it has another format or is damaged.
+      WeightsError: if there is no such file, or it has another format or is damaged,
+        or holds several state dictionaries.
       RunError: if it cannot be read.
     """
     prefix = re.sub(r"\.(index|data-\d+-of-\d+)$", "", path)
     if exists(f"{prefix}.index"):
         return read_object_graph(prefix, names)
+    found = read_state_dicts(path)
+    if len(found) > 1:
+        raise several(path, found)
+    (arrays,) = found.values()
+    return arrays
+
+
+def several(path: str, keys: Iterable[str]) -> WeightsError:
+    """The error of a file with several sets of weights, under these keys."""
+    named = ", ".join(key or "no key" for key in keys)
+    return WeightsError(
+        f"{path} holds several sets of weights, under {named}: choose one, --key NAME."
+    )
+
+
+def read_state_dicts(path: str) -> Mapping[str, Arrays]:
+    """Reads all sets of named arrays of a file that is no checkpoint of TensorFlow.
+
+    Returns:
+      Arrays by the keys, joined by ".", of the mappings that lead to them; there are
+      such keys only in files of PyTorch.
+
+    Raises:
+      WeightsError: if there is no such file, or it has another format or is damaged.
+      RunError: if it cannot be read.
+    """
     if not exists(path) or tf.io.gfile.isdir(path):
         raise WeightsError(
             f"No weights at {path}: expected a file, or NAME of the files NAME.index "
@@ -68,9 +93,9 @@ def read_arrays(path: str, names: Iterable[str]) -> Arrays:
             return _read_torch(path, content)
         if is_zip:
             # Without pickles, which could hold code.
-            return bounded_arrays.read_arrays(io.BytesIO(content))
+            return {"": bounded_arrays.read_arrays(io.BytesIO(content))}
         if content[8:9] == b"{":
-            return _read_safetensors(content)
+            return {"": _read_safetensors(content)}
     raise WeightsError(
         f"{path} is none of npz, safetensors, a file that PyTorch saved and a "
         "checkpoint of TensorFlow."
@@ -103,7 +128,7 @@ def _tensor(entry: Mapping[str, Any], data: memoryview) -> np.ndarray:
     return np.frombuffer(raw, _SAFETENSORS_DTYPES[entry["dtype"]]).reshape(shape)
 
 
-def _read_torch(path: str, content: bytes) -> Arrays:
+def _read_torch(path: str, content: bytes) -> Mapping[str, Arrays]:
     torch = _torch(path)
     try:
         loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -112,15 +137,33 @@ def _read_torch(path: str, content: bytes) -> Arrays:
             f"{path} was refused: it holds more than arrays, which could be code. Save "
             "its state_dict alone, or as safetensors."
         ) from error
-    for key in _WEIGHTS_KEYS:
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not all(
-        map(torch.is_tensor, loaded.values())
-    ):
+    found = dict(_state_dicts(loaded, torch.is_tensor))
+    if not found:
         raise WeightsError(f"Expected {path} to hold a state_dict: tensors by name.")
-    floats = {n: t.float() if t.is_floating_point() else t for n, t in loaded.items()}
-    return {name: tensor.detach().numpy() for name, tensor in floats.items()}
+
+    def array(tensor: Any) -> np.ndarray:
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+
+    return {
+        key: {name: array(tensor.detach()) for name, tensor in state.items()}
+        for key, state in found.items()
+    }
+
+
+def _state_dicts(
+    loaded: Any, is_tensor: Callable[[Any], bool], keys: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The mappings of nothing but tensors, at any depth, by the keys that lead there.
+
+    Those under numbers are an optimizer's.
+    """
+    if not isinstance(loaded, Mapping) or not all(isinstance(k, str) for k in loaded):
+        return
+    if loaded and all(map(is_tensor, loaded.values())):
+        yield ".".join(keys), loaded
+        return
+    for key, inner in loaded.items():
+        yield from _state_dicts(inner, is_tensor, (*keys, key))
 
 
 def _torch(path: str) -> Any:

@@ -87,7 +87,7 @@ _CONV_OR_CONDITION = r"block(?P<block>\d+)_(?P<part>conv_\d|bn_\d/(scale|offset)
 
 # What Keras saves beside the weights, and the vectors of power iteration.
 _GRAPH_EXTRAS = r"save_counter|optimizer/.*|(.*/)?\.OPTIMIZER_SLOT/.*|(.*/)?(sn_)?u"
-_TORCH_EXTRAS = r".*\.num_batches_tracked"
+_TORCH_EXTRAS = r".*\.num_batches_tracked|n_averaged"
 
 
 class Row(NamedTuple):
@@ -96,8 +96,9 @@ class Row(NamedTuple):
     Attributes:
       layer: a regular expression for the layer's whole path in this project; a group
         `block` holds the index of a block.
-      source: its name elsewhere, with {groups} of the pattern, {place} for the index
-        of the block there, and {last} for one more than the last index here.
+      source: its name elsewhere, with {groups} of the pattern, {group_0} for a number
+        that counts from 0 there, {place} for the index of the block there, and {last}
+        for one more than the last index here.
       variables: how it is stored; each variable under its own name if None.
     """
 
@@ -122,8 +123,12 @@ class Table(NamedTuple):
     place: Callable[[int], int] = int
 
 
-def _torch(*rows: Row, place: Callable[[int], int] = int) -> Table:
-    return Table(rows, ".", _TORCH_EXTRAS, place)
+def torch_table(
+    *rows: Row, place: Callable[[int], int] = int, dropped: str = ""
+) -> Table:
+    """A table of names that PyTorch's modules give, and of what is `dropped` too."""
+    extras = f"{_TORCH_EXTRAS}|{dropped}" if dropped else _TORCH_EXTRAS
+    return Table(rows, ".", extras, place)
 
 
 def _graph(*rows: Row, place: Callable[[int], int] = int) -> Table:
@@ -142,7 +147,7 @@ def _after(attention: int) -> Callable[[int], int]:
     return lambda block: block + (block >= attention)
 
 
-MIMICRY_GENERATOR = _torch(
+MIMICRY_GENERATOR = torch_table(
     Row("latent_dense", "l1", TORCH),
     Row(r"block(?P<block>\d+)_bn_(?P<n>\d)", "block{place}.b{n}", TORCH_NORM),
     Row(r"block(?P<block>\d+)_conv_(?P<n>\d)", "block{place}.c{n}", TORCH),
@@ -153,7 +158,7 @@ MIMICRY_GENERATOR = _torch(
 
 _TORCH_BLOCK = "generator.layers.{place}.{part}"
 _TORCH_ATTENTION = f"generator.layers.{ATTENTION_BLOCK}"
-BIGGAN_DEEP = _torch(
+BIGGAN_DEEP = torch_table(
     Row("class_embedding", "embeddings", TORCH),
     Row("latent_dense", "generator.gen_z", TORCH_SPECTRAL),
     Row(_CONV_OR_CONDITION, _TORCH_BLOCK, TORCH_SPECTRAL),

@@ -1,12 +1,16 @@
 """Files that PyTorch wrote; only where PyTorch is installed."""
 
+import json
+import pathlib
+
 import numpy as np
 import pytest
 
 from ebm_tf.errors import WeightsError
-from ebm_tf.store.conversion.readers import read_arrays
+from ebm_tf.store.conversion.readers import read_arrays, read_state_dicts
 from ebm_tf.store.conversion.tables import channels_last, spectrally_normalised
 from tests.store.conversion import published
+from tests.store.conversion.published_classifiers import CASES
 
 torch = pytest.importorskip("torch")
 
@@ -102,3 +106,35 @@ def test_spectral_norms_are_those_of_pytorch(tmp_path, make):
     )
     expected = channels_last(layer.weight.detach().numpy())
     np.testing.assert_allclose(kernel, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_state_dictionaries_are_found_at_any_depth(tmp_path):
+    """An average beside the raw weights; what an optimizer keeps is none of them."""
+    state = {"conv1.weight": torch.ones(2)}
+    moments = {"state": {0: {"m": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+    whole = {
+        "net": {f"module.{name}": tensor for name, tensor in state.items()},
+        "swa": {"model": state, "count": 3},
+        "optimizer": moments,
+        "epoch": 7,
+        "args": {"lr": 0.1},
+    }
+    path = str(tmp_path / "a.pt")
+    torch.save(whole, path)
+    found = read_state_dicts(path)
+    assert {key: list(arrays) for key, arrays in found.items()} == {
+        "net": ["module.conv1.weight"],
+        "swa.model": ["conv1.weight"],
+    }
+    with pytest.raises(WeightsError, match="several sets of weights, under net, swa.m"):
+        read_arrays(path, [])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_stored_logits_are_those_of_this_pytorch(name):
+    from tests.store.conversion import torch_networks
+
+    path = pathlib.Path(__file__).with_name("classifier_logits.json")
+    expected = json.loads(path.read_text())[name]
+    found = torch_networks.logits(CASES[name])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)

@@ -16,7 +16,7 @@ from ebm_tf import compare
 from ebm_tf.config import core
 from ebm_tf.config.comparison import Comparison
 from ebm_tf.config.core import differing_fields, to_mapping
-from ebm_tf.config.ebm import EbmLearning
+from ebm_tf.config.ebm import EbmExperiment, EbmLearning
 from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
@@ -328,7 +328,8 @@ def test_a_published_config_has_its_own_command():
 
 
 def test_images_of_ones_own_are_named_without_their_place():
-    config: Any = core.load(str(ROOT / "configs" / "folder_nonconv.py"))
+    config = core.load(str(ROOT / "configs" / "folder_nonconv.py"))
+    assert isinstance(config, EbmExperiment)
     own = dataclasses.replace(config.data, path="/home/me/photos")
     config = dataclasses.replace(config, data=own)
     told = command(portable_config(config, lambda source: source), own) or ""
