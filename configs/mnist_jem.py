@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_jem.py configs/mnist_jem.py --data_dir DIR
 
-Expected: a quarter of an hour on two cores; `test_accuracy` 0.91, where the first 2,000
+Expected: 26 minutes on one busy core; `test_accuracy` 0.91, where the first 2,000
 test images count, and `frechet_pixel` 41 with 500 samples after 200 steps from the
 Gaussian of each class. More updates help both.
 """
