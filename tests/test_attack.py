@@ -36,6 +36,7 @@ SMALL = {
     "batch": 10,
     "pgd.num_steps": 3,
     "auto_attack": None,
+    "probability_margin": 0,
     "carlini_wagner": None,
     "curve": (),
     "median": False,

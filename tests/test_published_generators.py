@@ -27,6 +27,8 @@ PUBLISHED = {
     "celeb_a_sngan": ("celeb_a", 64, 100_000, 12_220_675, 10_141_441),
     "imagenet_sngan": ("imagenet2012", 128, 450_000, 32_150_787, 29_017_857),
 }
+# Those whose rates stay, as published (Bigolin Lanfredi et al., 2023).
+GAMES_OF_CLASSES = {name for name in NAMES if "_cgan" in name}
 
 
 def load(name: str) -> GeneratorTraining:
@@ -36,7 +38,11 @@ def load(name: str) -> GeneratorTraining:
 
 
 def test_all_configs_are_there():
-    assert set(NAMES) == {*PUBLISHED, "digits_sngan", "mnist_sngan"}
+    assert {n for n in NAMES if n not in GAMES_OF_CLASSES} == {
+        *PUBLISHED,
+        "digits_sngan",
+        "mnist_sngan",
+    }
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -57,7 +63,7 @@ def test_published_values_are_as_published(name):
         assert optimizer.learning_rate == Linear(first=2e-4, num_steps=count, last=0.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - GAMES_OF_CLASSES))
 def test_rates_of_both_networks_end_with_the_run(name):
     config = load(name)
     for optimizer, times in (

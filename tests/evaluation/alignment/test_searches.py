@@ -56,7 +56,7 @@ def test_the_median_of_the_best_classifier_of_spheres_is_half_their_distance():
     search = PgdSearch(norm="l2", radii=RADII, num_steps=30, num_bisections=5)
     _, results, arrays = found(search)
     assert arrays["smallest_radius"].min() > 0.15 * (1 - 1e-5)
-    assert results["median_radius"] == pytest.approx(0.15, rel=0.04)
+    assert results["median_radius"] == pytest.approx(0.15, rel=0.05)
     assert results["num_censored"] == 0
     # The grid only knows that it is between 0.1 and 0.2.
     assert results["grid_median"] == pytest.approx(0.15)
