@@ -97,9 +97,7 @@ def held_out(split: str) -> str:
 def test_what_selects_weights_is_neither_learned_from_nor_tested(name):
     config = CLASSIFIERS[name]
     end = held_out(config.data.split)
-    if (
-        config.validation_split == "validation"
-    ):  # data that are published in three parts
+    if config.validation_split == "validation":  # published in parts
         assert (config.data.split, config.test_split) == ("train", "test")
     else:
         assert config.validation_split.startswith(f"train[{end}:")
