@@ -68,9 +68,9 @@ def own_files(config: Experiment) -> list[str]:
 
 
 def neighbours(path: str) -> list[str]:
-    """The files beside a Python file that it imports by their names."""
+    """The files beside a file that it imports by their names; none of a .keras file."""
     file = pathlib.Path(path).resolve()
-    if not file.is_file():  # in a bucket, say
+    if file.suffix != ".py" or not file.is_file():  # in a bucket, say
         return []
     names: dict[str, None] = {}
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
