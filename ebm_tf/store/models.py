@@ -277,8 +277,9 @@ class LoadedModel:
     def name_of(self, role: str) -> str:
         """What a network is called: as the run that learned it, or as its file."""
         found = self.sources[role]
-        if found.source is None:
-            return found.settings.name
+        if found.source is None:  # one of Keras, or of one's own
+            named = getattr(found.settings, "name", None)
+            return named or os.path.basename(found.settings.architecture)
         learned = found.source.config
         return learned.name if learned else os.path.basename(found.source.path)
 
