@@ -129,14 +129,12 @@ def _resumed(
     folder: str, saved: Experiment, options: Options, pairs: Iterable[tuple[str, str]]
 ) -> Experiment:
     """One of them, which has these values in a sweep."""
-    config = as_kept(override(saved, options.assignments), saved, folder)
+    given = [*options.assignments, *sweeps.assignments(pairs)]
+    config = as_kept(override(saved, given), saved, folder)
     config = _not_behind(folder, saved, latest.resolved(config, options.output, saved))
     changed = differing_fields(saved, config)
     for path in options.paths:
-        here = override(
-            bundled.open_config(path),
-            [*options.assignments, *sweeps.assignments(pairs)],
-        )
+        here = override(bundled.open_config(path), given)
         here = latest.resolved(here, options.output, saved)
         if here.compute_dtype == "auto":  # what it chose then
             here = dataclasses.replace(here, compute_dtype=saved.compute_dtype)
