@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_gen.py configs/cifar10_cgan.py
 
-Values of Bigolin Lanfredi et al. (2023), but for what `squares32_cgan` tells, and for
+Values of Bigolin Lanfredi et al. (2023), but for what `squares32_cgan` says, and for
 the validation images of classifiers, which are left out. A second generator, to
 measure with: --set seed=1 --set name=cifar10_cgan_reference
 """

@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_gen.py configs/mnist_cgan.py
 
-Values of Bigolin Lanfredi et al. (2023), but for what `squares32_cgan` tells, for
+Values of Bigolin Lanfredi et al. (2023), but for what `squares32_cgan` says, for
 images of 28 pixels that are not padded with networks that go with them, and for the
 validation images of classifiers, which are left out. A second generator, to measure
 with: --set seed=1 --set name=mnist_cgan_reference

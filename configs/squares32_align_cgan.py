@@ -6,7 +6,7 @@ It needs --set estimated.weights=GENERATOR, too. RUN is the folder that one of
 configs/squares32_{baseline,lalpha,pgd}.py left, GENERATOR that of
 configs/squares32_cgan.py or its smaller one. The search is as published (Bigolin
 Lanfredi et al., 2023), but that each image's ends where it gets no further. Published:
-a cosine of 0.61. Who tells whether what is found is of its class:
+a cosine of 0.61. What judges whether what is found is of its class:
 --set estimated.judge=RUN.
 """
 

@@ -6,7 +6,7 @@ python3 ebm_tf/attack.py configs_attack/cifar10_chain.py --set weights=RUN \
 The budget of MEFA (arXiv:2605.06357): 100 steps with 20 chains each, all to the last
 one; by it an older defence of this kind went from 0.549 to 0.061. The published energy
 is piecewise linear, so that its rectifiers are bent where they are differentiated, and
-only there; of a smooth energy say `--set attack.sharpness=None`. `--dry_run` tells the
+only there; of a smooth energy say `--set attack.sharpness=None`. `--dry_run` shows the
 memory; `attack.segment` and `chunk` lower it. Expected: not run by us; some ten times
 what the other config takes.
 """

@@ -3,7 +3,7 @@
 python3 ebm_tf/attack.py configs_attack/digits_fixed.py
 
 The attack averages over all the chains that the defence has. Expected: about twenty
-minutes on two cores; `robust_accuracy_fresh` tells what the attack is worth on other
+minutes on two cores; `robust_accuracy_fresh` shows what the attack is worth on other
 noise.
 """
 

@@ -227,8 +227,8 @@ def _validate(map_part: MapFn, source: Source, workspace: Workspace) -> Action:
         workspace.append_metrics(moment.step, values, name=VALIDATION)
         shown = {f"validation/{name}": value for name, value in values.items()}
         board.scalars(moment.step, shown)
-        told = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
-        workspace.log(f"update {moment.step}: {told}")
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+        workspace.log(f"update {moment.step}: {shown}")
         if found.images.shape[1] > 1:
             path = workspace.path("images", f"mapped_{moment.step:08d}.png")
             save_columns(path, pictured(found))

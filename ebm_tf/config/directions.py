@@ -31,8 +31,8 @@ class SearchedDirections(Settings):
     Attributes:
       weights: of the generator of classes, the folder of a run of `train_gen.py` or
         release:NAME.
-      judge: a classifier that tells how often what is found is of its class, likewise;
-        nobody tells if None.
+      judge: a classifier that counts how often what is found is of its class, likewise;
+        not counted if None.
       num_starts: latents from which each search begins: 0, and drawn ones. That with
         the least loss in the end counts.
       near_steps: most steps of the first phase.

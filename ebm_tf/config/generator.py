@@ -17,7 +17,7 @@ class Hinge(Settings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MultiHinge(Settings):
-    """The discriminator tells classes, of which "generated" is one more.
+    """The discriminator classifies images; of its classes "generated" is one more.
 
     It is that of Kavalerov et al. (2021); the generator matches features, too.
 

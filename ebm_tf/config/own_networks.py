@@ -13,8 +13,8 @@ from ebm_tf.config.parts import Data, GeneratorNetwork, Network
 class OwnNetwork(Settings):
     """What is to be known of FILE.py:function or FILE.keras in place of weights.
 
-    A function makes a classifier where it is told a number of classes, a generator
-    where it is told the size of its latents, and else an energy.
+    A function makes a classifier where it is given a number of classes, a generator
+    where it is given the size of its latents, and else an energy.
 
     Attributes:
       pixel_range: that it takes, or that a generator gives.

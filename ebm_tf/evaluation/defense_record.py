@@ -133,8 +133,8 @@ def _reasons(
         ),
     }
     flags = {name: raised for name, (raised, _) in found.items()}
-    told = [sentence for raised, sentence in found.values() if raised]
-    return {"flags": known["flags"] | flags, "warnings": known["warnings"] + told}
+    raised_now = [sentence for raised, sentence in found.values() if raised]
+    return {"flags": known["flags"] | flags, "warnings": known["warnings"] + raised_now}
 
 
 def _outcome(record: Arrays) -> tuple[np.ndarray, Arrays]:

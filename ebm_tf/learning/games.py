@@ -80,7 +80,7 @@ HINGE = Game(_hinge_of_discriminator, _hinge_of_generator)
 def multi_hinge(
     num_classes: int, *, class_weight: float, feature_weight: float
 ) -> Game:
-    """A discriminator that tells K classes and samples apart (Kavalerov et al., 2021).
+    """A discriminator of K classes and one of samples (Kavalerov et al., 2021).
 
     Its metrics are `right_data`, the share of data that get their class, and
     `found_samples`, the share of samples that are taken for such.

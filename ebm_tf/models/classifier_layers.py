@@ -19,7 +19,7 @@ from ebm_tf.models.dropout import Dropout
 from ebm_tf.pixels import to_scale
 
 LEAST_IMAGE_SIZE = 8
-# What a network is told of the pixels that it sees; the usual one says nothing.
+# The range of the pixels that a network sees; the usual one says nothing.
 Scale = PixelRange | Standardised
 USUAL_SCALE = AnyNetwork.pixel_range
 

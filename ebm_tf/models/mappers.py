@@ -48,7 +48,7 @@ def unet(
     num_classes: int = 2,
     dtype: str = "float32",
 ) -> keras.Model:
-    """A U-Net (Ronneberger et al., 2015) whose bottleneck is told both classes.
+    """A U-Net (Ronneberger et al., 2015) whose bottleneck gets both classes.
 
     Level i has 2^i times the width; a block is a 3x3 convolution, batch normalisation
     and a rectifier. The last block has no rectifier, so that differences have no bound.

@@ -96,7 +96,7 @@ def _unknown(error: flags.UnrecognizedFlagError, arguments: Sequence[str]) -> st
 
 
 def _check_values(given: Mapping[str, Any]) -> None:
-    """Tells of a flag without its value, for which the next flag was taken.
+    """Reports a flag without its value, for which the next flag was taken.
 
     Raises:
       ConfigError: if there is one.

@@ -41,7 +41,7 @@ def run(
 ) -> dict[str, Any]:
     """Carries out what is not finished, and compares all.
 
-    A run whose learning diverges too often is told, and the next one begins.
+    A run whose learning diverges too often is reported, and the next one begins.
 
     Args:
       runs: the experiments by the names of their folders.

@@ -1,6 +1,6 @@
 """Experiments that differ in the values of a few settings, and their figures.
 
-Nothing here imports TensorFlow: a mistake is told at once.
+Nothing here imports TensorFlow: a mistake is reported at once.
 """
 
 import ast
