@@ -79,21 +79,14 @@ def gradient_rows(
         nearest = tf.argmin(linear_distances(*lines, prediction), -1)
         wrong = tf.gather(classes, closest, axis=1, batch_dims=1)
 
-        gradients = dict(
-            zip(
-                GRADIENTS,
-                (
-                    of(closest) - of(label),
-                    of(nearest) - of(prediction),
-                    of(prediction),
-                    of(label),
-                ),
-                strict=True,
-            )
+        of_classes = (
+            of(closest) - of(label),
+            of(nearest) - of(prediction),
+            of(prediction),
+            of(label),
         )
+        gradients = dict(zip(GRADIENTS, of_classes, strict=True))
         differences = directions(images, labels, wrong, key)
-        main = "closest" if logits.shape[-1] == 2 else "prediction"
-        centred = images - tf.reduce_mean(images, [1, 2, 3], keepdims=True)
         found = {
             "logits": logits,
             "classes": classes,
@@ -102,23 +95,44 @@ def gradient_rows(
             "prediction": tf.argmax(logits, -1),
             "gradient": gradients["closest"],
             "differences": differences,
-            "norms/x": _lengths(images),
-            "norms/difference": _lengths(differences),
-            "norms/sum": _lengths(images + differences),
-            "alpha_x_unit": tf.abs(cosine(pixels.to_unit(images), gradients[main])),
-            "alpha_x_centred": tf.abs(cosine(centred, gradients[main])),
+            **_norms(images, differences),
+            **_alignments(images, differences, gradients, logits.shape[-1]),
         }
-        for name, gradient in gradients.items():
-            found[f"alpha_dx/{name}"] = cosine(gradient, differences)
-            found[f"alpha_x/{name}"] = tf.abs(cosine(images, gradient))
-        found["alpha_dx"] = found["alpha_dx/closest"]
-        found["alpha_x"] = found[f"alpha_x/{main}"]
         if estimated is not None:
             guess = estimated(images, labels, wrong, key)
             found |= {"estimate": guess, "estimate_cosine": cosine(guess, differences)}
         return found
 
     return run
+
+
+def _norms(images: tf.Tensor, differences: tf.Tensor) -> Arrays:
+    return {
+        "norms/x": _lengths(images),
+        "norms/difference": _lengths(differences),
+        "norms/sum": _lengths(images + differences),
+    }
+
+
+def _alignments(
+    images: tf.Tensor,
+    differences: tf.Tensor,
+    gradients: Mapping[str, tf.Tensor],
+    num_classes: int,
+) -> Arrays:
+    """Of all gradients with directions and images, and those that are reported."""
+    main = "closest" if num_classes == 2 else "prediction"
+    centred = images - tf.reduce_mean(images, [1, 2, 3], keepdims=True)
+    found = {
+        "alpha_x_unit": tf.abs(cosine(pixels.to_unit(images), gradients[main])),
+        "alpha_x_centred": tf.abs(cosine(centred, gradients[main])),
+    }
+    for name, gradient in gradients.items():
+        found[f"alpha_dx/{name}"] = cosine(gradient, differences)
+        found[f"alpha_x/{name}"] = tf.abs(cosine(images, gradient))
+    found["alpha_dx"] = found["alpha_dx/closest"]
+    found["alpha_x"] = found[f"alpha_x/{main}"]
+    return found
 
 
 def _lengths(images: tf.Tensor) -> tf.Tensor:
