@@ -153,20 +153,24 @@ class EbmSampling:
 
     @functools.cached_property
     def _gaussians(self) -> ClassGaussians:
-        """Those of the images that the config names, without augmentation."""
+        """Those of the images that the config names, without augmentation.
+
+        Images without a label are a class of their own, but where chains have classes.
+        """
         if self.source is None:
             raise ConfigError("Expected data with labels where start='class_gaussian'.")
-        classes = num_classes(self.models.energy)
         with tf.init_scope():  # the first who asks may be tracing
             plain = unaugmented(self.config.data)
             images, labels = load_images(self.source, plain)
-        missing = sorted(set(range(classes)) - set(labels.tolist()))
-        if missing or labels.min() < 0:
+        found, numbers = np.unique(labels, return_inverse=True)
+        if self.config.conditional and list(found) != list(self.classes):
+            missing = sorted(set(self.classes) - set(found.tolist()))
+            has = f"none of {missing}" if missing else "some without a label"
             raise DataError(
-                f"Expected images of each of {classes} classes where "
-                f"start='class_gaussian', but {self.source.name} has none of {missing}."
+                f"Expected images of each of {len(self.classes)} classes where "
+                f"start='class_gaussian', but {self.source.name} has {has}."
             )
-        return class_gaussians(images, labels, classes)
+        return class_gaussians(images, numbers, len(found))
 
     @property
     def no_chains(self) -> Chains:

@@ -1,5 +1,7 @@
 """Chains on E(x, y): each class has a law of its own, and a chain keeps its class."""
 
+import dataclasses
+import re
 from statistics import NormalDist
 
 import keras
@@ -10,8 +12,9 @@ import tensorflow as tf
 from ebm_tf.config.chains import BurnIn, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.parts import MomentumLangevin, Network
+from ebm_tf.data.arrays import array_source
 from ebm_tf.energies import joint_energy, marginal_energy
-from ebm_tf.errors import ConfigError
+from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.models.ebm import class_energy
 from ebm_tf.protocols import Chains
 from ebm_tf.runtime.checkpoints import from_arrays, to_arrays
@@ -115,6 +118,50 @@ def sampling(strategy, lanes=1, **changed) -> EbmSampling:
     with replicas.strategy.scope():
         models = models_of(config)
     return EbmSampling(config, replicas, models, None)
+
+
+GREYS = np.repeat([40, 160, 220], 4)  # one level of grey a class, four images of each
+UNLABELLED = np.full(12, -1)
+
+
+def gaussian_starts(strategy, labels, n: int, **changed) -> np.ndarray:
+    """The mean of each chain of n begun from images of three greys."""
+    config = experiment(**changed)
+    config = dataclasses.replace(config, start="class_gaussian")
+    images = np.broadcast_to(GREYS[:, None, None, None], [12, 8, 8, 1])
+    source = array_source(
+        images.astype(np.uint8), labels, name="greys", split="all", origin="a test"
+    )
+    chains = EbmSampling(config, Replicas(strategy, False), models_of(config), source)
+    found = chains.start(tf.zeros([0]), tf.constant(0))(n, SEED)
+    return np.mean(found.images, axis=(1, 2, 3))
+
+
+def test_chains_without_classes_begin_from_those_of_the_data(one_replica):
+    """Each class in turn; images without a label are one class."""
+    greys = np.array([40, 160, 220]) / 127.5 - 1
+    network = {"energy": Network(width=4), "conditional": False}
+    labels = np.repeat([2, 5, 7], 4)
+    found = gaussian_starts(one_replica, labels, 9, **network)
+    np.testing.assert_allclose(found, np.tile(greys, 3), atol=0.01)
+    found = gaussian_starts(one_replica, UNLABELLED, 500, **network)
+    assert found.mean() == pytest.approx(greys.mean(), abs=0.1)
+    assert found.std() == pytest.approx(greys.std(), rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "message"),
+    [
+        (np.repeat([0, 1, 3], 4), 4, "greys has none of [2]"),
+        (np.where(np.arange(12) < 9, np.arange(12) % 3, -1), 3, "without a label"),
+    ],
+)
+def test_chains_with_classes_begin_from_images_of_each(
+    labels, classes, message, one_replica
+):
+    classifier = dataclasses.replace(CLASSIFIER, num_classes=classes)
+    with pytest.raises(DataError, match=re.escape(message)):
+        gaussian_starts(one_replica, labels, 3, energy=classifier)
 
 
 def bank_of(chains: EbmSampling, num_batches: int) -> list[Chains]:
