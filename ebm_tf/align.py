@@ -153,7 +153,7 @@ def open_system(config: AlignmentMeasurement) -> System:
         )
         weights = model.load()[CLASSIFIER]
         directions = {
-            role: open_directions(settings, config, source)
+            role: open_directions(settings, config, source, role)
             for role, settings in wanted.items()
             if settings is not None
         }

@@ -189,7 +189,9 @@ def _reward(
     if (settings := config.alignment) is None:
         return None
     with replicas.strategy.scope():
-        directions = open_directions(settings.directions, config, source)
+        directions = open_directions(
+            settings.directions, config, source, "alignment.directions"
+        )
     return Reward(settings.weight, directions)
 
 

@@ -51,7 +51,7 @@ class OpenDirections(NamedTuple):
 
 
 def open_directions(
-    settings: AnyDirections, config: Any, source: Source
+    settings: AnyDirections, config: Any, source: Source, setting: str = "directions"
 ) -> OpenDirections:
     """Finds directions, and builds networks for them; call it in the strategy's scope.
 
@@ -59,6 +59,7 @@ def open_directions(
       settings: which directions.
       config: of the experiment, with its `data` and its `compute_dtype`.
       source: of the images, which is opened where directions are the data's own.
+      setting: of the config that these settings are, for messages.
 
     Raises:
       UserError: if the data know no directions, or weights are missing or do not fit.
@@ -67,9 +68,9 @@ def open_directions(
         case TrueDirections():
             return OpenDirections(_true(source), ("directions: those of the data",))
         case GeneratorDirections():
-            return _mapped(settings, config)
+            return _mapped(settings, config, setting)
         case SearchedDirections():
-            return _searched(settings, config)
+            return _searched(settings, config, setting)
     raise TypeError(f"Expected settings of directions, got {settings!r}.")
 
 
@@ -82,7 +83,7 @@ def _true(source: Source) -> Directions:
     return source.directions
 
 
-def _opened(role: str, weights: str | None, config: Any) -> LoadedModel:
+def _opened(role: str, weights: str | None, config: Any, setting: str) -> LoadedModel:
     """A network of a run, with its weights, for the images of an experiment.
 
     Raises:
@@ -90,8 +91,8 @@ def _opened(role: str, weights: str | None, config: Any) -> LoadedModel:
     """
     if weights is None:
         raise UnnamedWeightsError(
-            f"The directions of {config.name} need weights of a {role}: set "
-            "`weights` of their settings, as in --set estimated.weights=RUN."
+            f"The directions of {config.name} need weights of a {role}: --set "
+            f"{setting}=RUN names them."
         )
     source = find(weights)
     settings = source.network(role)
@@ -115,9 +116,9 @@ def _opened(role: str, weights: str | None, config: Any) -> LoadedModel:
     return opened
 
 
-def _mapped(settings: GeneratorDirections, config: Any) -> OpenDirections:
+def _mapped(settings: GeneratorDirections, config: Any, setting: str) -> OpenDirections:
     """The direct method."""
-    model = _opened(MAPPER, settings.weights, config)
+    model = _opened(MAPPER, settings.weights, config, f"{setting}.weights")
     mapper = in_inference(model.networks[MAPPER])
     return OpenDirections(
         lambda images, labels, wrong, seed: mapper([images, labels, wrong]),
@@ -126,18 +127,20 @@ def _mapped(settings: GeneratorDirections, config: Any) -> OpenDirections:
     )
 
 
-def _searched(settings: SearchedDirections, config: Any) -> OpenDirections:
+def _searched(
+    settings: SearchedDirections, config: Any, setting: str
+) -> OpenDirections:
     """The indirect method."""
-    model = _opened(GENERATOR, settings.weights, config)
+    model = _opened(GENERATOR, settings.weights, config, f"{setting}.weights")
     network = model.sources[GENERATOR].settings
     if network.num_classes is None and network.architecture != "biggan_conditional":
         raise ConfigError(
-            f"Expected directions.weights={settings.weights} of a generator of "
+            f"Expected {setting}.weights={settings.weights} of a generator of "
             "classes, which has generator.num_classes."
         )
     judge = None
     if settings.judge is not None:
-        judged_by = _opened(CLASSIFIER, settings.judge, config)
+        judged_by = _opened(CLASSIFIER, settings.judge, config, f"{setting}.judge")
         model, judge = model | judged_by, judged_by.classifier
     digests = model.digests(None)
     about = {"generator": to_mapping(network), "dtype": config.compute_dtype}
