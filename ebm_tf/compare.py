@@ -1,7 +1,7 @@
 """Compares learned models: python3 ebm_tf/compare.py CONFIG.
 
-Energies by the life of their chains, classifiers by their energies under attack or by
-what attacks have left of their accuracy.
+Energies by the life of their chains; classifiers by their energies under attack, by
+what attacks have left of their accuracy, or by where their gradients point.
 """
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
@@ -20,12 +20,18 @@ from typing import Any, NamedTuple
 
 from ebm_tf import analyze, fid
 from ebm_tf.config.analysis import Analysis
-from ebm_tf.config.comparison import Comparison, EnergyComparison, Leaderboard
+from ebm_tf.config.comparison import (
+    AlignmentComparison,
+    Comparison,
+    EnergyComparison,
+    Leaderboard,
+)
 from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.kinds import is_own
 from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.alignment import comparison as alignments
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
 from ebm_tf.evaluation.leaderboard import tables
@@ -34,7 +40,7 @@ from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
-Config = Comparison | EnergyComparison | Leaderboard
+Config = Comparison | EnergyComparison | Leaderboard | AlignmentComparison
 
 
 def run(config: Config, workspace: Workspace) -> dict[str, Any]:
@@ -43,29 +49,30 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
     Returns:
       On the first worker, the figures of all; of energies nothing on others.
     """
-    if isinstance(config, Leaderboard):
-        return tables.ranked(_measured(config), workspace)
-    if isinstance(config, EnergyComparison):
-        return _compare_energies(config, workspace)
-    return _compare_chains(config, workspace)
+    _require_runs(config)
+    match config:
+        case Leaderboard():
+            return tables.ranked(_measured(config), workspace)
+        case AlignmentComparison():
+            return alignments.compared(config.runs, workspace)
+        case EnergyComparison():
+            return _compare_energies(config, workspace)
+        case Comparison():
+            return _compare_chains(config, workspace)
 
 
 def describe(config: Config) -> Iterator[str]:
     """What a run would measure, a line each; nothing is written."""
-    if isinstance(config, Leaderboard):
-        yield from (f"{row['model']}: {row['run']}" for row in _measured(config))
-        return
-    if isinstance(config, EnergyComparison):
-        yield from _describe_energies(config)
-        return
-    built = {name: fid.build(one) for name, one in _measurements(config).items()}
-    for name, parts in built.items():
-        for role, network in parts.model.networks.items():
-            yield f"{name}: {summary(role, network)}"
-        yield f"{name}: {json.dumps(parts.model.files())}"
-    for name, parts in built.items():
-        if parts.source is not None:
-            yield f"{name}: {describe_data(parts.source)}"
+    _require_runs(config)
+    match config:
+        case Leaderboard():
+            yield from (f"{row['model']}: {row['run']}" for row in _measured(config))
+        case AlignmentComparison():
+            yield from alignments.described(config.runs)
+        case EnergyComparison():
+            yield from _describe_energies(config)
+        case Comparison():
+            yield from _describe_chains(config)
 
 
 def _require_runs(config: Config) -> None:
@@ -77,11 +84,21 @@ def _require_runs(config: Config) -> None:
 
 def _measured(config: Leaderboard) -> list[dict[str, Any]]:
     """The summaries of the runs, as they are given."""
-    _require_runs(config)
     return [tables.measured(folder) for folder in config.runs]
 
 
 # Energies, by the life of their chains.
+
+
+def _describe_chains(config: Comparison) -> Iterator[str]:
+    built = {name: fid.build(one) for name, one in _measurements(config).items()}
+    for name, parts in built.items():
+        for role, network in parts.model.networks.items():
+            yield f"{name}: {summary(role, network)}"
+        yield f"{name}: {json.dumps(parts.model.files())}"
+    for name, parts in built.items():
+        if parts.source is not None:
+            yield f"{name}: {describe_data(parts.source)}"
 
 
 def _compare_chains(config: Comparison, workspace: Workspace) -> dict[str, Any]:
@@ -103,7 +120,6 @@ def _compare_chains(config: Comparison, workspace: Workspace) -> dict[str, Any]:
 
 def _measurements(config: Comparison) -> dict[str, SampleMeasurement]:
     """What `fid.py` would measure of each run, by its place and name."""
-    _require_runs(config)
     measurements = {}
     for index, folder in enumerate(config.runs):
         learned = find(folder).config
@@ -162,7 +178,6 @@ def _classifiers(config: EnergyComparison) -> list[Classifier]:
     Raises:
       UserError: if something is not there, not finished or no such run.
     """
-    _require_runs(config)
     found, folders = [], config.robustness or [""] * len(config.runs)
     for index, (run, folder) in enumerate(zip(config.runs, folders, strict=True)):
         before, robustness = None, comparison.robustness(folder) if folder else None

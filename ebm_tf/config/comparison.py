@@ -125,3 +125,21 @@ class Leaderboard(Experiment):
         """Checks that runs are named."""
         super().validate()
         require(all(self.runs), f"Expected runs={self.runs} to be folders.")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AlignmentComparison(Experiment):
+    """Compares classifiers by where their gradients point and by their least radii.
+
+    Attributes:
+      runs: folders of finished runs of `align.py`, or of sweeps of them.
+    """
+
+    executable: ClassVar[str] = "compare"
+
+    runs: tuple[str, ...] = ()
+
+    def validate(self) -> None:
+        """Checks that runs are named."""
+        super().validate()
+        require(all(self.runs), f"Expected runs={self.runs} to be folders.")

@@ -1,7 +1,7 @@
 """Pictures of gradients and directions, histograms, and ways to errors."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,6 +18,18 @@ TITLES = {
     "estimate_cosine": "cosine of estimated and true direction",
 }
 _BINS = 40
+
+
+class RadiiByAlignment(NamedTuple):
+    """Median radii of classifiers, and what their alignments would have them be.
+
+    Attributes:
+      points: of each method, a pair (alpha, median radius) for each run.
+      slope: of the line that is expected; none is drawn if None.
+    """
+
+    points: Mapping[str, Sequence[tuple[float, float]]]
+    slope: float | None
 
 
 def save_directions(
@@ -113,4 +125,18 @@ def save_score_curve(
         axes.set(xlabel="length of x", ylabel="p(y = 1 | x)", ylim=(-0.05, 1.05))
     figure.axes[0].set_xscale("log")
     figure.axes[0].xaxis.set_major_formatter("{x:g}")
+    save_figure(figure, path)
+
+
+def save_radii(path: str, name: str, radii: RadiiByAlignment) -> None:
+    """Plots the median radii of a search over alpha, a color for each method."""
+    figure = Figure(figsize=(5.5, 4.2), layout="constrained")
+    axes = figure.subplots()
+    if radii.slope is not None:
+        label = f"{radii.slope:.3g} alpha"
+        axes.axline((0, 0), slope=radii.slope, color="grey", linewidth=0.8, label=label)
+    for method, pairs in radii.points.items():
+        axes.plot(*zip(*pairs, strict=True), "o", alpha=0.7, label=method)
+    axes.set(xlabel=TITLES["alpha_dx"], ylabel=name, xlim=(0, None), ylim=(0, None))
+    axes.legend(fontsize=8)
     save_figure(figure, path)
