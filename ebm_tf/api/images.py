@@ -127,12 +127,14 @@ def read_images(
     """All images of a folder, a zip or a file, uint8 [n, H, W, C], sorted by name.
 
     Args:
-      source: as `open_images` takes it.
+      source: the path of a folder or a zip with PNG, JPEG, WebP, BMP or TIFF files at
+        any depth; or of an npz file whose images are under `images` or `arr_0`, or a
+        npy file; or an array [n, H, W, C].
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3; those of the first file if None.
 
     Raises:
-      DataError: as `open_images`.
+      DataError: if there are none, one is damaged, or they differ in size.
     """
     found = open_images(source, image_size=image_size, channels=channels)
     return found.read(0, len(found))

@@ -35,7 +35,7 @@ def evaluate(
 
     Args:
       images: an array [n, H, W, C], or the path of a folder or zip of image files, or
-        of an npz or npy file; see `open_images`.
+        of an npz or npy file; see `read_images`.
       reference: likewise; or an npz file of moments, `mu` and `sigma`.
       features: by what they are compared: "inception_2015", by which published
         distances are made; "inception_keras", "classifier" and "pixels", which are
