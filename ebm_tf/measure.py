@@ -58,6 +58,7 @@ def build(config: SetComparison) -> Comparison:
         *config.sets,
         features=config.features,
         weights=config.weights,
+        network=config.network,
         image_size=config.image_size,
         channels=config.channels,
         device=config.device,

@@ -5,8 +5,11 @@ import os
 from typing import Any
 
 from ebm_tf.api.images import ImageSet, open_images
+from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import Device
 from ebm_tf.config.fid import FeatureExtractor, FeatureName
+from ebm_tf.config.kinds import is_own
+from ebm_tf.config.own_networks import OwnNetwork, require_own
 from ebm_tf.config.parts import Data
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.evaluation.features import CHUNK, Extractor, extracted, open_extractor
@@ -16,6 +19,7 @@ from ebm_tf.pixels import PixelRange
 from ebm_tf.runtime.bounded_arrays import array_names
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.store.models import CLASSIFIER
+from ebm_tf.store.own_networks import use_of
 from ebm_tf.store.sources import find
 
 
@@ -25,6 +29,7 @@ def evaluate(
     *,
     features: FeatureName,
     weights: str | None = None,
+    network: OwnNetwork | None = None,
     image_size: int | None = None,
     channels: int | None = None,
     pixel_range: PixelRange = "-1..1",
@@ -41,7 +46,9 @@ def evaluate(
         distances are made; "inception_keras", "classifier" and "pixels", which are
         comparable with themselves only.
       weights: of the extractor: the graph of 2015; or the run or release of a
-        classifier.
+        classifier, or one of one's own, FILE.keras or FILE.py:function.
+      network: of one's own, its pixels and sizes. Its pixels are those of `pixel_range`
+        if None; a function needs its classes.
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3, to which files are turned; those of the first if None.
       pixel_range: of floats in arrays.
@@ -57,11 +64,14 @@ def evaluate(
     Raises:
       UserError: if images or weights are missing, or the two sets differ in size.
     """
+    if network is not None:
+        require_own(network, weights)
     parts = comparison(
         images,
         reference,
         features=features,
         weights=weights,
+        network=network or OwnNetwork(pixel_range=pixel_range),
         image_size=image_size,
         channels=channels,
         pixel_range=pixel_range,
@@ -114,6 +124,7 @@ def comparison(
     *,
     features: FeatureName,
     weights: str | None = None,
+    network: OwnNetwork,
     device: Device = "auto",
     **how: Any,
 ) -> Comparison:
@@ -132,7 +143,7 @@ def comparison(
             "image_size and channels."
         )
     replicas = make_replicas(device)
-    extractor = _extractor(features, weights, samples, replicas)
+    extractor = _extractor(features, weights, network, samples, replicas)
     if moments is not None and len(moments.whole.mean) != extractor.size:
         raise ConfigError(
             f"Expected the moments {reference} to have {extractor.size} dimensions "
@@ -154,28 +165,45 @@ def _moments(reference: Any) -> Summary | None:
 
 
 def _extractor(
-    name: FeatureName, weights: str | None, images: ImageSet, replicas: Replicas
+    name: FeatureName,
+    weights: str | None,
+    network: OwnNetwork,
+    images: ImageSet,
+    replicas: Replicas,
 ) -> Extractor:
     height, width, channels = images.shape
     if height != width:
         raise DataError(
             f"Expected square images, got {height}x{width}: say image_size."
         )
-    classifier = None
-    if name == "classifier" and weights is not None:
-        classifier = find(weights).network(CLASSIFIER)
-        if classifier is None:
-            raise ConfigError(
-                f"Expected weights={weights} to be a run or a release, which says what "
-                "network they are for."
-            )
-    if name == "classifier" and weights is None:
-        raise ConfigError(
-            "features='classifier' needs weights: a run folder or release:NAME."
-        )
-    settings = FeatureExtractor(name=name, weights=weights, classifier=classifier)
     data = Data(name=images.origin, image_size=height, channels=channels)
+    classifier = _classifier(weights, network, data) if name == "classifier" else None
+    settings = FeatureExtractor(name=name, weights=weights, classifier=classifier)
     return open_extractor(settings, data, replicas)
+
+
+def _classifier(
+    weights: str | None, network: OwnNetwork, data: Data
+) -> ClassifierNetwork:
+    """The settings of the classifier that weights name, for such images."""
+    if weights is None:
+        raise ConfigError(
+            "features='classifier' needs weights: a run folder, release:NAME, "
+            "FILE.keras or FILE.py:function."
+        )
+    if not is_own(weights):
+        found = find(weights).network(CLASSIFIER)
+    else:
+        sizes = {"image_size": data.image_size, "channels": data.channels}
+        said = {name: getattr(network, name) or sizes[name] for name in sizes}
+        found = use_of(weights, dataclasses.replace(network, **said)).classifier
+    if found is None:
+        raise ConfigError(
+            f"Expected weights={weights} to be of a classifier, and to say what "
+            "network they are for: a run, a release, FILE.keras, or FILE.py:function "
+            "with network.num_classes."
+        )
+    return found
 
 
 def _summary(

@@ -36,7 +36,7 @@ class FeatureExtractor(Settings):
         "classifier" and "pixels", which are comparable with themselves only.
       weights: of inception_2015, classify_image_graph_def.pb or the archive that holds
         it; of inception_keras, a file, or Keras' own if None; of a classifier, a
-        weight file, a run folder or release:NAME.
+        weight file, a run folder, release:NAME, or a network of one's own.
       classifier: the network of name="classifier".
     """
 

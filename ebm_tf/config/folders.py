@@ -4,8 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.core import Experiment, require, runtime
-from ebm_tf.config.kinds import is_own
-from ebm_tf.config.own_networks import OwnNetwork
+from ebm_tf.config.own_networks import OwnNetwork, require_own
 from ebm_tf.config.parts import AnyLangevin
 from ebm_tf.errors import ConfigError
 
@@ -34,11 +33,7 @@ class FolderExperiment(Experiment):
         """Checks counts."""
         super().validate()
         self.require_positive("limit", "batch")
-        require(
-            is_own(self.weights) or self.network == OwnNetwork(),
-            f"Expected no settings of `network` where weights={self.weights}, which is "
-            "no network of one's own.",
-        )
+        require_own(self.network, self.weights)
 
     @property
     def folder(self) -> str:

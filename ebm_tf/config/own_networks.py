@@ -4,7 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import Experiment, Settings
+from ebm_tf.config.core import Experiment, Settings, require
+from ebm_tf.config.kinds import is_own
 from ebm_tf.config.networks import PixelRange, Standardised
 from ebm_tf.config.parts import Data, GeneratorNetwork, Network
 
@@ -34,6 +35,19 @@ class OwnNetwork(Settings):
         """Checks counts."""
         self.require_positive("image_size", "channels", "latent_size")
         self.require_least(2, "num_classes")
+
+
+def require_own(network: OwnNetwork, weights: str | None) -> None:
+    """Checks that `network` says something of networks of one's own only.
+
+    Raises:
+      ConfigError: if `weights` are those of a run, which knows its own.
+    """
+    require(
+        is_own(weights) or network == OwnNetwork(),
+        f"Expected no settings of `network` where weights={weights}, which is no "
+        "network of one's own.",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

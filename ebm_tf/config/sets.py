@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ebm_tf.config.core import Experiment, require
 from ebm_tf.config.fid import FeatureName
+from ebm_tf.config.own_networks import OwnNetwork, require_own
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,8 @@ class SetComparison(Experiment):
         distances are made; "inception_keras", "classifier" and "pixels", which are
         comparable with themselves only.
       weights: of the features: the graph of 2015; or the run or release of a
-        classifier.
+        classifier, or one of one's own, FILE.py:function or FILE.keras.
+      network: of one's own, its pixels and sizes.
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3, to which files are turned; those of the first if None.
     """
@@ -30,6 +32,7 @@ class SetComparison(Experiment):
     reference: str | None = None
     features: FeatureName = "inception_2015"
     weights: str | None = None
+    network: OwnNetwork = OwnNetwork()
     image_size: int | None = None
     channels: int | None = None
 
@@ -37,6 +40,7 @@ class SetComparison(Experiment):
         """Checks the size and the channels."""
         super().validate()
         self.require_positive("image_size")
+        require_own(self.network, self.weights)
         require(
             self.channels in (None, 1, 3),
             f"Expected channels={self.channels} to be 1 or 3.",

@@ -137,19 +137,44 @@ def classifier(model: keras.Model, weights: str) -> Extractor:
     Raises:
       ConfigError: if that takes something else.
     """
+    probe = _with_vectors(model)
+    size = probe.output_shape[0][-1]
+
+    def extract(images: tf.Tensor) -> Features:
+        return Features(*probe(from_bytes(images), training=False))
+
+    return Extractor("classifier", size, "none", weights, extract)
+
+
+def _with_vectors(model: keras.Model) -> keras.Model:
+    """Images -> what the last layer with weights takes, and the logits.
+
+    That layer may be within a model that is a layer itself, at any depth.
+    """
     last = next((layer for layer in reversed(model.layers) if layer.weights), None)
-    vectors: Any = last and last.input
+    if isinstance(last, keras.Model) and getattr(last, "inputs", None):
+        inner, found = _with_vectors(last), []
+
+        def call(layer: Any, *given: Any, **how: Any) -> Any:
+            if layer is not last:
+                return layer(*given, **how)
+            vectors, outputs = inner(*given)
+            found.append(vectors)
+            return outputs
+
+        outer: Any = keras.models.clone_model(
+            keras.Model(model.inputs, model.outputs),
+            clone_function=lambda layer: layer,  # the same, with its weights
+            call_function=call,
+        )
+        return keras.Model(outer.inputs[0], [found[-1], outer.outputs[0]])
+    vectors: Any = getattr(last, "input", None)
     if vectors is None or isinstance(vectors, list) or len(vectors.shape) != 2:
         raise ConfigError(
             f"Expected the last layer with weights of {model.name} to take vectors "
             "[B, d], which are the features of images."
         )
-    probe = keras.Model(model.input, [vectors, model.output])
-
-    def extract(images: tf.Tensor) -> Features:
-        return Features(*probe(from_bytes(images), training=False))
-
-    return Extractor("classifier", vectors.shape[-1], "none", weights, extract)
+    return keras.Model(model.inputs[0], [vectors, model.outputs[0]])
 
 
 def _without_logits(vectors: tf.Tensor) -> Features:
@@ -198,7 +223,7 @@ def _needed(settings: FeatureExtractor) -> str:
         what = {
             "inception_2015": "classify_image_graph_def.pb or inception-2015-12-05.tgz "
             "(models/image/imagenet/ of download.tensorflow.org)",
-            "classifier": "a weight file, a run folder or release:NAME",
+            "classifier": "a weight file, a run folder, release:NAME or FILE.keras",
         }
         raise UnnamedWeightsError(
             f"features.name={settings.name!r} needs weights: --set features.weights="

@@ -184,7 +184,7 @@ def other(tmp_path_factory) -> str:
         (
             {"name": "classifier", "classifier": SMALL},
             "features.name='classifier' needs weights: --set features.weights=PATH, a "
-            "weight file, a run folder or release:NAME.",
+            "weight file, a run folder, release:NAME or FILE.keras.",
         ),
         (
             {"name": "classifier", "classifier": SMALL, "weights": "none"},
