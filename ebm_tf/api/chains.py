@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from ebm_tf import pixels
+from ebm_tf import energies, pixels
 from ebm_tf.api.images import as_images
-from ebm_tf.api.models import rounded_up
+from ebm_tf.api.models import Model, rounded_up
 from ebm_tf.config.core import Device
 from ebm_tf.config.parts import AnyLangevin
 from ebm_tf.errors import ConfigError
@@ -21,8 +21,9 @@ from ebm_tf.runtime.distribution import make_replicas
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.purifying import keys_of, purifier, step_kernel
 
-# Images [n, H, W, C] -> energies [n] or [n, 1]; or a Keras model that does so.
-EnergyLike = Callable[..., Any]
+# Images [n, H, W, C] -> energies [n] or [n, 1]; or a Keras model that does so; or a
+# `Model`.
+EnergyLike = Callable[..., Any] | Model
 
 
 def sample(
@@ -42,7 +43,8 @@ def sample(
 
     Args:
       energy: tensors [n, H, W, C] in `pixel_range` -> [n] or [n, 1], by operations of
-        TensorFlow; or a Keras model. It takes each image by itself.
+        TensorFlow; or a Keras model; or what `load` gives. It takes each image by
+        itself.
       n: how many.
       image_shape: height, width and channels.
       langevin: the step, in units of images in [-1, 1] whatever the range.
@@ -128,6 +130,8 @@ def as_energy(
     """An energy of images in [-1, 1], over its temperature, of what a script has."""
     if temperature <= 0:
         raise ConfigError(f"Expected temperature={temperature} > 0.")
+    if isinstance(energy, Model):
+        return energies.tempered(energy.networks.energy, temperature)
     call = in_inference(energy)
 
     def of_images(images: tf.Tensor) -> tf.Tensor:

@@ -235,8 +235,8 @@ class Model:
             return measurement_of(learned, **how)
         if self._ebm.generator is None:
             raise ConfigError(
-                f"{self.source} was learned without chains: generate.py draws images "
-                "from a classifier."
+                f"{self.source} was learned without chains: ebm_tf.sample draws from "
+                "an energy, generate.py from a classifier."
             )
         return SampleMeasurement(
             data=learned.data,
@@ -301,9 +301,10 @@ def load(
     """Opens the networks of a run or a release, with their best weights.
 
     Args:
-      source: a run folder, ``release:NAME``, or a weight file that lies in a run; or a
-        network of one's own, that comes with its weights: FILE.keras, FILE.py:function,
-        or a Keras model, of which a copy is taken.
+      source: a run folder, ``release:NAME``, or a weight file that lies in a run; what
+        `tools/convert_weights.py` wrote, its folder or weight file; or a network of
+        one's own, that comes with its weights: FILE.keras, FILE.py:function, or a Keras
+        model, of which a copy is taken.
       pixel_range: of the images that the `Model` takes and gives.
       network: of one's own, its pixels and sizes. Its pixels are those of `pixel_range`
         if None; a function needs its sizes.
@@ -328,11 +329,10 @@ def load(
     elif network is not None:
         raise ConfigError(f"Expected network=None for {source}, which knows its own.")
     else:
-        config = find(source).config
+        config = stored.use_of(find(source))
         replicas = make_replicas(device, getattr(config, "in_lanes", False))
         with replicas.strategy.scope():
             found = stored.load(source, compute_dtype)
-        config = found.config
     named = source if isinstance(source, str) else source.name
     batch = rounded_up(batch, replicas)
     return Model(named, pixel_range, found, config, replicas, batch)

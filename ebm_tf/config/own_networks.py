@@ -1,4 +1,4 @@
-"""Networks of one's own that are named where weights are, which no run has learned."""
+"""Networks that no run has learned, which are named where weights are."""
 
 import dataclasses
 from typing import ClassVar
@@ -51,8 +51,8 @@ def require_own(network: OwnNetwork, weights: str | None) -> None:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class UseOfOwnNetwork(Experiment):
-    """One network of one's own, and the images that it is for.
+class UseOfNetwork(Experiment):
+    """One network that no run has learned, and the images that it is for.
 
     Attributes:
       data: their size.

@@ -18,6 +18,7 @@ from ebm_tf.models.ebm import EbmModels, build_energy, marginal_energy
 from ebm_tf.protocols import Classifier, Energy, Generator
 from ebm_tf.runtime.files import exists, sha256_of
 from ebm_tf.runtime.weight_files import read_weights
+from ebm_tf.store import converted
 from ebm_tf.store.sources import Source, find
 
 # The roles of networks in experiments.
@@ -341,25 +342,37 @@ class LoadedModel:
         return self.networks[role]
 
 
+def use_of(found: Source) -> Any:
+    """The experiment that learned networks, or of converted ones their use.
+
+    Raises:
+      UserError: if it cannot be read, or several networks were converted.
+    """
+    return found.config or converted.use_of(found)
+
+
 def load(source: str, dtype: str = "float32") -> LoadedModel:
     """Opens all networks that a run holds, with their best weights.
 
     Call it in the strategy's scope.
 
     Args:
-      source: a run folder, ``release:NAME``, or a weight file that lies in a run.
+      source: a run folder, ``release:NAME``, a weight file that lies in a run, or
+        either as `tools/convert_weights.py` wrote it.
       dtype: "float32" or "bfloat16", in which the networks compute.
 
     Raises:
       WeightsError: if there is no run, or its weights are missing or damaged.
     """
     found = find(source)
-    data = getattr(found.config, "data", None)
+    config = use_of(found)
+    data = getattr(config, "data", None)
     name = os.path.basename(found.path) if found.is_file else None
     sources = {
-        role: network_source(role, found.network(role), source)
+        role: network_source(role, getattr(config, role), source)
         for role in MEASURED
-        if found.has(role) and (name is None or name.startswith(role))
+        if (found.has(role) if found.config else getattr(config, role, None))
+        and (name is None or name.startswith(role))
     }
     if not sources or data is None:
         raise WeightsError(f"Expected {source} to be of a run that learned a network.")

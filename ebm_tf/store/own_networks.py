@@ -8,7 +8,7 @@ import keras
 
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.kinds import KERAS_FILE
-from ebm_tf.config.own_networks import OwnNetwork, UseOfOwnNetwork
+from ebm_tf.config.own_networks import OwnNetwork, UseOfNetwork
 from ebm_tf.config.parts import Data, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.adapted import adapted, in_a_line
@@ -24,7 +24,7 @@ from ebm_tf.store.models import (
 OwnSource = str | keras.Model
 
 
-def use_of(source: OwnSource, how: OwnNetwork) -> UseOfOwnNetwork:
+def use_of(source: OwnSource, how: OwnNetwork) -> UseOfNetwork:
     """What a network of one's own is for, by its outputs or by what is said of it.
 
     Args:
@@ -52,7 +52,7 @@ def use_of(source: OwnSource, how: OwnNetwork) -> UseOfOwnNetwork:
         GENERATOR: GeneratorNetwork,
     }
     word = re.sub(r"\W", "_", os.path.basename(name))
-    return UseOfOwnNetwork(
+    return UseOfNetwork(
         name=word,
         data=Data(name="own", image_size=size, channels=channels),
         **{role: kinds[role](**shared, **given)},
@@ -118,7 +118,7 @@ def _agreed(name: str, setting: str, said: int | None, found: int | None) -> int
     return number
 
 
-def load(source: OwnSource, use: UseOfOwnNetwork, dtype: str) -> LoadedModel:
+def load(source: OwnSource, use: UseOfNetwork, dtype: str) -> LoadedModel:
     """Opens a network of one's own; call it in the strategy's scope.
 
     Args:

@@ -56,7 +56,7 @@ def test_a_classifier_gives_probabilities_and_its_marginal_energy(classifier, im
     np.testing.assert_allclose(classifier.classify(unit), probabilities, atol=1e-6)
     energy = -np.log(np.exp(logits.astype(np.float64)).sum(1))
     np.testing.assert_allclose(classifier.energy(unit), energy, atol=1e-4)
-    with pytest.raises(ConfigError, match="learned without chains: generate.py"):
+    with pytest.raises(ConfigError, match="without chains: ebm_tf.sample dra"):
         classifier.generate(2)
     with pytest.raises(ConfigError, match="give langevin and temperature"):
         classifier.purify(unit, num_steps=1)
