@@ -1,11 +1,12 @@
-"""Networks of one's own: an energy, a classifier and a generator.
+"""Networks of one's own: an energy, a classifier, a generator, a discriminator.
 
     python3 ebm_tf/train.py configs/digits_nonconv.py \
         --set energy.architecture=examples/networks.py:energy
     python3 ebm_tf/train_clf.py configs/digits_clean.py \
         --set classifier.architecture=examples/networks.py:classifier
     python3 ebm_tf/train_gen.py configs/digits_sngan.py \
-        --set generator.architecture=examples/networks.py:generator
+        --set generator.architecture=examples/networks.py:generator \
+        --set discriminator.architecture=examples/networks.py:discriminator
 
 Parameters are the side of the images, their channels and the number of classes; those
 with the name of a setting get that. docs/own_networks.md says more.
@@ -67,5 +68,21 @@ def generator(size: int, channels: int, latent_size: int) -> keras.Model:
             layers.BatchNormalization(),
             layers.ReLU(),
             layers.Conv2D(channels, 3, padding="same", activation="tanh"),
+        ]
+    )
+
+
+def discriminator(size: int, channels: int) -> keras.Model:
+    """Images [B, size, size, channels] -> scores [B, 1]: higher is more like data."""
+    return keras.Sequential(
+        [
+            keras.Input((size, size, channels)),
+            layers.Conv2D(32, 3, strides=2, padding="same"),
+            layers.LeakyReLU(),
+            layers.Conv2D(64, 3, strides=2, padding="same"),
+            layers.LeakyReLU(),
+            layers.Flatten(),
+            layers.Dropout(0.3),
+            layers.Dense(1),
         ]
     )

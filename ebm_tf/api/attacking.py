@@ -18,7 +18,7 @@ from ebm_tf.config.robustness import ClassifierAttacks
 from ebm_tf.errors import ConfigError, DataError
 from ebm_tf.evaluation import attacked as measured
 from ebm_tf.evaluation.attack_phases import Phases, named_attacks, notes
-from ebm_tf.models.adapted import looks_like_probabilities
+from ebm_tf.models.trials import looks_like_probabilities
 from ebm_tf.pixels import PixelRange
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime.distribution import make_replicas

@@ -4,7 +4,8 @@ import dataclasses
 from typing import ClassVar
 
 from ebm_tf.config.classifier import ClassifierNetwork
-from ebm_tf.config.core import Experiment, Settings, adjustable, require, runtime
+from ebm_tf.config.core import Experiment, adjustable, require, runtime
+from ebm_tf.config.networks import AnyNetwork
 from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import Data, Guard
 from ebm_tf.config.splits import require_disjoint
@@ -13,26 +14,25 @@ ADAM = Optimizer(beta_1=0.0, beta_2=0.9, average_decay=0.999)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MapperNetwork(Settings):
+class MapperNetwork(AnyNetwork):
     """A network from an image, its class and another class to a difference.
 
     The image plus the difference should be of that other class.
 
     Attributes:
-      architecture: "unet" for images, "dense" for vectors.
+      architecture: "unet" for images, "dense" for vectors; or one's own:
+        FILE.py:function (docs/own_networks.md) or FILE.keras.
       width: channels of the first level of a "unet", units of each hidden layer of a
         "dense"; the published ones if None.
       depth: how often a "unet" halves the sides, hidden layers of a "dense"; the
         published ones if None.
       num_classes: of the images.
-      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "unet"
     width: int | None = None
     depth: int | None = None
     num_classes: int = 2
-    weights: str | None = None
 
     def validate(self) -> None:
         """Checks counts."""

@@ -130,20 +130,19 @@ class GeneratorNetwork(AnyNetwork):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DiscriminatorNetwork(Settings):
+class DiscriminatorNetwork(AnyNetwork):
     """A network that discriminates data from generated images.
 
     Attributes:
-      architecture: "sngan".
+      architecture: "sngan"; or one's own: FILE.py:function (docs/own_networks.md) or
+        FILE.keras.
       width: channels of the narrowest block; the published ones if None.
       spectral_norm: whether every layer is divided by its largest singular value.
-      weights: a weight file, a run folder or release:NAME to start from.
     """
 
     architecture: str = "sngan"
     width: int | None = None
     spectral_norm: bool = True
-    weights: str | None = None
 
     def validate(self) -> None:
         """Checks the width."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import bdtrc
 
-from ebm_tf.models.adapted import looks_like_probabilities
+from ebm_tf.models.trials import looks_like_probabilities
 
 # Attacks that see no gradient.
 BLACK_BOX = ("square",)

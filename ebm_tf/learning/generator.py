@@ -17,6 +17,7 @@ from ebm_tf.learning.optimization import (
     descend,
 )
 from ebm_tf.models.blocks import BATCH_NORM_MOMENTUM
+from ebm_tf.models.dropout import dropout_key
 from ebm_tf.models.latents import LatentsFn
 
 
@@ -88,7 +89,10 @@ def make_step(
         for real, key in zip(batches, keys, strict=True):
             latents = draw_latents(real.images.shape[0], key)
             images = generator.model(latents, training=True)
-            update = discriminator_update(discriminator, real, images, latents, game)
+            with dropout_key(key):
+                update = discriminator_update(
+                    discriminator, real, images, latents, game
+                )
             updates.append(update)
         metrics = {
             name: tf.reduce_mean([update[name] for update in updates])

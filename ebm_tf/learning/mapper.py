@@ -13,6 +13,7 @@ from ebm_tf.learning.optimization import (
     StepFn,
     descend,
 )
+from ebm_tf.models.dropout import dropout_key
 from ebm_tf.objectives import root_mean_squares
 
 
@@ -115,7 +116,8 @@ def make_step(
             inputs: Any = [batch.images, batch.labels, wrong]
             differences = mapper.model(inputs, training=True)
         mapped = batch.images + differences
-        metrics = classifier_update(classifier, batch, mapped, mapped_weight)
+        with dropout_key(seed):
+            metrics = classifier_update(classifier, batch, mapped, mapped_weight)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(differences)
             loss, found = mapper_loss(

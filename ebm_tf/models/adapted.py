@@ -1,38 +1,35 @@
-"""Keras models of one's own, made to take and give what those of this program do.
-
-Each is tried on a few inputs, because chunks, padding and devices divide batches
-everywhere: what it makes of an image must not depend on the others, nor on chance.
-"""
+"""Keras models of one's own, made to take and give what those of this program do."""
 
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
 
 from ebm_tf.config.classifier import ClassifierNetwork
+from ebm_tf.config.mapper import MapperNetwork
 from ebm_tf.config.networks import AnyNetwork, Standardised
-from ebm_tf.config.parts import GeneratorNetwork
+from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.dropout import follow_key
+from ebm_tf.models.trials import in_a_line, try_out
 from ebm_tf.pixels import from_scale, to_scale
 
-NUM_TRIED = 4
-# Of the largest output: what rounding may change where a batch is divided.
-_ROUNDING = 0.01
-# Of the width of the range: what rounding may take a pixel out of it.
-_OUTSIDE = 0.001
 _FIRST_INDEX = 1000  # of keys, above those of dropout in networks of this program
-_MOST_SHOWN = 300  # letters of an error of Keras or of the user's code
+# What a discriminator may leave out of what it is given.
+_CLASSES = "classes"
 
 Shape = tuple[int | None, ...]
 
 
 def adapted(
-    model: keras.Model, settings: AnyNetwork, image_size: int, channels: int
+    model: keras.Model,
+    settings: AnyNetwork,
+    image_size: int,
+    channels: int,
+    **choices: Any,
 ) -> keras.Model:
     """A model that takes or gives images in [-1, 1], made of one's own.
 
@@ -41,10 +38,12 @@ def adapted(
     replicas, and layers that draw random numbers do so by the key of a step.
 
     Args:
-      model: images or latents [B, ..] -> energies [B] or [B,1], logits or images.
+      model: images or latents [B, ..] -> energies [B] or [B,1], logits, scores or
+        images; `catalogue.build` says what discriminators and mappers take and give.
       settings: what it shall be, and the pixels that it takes or gives.
       image_size: side of the images.
       channels: of the images.
+      **choices: of a discriminator, `num_classes` or `num_outputs`.
 
     Raises:
       ConfigError: if it is of other shapes, gives no numbers or pixels outside their
@@ -54,26 +53,15 @@ def adapted(
     shape = (image_size, image_size, channels)
     if isinstance(scale, Standardised):
         scale.require_channels(channels)
-    takes: tuple[int, ...] = shape
-    kind = "images"
-    if isinstance(settings, GeneratorNetwork):
-        takes, kind = (settings.latent_size + has_classes(settings),), "latents"
-    inputs, outputs = _traced(_prepared(model, settings), settings, takes, kind)
-    if isinstance(settings, GeneratorNetwork):
-        _require(name, outputs, "give images", shape)
-        outputs = from_scale(outputs, scale)
-    elif isinstance(settings, ClassifierNetwork):
-        number = settings.num_classes
-        _require(name, outputs, f"give num_classes={number} logits", (number,))
-    else:
-        _require(name, outputs, "give energies", (), (1,))
-        if len(outputs.shape) == 1:
-            outputs = layers.Reshape((1,), name="energy", dtype="float32")(outputs)
-    if outputs.dtype != "float32":
-        outputs = keras.ops.cast(outputs, "float32")
-    found = keras.Model(inputs, outputs, name=_word(name))
+    takes = _takes(settings, shape, choices.get("num_classes"))
+    inputs, outputs = _traced(_prepared(model, settings), settings, takes)
+    given = [
+        one if one.dtype == "float32" else keras.ops.cast(one, "float32")
+        for one in _given(outputs, settings, shape, choices.get("num_outputs"))
+    ]
+    found = keras.Model(_all([*inputs.values()]), _all(given), name=_word(name))
     _draw_by_keys(found, settings)
-    _try(found, settings, takes)
+    try_out(found, settings, {kind: one.shape[1:] for kind, one in inputs.items()})
     return found
 
 
@@ -82,16 +70,46 @@ def has_classes(settings: GeneratorNetwork) -> bool:
     return settings.num_classes is not None
 
 
-def in_a_line(error: Exception) -> str:
-    """The message of an error of Keras or of the user's code, of bounded length."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ..."
+def _takes(
+    settings: AnyNetwork, shape: Shape, num_classes: int | None
+) -> dict[str, Shape]:
+    """The shapes of what a network is given, without the batch, by what they are."""
+    if isinstance(settings, GeneratorNetwork):
+        return {"latents": (settings.latent_size + has_classes(settings),)}
+    if isinstance(settings, MapperNetwork):
+        return {"images": shape, "labels": (), "wrong": ()}
+    if isinstance(settings, DiscriminatorNetwork) and num_classes is not None:
+        return {"images": shape, _CLASSES: ()}
+    return {"images": shape}
 
 
-def looks_like_probabilities(outputs: np.ndarray) -> bool:
-    """Whether outputs [n, k] lie in [0, 1] and sum to 1, as those of a softmax."""
-    in_range = outputs.min() >= 0 and outputs.max() <= 1 + 1e-6
-    return bool(in_range and np.allclose(outputs.sum(1), 1.0, atol=1e-3))
+def _given(
+    outputs: list[Any], settings: AnyNetwork, shape: Shape, num_outputs: int | None
+) -> list[Any]:
+    """What a network gives, as this program has it."""
+    name, scale = settings.architecture, settings.pixel_range
+    if num_outputs is not None:
+        scores, features = _several(name, outputs, "scores and features")
+        _require(name, scores, f"give {num_outputs} scores", (num_outputs,))
+        _require(name, features, "give features", (features.shape[-1],))
+        return [scores, features]
+    (output,) = _several(name, outputs, "one")
+    if isinstance(settings, GeneratorNetwork):
+        _require(name, output, "give images", shape)
+        return [from_scale(output, scale)]
+    if isinstance(settings, MapperNetwork):
+        _require(name, output, "give differences of images", shape)
+        return [from_scale(output, scale) - from_scale(output * 0.0, scale)]
+    if isinstance(settings, ClassifierNetwork):
+        number = settings.num_classes
+        _require(name, output, f"give num_classes={number} logits", (number,))
+        return [output]
+    scored = isinstance(settings, DiscriminatorNetwork)
+    _require(name, output, "give scores" if scored else "give energies", (), (1,))
+    if len(output.shape) == 1:
+        word = "score" if scored else "energy"
+        output = layers.Reshape((1,), name=word, dtype="float32")(output)
+    return [output]
 
 
 def _word(name: str) -> str:
@@ -126,40 +144,67 @@ def _prepared(model: keras.Model, settings: AnyNetwork) -> keras.Model:
 
 
 def _traced(
-    model: keras.Model, settings: AnyNetwork, takes: tuple[int, ...], kind: str
-) -> tuple[Any, Any]:
-    """Symbols of inputs [B, *takes] as those of this program, and of the outputs."""
+    model: keras.Model, settings: AnyNetwork, takes: Mapping[str, Shape]
+) -> tuple[dict[str, Any], list[Any]]:
+    """Symbols of inputs [B, ..] as those of this program, by kind, and of the outputs.
+
+    A discriminator that takes one input does not see classes.
+    """
     name, given = settings.architecture, getattr(model, "inputs", None)
+    if given is None or len(given) == 1:
+        takes = {kind: shape for kind, shape in takes.items() if kind != _CLASSES}
     if given:
-        if len(given) > 1:
+        if len(given) != len(takes):
+            kinds = " and ".join(takes) if len(takes) > 1 else f"{[*takes][0]} alone"
             raise ConfigError(
-                f"Expected {name} to take {kind} alone, got {len(given)} inputs."
+                f"Expected {name} to take {kinds}, got {len(given)} inputs."
             )
-        _require(name, given[0], f"take {kind}", takes)
-    scaled = kind == "images" and settings.pixel_range != "-1..1"
-    if given and not scaled and tuple(given[0].shape[1:]) == takes:
+        for tensor, (kind, shape) in zip(given, takes.items(), strict=True):
+            _require(name, tensor, f"take {kind}", shape)
+    scaled = "images" in takes and settings.pixel_range != "-1..1"
+    if given and not scaled and [*map(_behind, given)] == [*takes.values()]:
         # Its own graph, so that a weight file is as the model itself would write it.
-        return given[0], _one(name, model.outputs)
-    inputs = keras.Input(takes, name=kind)
+        return dict(zip(takes, given, strict=True)), model.outputs
+    inputs = {
+        kind: keras.Input(shape, name=kind, dtype=None if shape else "int32")
+        for kind, shape in takes.items()
+    }
+    seen = dict(inputs)
+    if scaled:
+        seen["images"] = to_scale(inputs["images"], settings.pixel_range)
     try:
-        outputs = model(to_scale(inputs, settings.pixel_range) if scaled else inputs)
+        outputs = model(_all([*seen.values()]))
     except Exception as error:
+        kind, shape = next(iter(takes.items()))
         raise ConfigError(
-            f"{name} cannot take {kind} {_shown(takes)}: {type(error).__name__}: "
+            f"{name} cannot take {kind} {_shown(shape)}: {type(error).__name__}: "
             f"{in_a_line(error)}"
         ) from error
-    return inputs, _one(name, keras.tree.flatten(outputs))
+    return inputs, keras.tree.flatten(outputs)
 
 
-def _one(name: str, outputs: list[Any]) -> Any:
-    if len(outputs) != 1:
-        raise ConfigError(f"Expected {name} to give one output, got {len(outputs)}.")
-    return outputs[0]
+def _all(tensors: list[Any]) -> Any:
+    """As Keras has them: one, or a list of several."""
+    return tensors[0] if len(tensors) == 1 else tensors
+
+
+def _behind(tensor: Any) -> Shape:
+    """The shape without the batch."""
+    return tuple(tensor.shape[1:])
+
+
+def _several(name: str, outputs: list[Any], what: str) -> list[Any]:
+    """Checks that there is one output, or that there are two, as the words say."""
+    number = 1 if what == "one" else 2
+    if len(outputs) != number:
+        noun = "output" if number == 1 else "as two outputs"
+        raise ConfigError(f"Expected {name} to give {what} {noun}, got {len(outputs)}.")
+    return outputs
 
 
 def _require(name: str, tensor: Any, does: str, *shapes: Shape) -> None:
     """Checks that a symbol has, behind the batch, one of some shapes."""
-    found = tuple(tensor.shape[1:])
+    found = _behind(tensor)
     fits = (
         len(found) == len(shape)
         and all(a in (None, b) for a, b in zip(found, shape, strict=True))
@@ -177,63 +222,11 @@ def _shown(shape: Shape) -> str:
 def _draw_by_keys(model: keras.Model, settings: AnyNetwork) -> None:
     """Makes layers that draw random numbers do so by the key of a step."""
     drawing = [layer for layer in _layers(model) if layer._seed_generators]
-    if drawing and isinstance(settings, GeneratorNetwork):
+    if drawing and isinstance(settings, GeneratorNetwork | MapperNetwork):
         raise ConfigError(
-            f"Expected {settings.architecture} to draw no random numbers, which are "
-            f"those of its latents, but {drawing[0].name} does."
+            f"Expected {settings.architecture} to draw no random numbers, so that its "
+            f"images are those of what it is given, but {drawing[0].name} does."
         )
     for index, layer in enumerate(drawing, start=_FIRST_INDEX):
         for generator in layer._seed_generators:
             follow_key(generator, index)
-
-
-def _try(model: keras.Model, settings: AnyNetwork, takes: tuple[int, ...]) -> None:
-    """Checks what the model gives for a few inputs, together and in halves."""
-    name = settings.architecture
-    inputs = tf.constant(_inputs(settings, takes))
-    try:
-        outputs = model(inputs, training=False).numpy()
-        halves = [model(half, training=False) for half in tf.split(inputs, 2)]
-    except Exception as error:
-        raise ConfigError(
-            f"{name} fails in inference mode: {type(error).__name__}: "
-            f"{in_a_line(error)}"
-        ) from error
-    if not np.isfinite(outputs).all():
-        raise ConfigError(f"Expected {name} to give numbers, got some that are none.")
-    difference = np.abs(np.concatenate(halves) - outputs).max()
-    if difference > _ROUNDING * np.abs(outputs).max():
-        raise ConfigError(
-            f"Expected what {name} gives for an image to depend on that image alone, "
-            f"but with others in its batch it differs by {difference:.3g}."
-        )
-    if isinstance(settings, GeneratorNetwork):
-        _require_pixels(name, outputs, settings)
-    if isinstance(settings, ClassifierNetwork) and looks_like_probabilities(outputs):
-        raise ConfigError(
-            f"Expected {name} to give logits, got what looks like probabilities: leave "
-            "the softmax out."
-        )
-
-
-def _inputs(settings: AnyNetwork, takes: tuple[int, ...]) -> np.ndarray:
-    """A few images, or latents, that are the same every time."""
-    random = np.random.default_rng(0)
-    if not isinstance(settings, GeneratorNetwork):
-        return random.uniform(-1, 1, [NUM_TRIED, *takes]).astype(np.float32)
-    latents = random.normal(size=[NUM_TRIED, *takes]).astype(np.float32)
-    if settings.num_classes is not None:
-        latents[:, -1] = np.arange(NUM_TRIED) % settings.num_classes
-    return latents
-
-
-def _require_pixels(name: str, images: np.ndarray, settings: GeneratorNetwork) -> None:
-    """Checks that images, mapped to [-1, 1], are within."""
-    low, high = images.min(), images.max()
-    if max(-low, high) - 1 > 2 * _OUTSIDE:
-        found = [float(to_scale(end, settings.pixel_range)) for end in (low, high)]
-        raise ConfigError(
-            f"Expected {name} to give pixels in pixel_range={settings.pixel_range!r}, "
-            f"got {found[0]:.3g} to {found[1]:.3g}: end it in tanh or sigmoid, or say "
-            "another range."
-        )

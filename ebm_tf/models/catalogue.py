@@ -61,7 +61,8 @@ def build(
     Energies map images to [B,1], generators latents [B,z] to images, classifiers
     images to logits [B,k], mappers images, their classes and other ones int32 [B] to
     differences [B,H,W,C], discriminators images, with their classes int32 [B] where
-    `num_classes` is among the choices, to scores [B,1].
+    `num_classes` is among the choices, to scores [B,1], or with `num_outputs` to
+    scores [B,num_outputs] and features [B,c].
 
     Args:
       settings: of one of NETWORKS, of a network of one's own, or of a pretrained
@@ -80,7 +81,7 @@ def build(
     if dtype == "auto":
         dtype = fast_dtype()
     if isinstance(settings, AnyNetwork) and settings.is_own:
-        return own.build(settings, image_size, channels, dtype)
+        return own.build(settings, image_size, channels, dtype, **choices)
     kind = next(kind for kind in NETWORKS if isinstance(settings, kind))
     model = _entry(NETWORKS[kind], settings)
     _require_pixels(NETWORKS[kind], settings)

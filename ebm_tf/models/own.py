@@ -11,7 +11,8 @@ import keras
 from ebm_tf.config.kinds import KERAS_FILE, load_function
 from ebm_tf.config.networks import AnyNetwork
 from ebm_tf.errors import ConfigError, UserError
-from ebm_tf.models.adapted import adapted, in_a_line
+from ebm_tf.models.adapted import adapted
+from ebm_tf.models.trials import in_a_line
 from ebm_tf.runtime.bounded_json import json_of
 from ebm_tf.runtime.files import exists, fetched
 
@@ -23,16 +24,16 @@ _MOST_CONFIG_BYTES = 50_000_000
 
 
 def build(
-    settings: AnyNetwork, image_size: int, channels: int, dtype: str
+    settings: AnyNetwork, image_size: int, channels: int, dtype: str, **choices: Any
 ) -> keras.Model:
     """The network that settings name, as `catalogue.build` makes those of its table.
 
     Args:
-      settings: of an energy, a generator or a classifier, with an architecture
-        FILE.py:function or FILE.keras.
+      settings: of any network, with an architecture FILE.py:function or FILE.keras.
       image_size: side of the images.
       channels: of the images.
       dtype: "float32" or "bfloat16", which a function may have a parameter for.
+      **choices: that are no settings, of which it may have parameters, too.
 
     Raises:
       ConfigError: if there is no such file, it holds code, the function fails, or it
@@ -41,8 +42,8 @@ def build(
     if settings.architecture.endswith(KERAS_FILE):
         model = read(settings.architecture)
     else:
-        model = _called(settings, image_size, channels, dtype)
-    return adapted(model, settings, image_size, channels)
+        model = _called(settings, image_size, channels, {"dtype": dtype, **choices})
+    return adapted(model, settings, image_size, channels, **choices)
 
 
 def read(path: str) -> keras.Model:
@@ -105,18 +106,18 @@ def _classes(value: Any) -> Iterator[tuple[str | None, str]]:
 
 
 def _called(
-    settings: AnyNetwork, image_size: int, channels: int, dtype: str
+    settings: AnyNetwork, image_size: int, channels: int, choices: Mapping[str, Any]
 ) -> keras.Model:
     """What the function returns that settings name.
 
-    Parameters with the names of settings, and `dtype`, get these; the others in their
+    Parameters with the names of settings or of choices get these; the others in their
     order get the size, the channels and the number of classes or None.
     """
     reference = settings.architecture
     function = load_function(reference)
     values = {name: getattr(settings, name) for name in _choices(settings)}
-    values["dtype"] = dtype
-    classes = getattr(settings, "num_classes", None)
+    values |= choices
+    classes = values.get("num_outputs") or values.get("num_classes")
     in_order: list[Any] = [image_size, channels, classes]
     arguments: dict[str, Any] = {}
     for name, parameter in _parameters(function).items():

@@ -11,8 +11,9 @@ from ebm_tf.config.kinds import KERAS_FILE
 from ebm_tf.config.own_networks import OwnNetwork, UseOfNetwork
 from ebm_tf.config.parts import Data, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.adapted import adapted, in_a_line
+from ebm_tf.models.adapted import adapted
 from ebm_tf.models.own import read
+from ebm_tf.models.trials import in_a_line
 from ebm_tf.store.models import (
     CLASSIFIER,
     ENERGY,

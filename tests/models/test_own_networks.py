@@ -14,7 +14,7 @@ from keras import layers
 
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.networks import AnyNetwork, Standardised
-from ebm_tf.config.parts import GeneratorNetwork, Network
+from ebm_tf.config.parts import DiscriminatorNetwork, GeneratorNetwork, Network
 from ebm_tf.errors import ConfigError
 from ebm_tf.models.adapted import adapted
 from ebm_tf.models.catalogue import build, latent_prior
@@ -425,6 +425,7 @@ def test_other_networks_see_pixels_as_this_program_has_them():
         Network(architecture="networks.py:energy"),
         ClassifierNetwork(architecture="networks.py:classifier", num_classes=4),
         GeneratorNetwork(architecture="networks.py:generator", latent_size=6),
+        DiscriminatorNetwork(architecture="networks.py:discriminator"),
     ],
 )
 def test_the_examples_are_such_networks(monkeypatch, settings):
