@@ -5,7 +5,7 @@ python3 ebm_tf/train_longrun.py configs/digits_conv.py
 The prior and the generator are the released ones of configs/digits_prior.py and
 digits_sngan.py; `--set prior.weights=RUN` takes another prior.
 Expected: ten minutes on two cores, and a minute and a half for its prior;
-`frechet_pixel` 0.73 with 1,000 samples after 1,000 Langevin steps.
+`frechet_pixels` 0.73 with 1,000 samples after 1,000 Langevin steps.
 """
 
 import dataclasses

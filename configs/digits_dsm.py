@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_dsm.py configs/digits_dsm.py
 
-Expected: `frechet_pixel` 8.1 with 1,000 samples: strokes, and many digits that can be
+Expected: `frechet_pixels` 8.1 with 1,000 samples: strokes, and many digits that can be
 read. Longer chains make it worse. Chains that learn (digits_nonconv) reach 0.42.
 """
 

@@ -3,7 +3,7 @@
 python3 ebm_tf/train_jem.py configs/digits_jem.py
 
 Expected: less than two minutes on two cores; `test_accuracy` 0.91 as without p(x),
-`frechet_pixel` 0.77 with 1,000 samples after 200 steps from noise.
+`frechet_pixels` 0.77 with 1,000 samples after 200 steps from noise.
 """
 
 from ebm_tf.config.chains import Hygiene, Persistent

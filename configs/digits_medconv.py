@@ -4,7 +4,7 @@ python3 ebm_tf/train.py configs/digits_medconv.py
 
 The generator is the released one of configs/digits_sngan.py. The last 360 digits are
 left out, for configs_attack to attack. Expected: five minutes on two cores;
-`frechet_pixel` 0.71 with 1,000 samples after 1,000 Langevin steps.
+`frechet_pixels` 0.71 with 1,000 samples after 1,000 Langevin steps.
 """
 
 import dataclasses

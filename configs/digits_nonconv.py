@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train.py configs/digits_nonconv.py
 
-Expected: 40 seconds on two cores; `frechet_pixel` 0.48 with 1,000 samples (0.45 and
+Expected: 40 seconds on two cores; `frechet_pixels` 0.48 with 1,000 samples (0.45 and
 0.50 for seeds 1 and 2), all ten classes among them.
 """
 

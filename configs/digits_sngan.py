@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_gen.py configs/digits_sngan.py
 
-Expected: at most two minutes on two cores; `frechet_pixel` 0.62 with 1,000 samples,
+Expected: at most two minutes on two cores; `frechet_pixels` 0.62 with 1,000 samples,
 all ten classes among them.
 """
 

@@ -3,7 +3,7 @@
 python3 ebm_tf/train.py configs/mnist_nonconv.py
 
 Expected: 49 minutes on two busy cores; legible digits of all classes,
-`frechet_pixel` 38 with 1,000 samples.
+`frechet_pixels` 38 with 1,000 samples.
 """
 
 import dataclasses

@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_gen.py configs/mnist_sngan.py
 
-Expected: at most six minutes on two cores; `frechet_pixel` 22 with 1,000 samples,
+Expected: at most six minutes on two cores; `frechet_pixels` 22 with 1,000 samples,
 all ten classes among them.
 """
 

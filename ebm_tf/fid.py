@@ -24,13 +24,7 @@ from ebm_tf.errors import ConfigError, WeightsError
 from ebm_tf.evaluation.features import Extractor, extracted, open_extractor
 from ebm_tf.evaluation.frechet import load_moments, save_moments
 from ebm_tf.evaluation.reference import summary_of_reference
-from ebm_tf.evaluation.summaries import (
-    Summary,
-    compare,
-    distance_in,
-    few_references,
-    summarize,
-)
+from ebm_tf.evaluation.summaries import Summary, compare, few_references, summarize
 from ebm_tf.runtime import plots, seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.files import exists, sha256_of
@@ -302,7 +296,7 @@ def _sweep(
             plot_distances(rows, "update", features, workspace)
     if not workspace.is_chief:
         return {}
-    found = {s: distance_in(result, features) for s, result in results.items()}
+    found = {s: result.get(distance_name(features)) for s, result in results.items()}
     measured = {s: distance for s, distance in found.items() if distance is not None}
     best = min(measured, key=lambda s: measured[s], default=max(results))
     rows = _by("update", results, features)
@@ -314,7 +308,7 @@ def _by(
 ) -> list[dict[str, Any]]:
     distance = distance_name(features)
     return [
-        {name: step, distance: distance_in(result, features)}
+        {name: step, distance: result.get(distance_name(features))}
         for step, result in results.items()
     ]
 
@@ -334,7 +328,7 @@ def plot_distances(
       workspace: the run's folder.
     """
     found = {
-        name: [(row[across], distance_in(row, features)) for row in of_one]
+        name: [(row[across], row.get(distance_name(features))) for row in of_one]
         for name, of_one in rows.items()
     }
     curves = {

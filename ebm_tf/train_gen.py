@@ -30,6 +30,7 @@ from ebm_tf.data.pipelines import (
 )
 from ebm_tf.data.sources import Source, deferred
 from ebm_tf.evaluation.quality import (
+    DISTANCE,
     MOST_DIMENSIONS,
     MOST_IMAGES,
     measure_samples,
@@ -248,19 +249,17 @@ def _validate(
     def act(moment: Moment) -> None:
         average()
         distance = pixel_distance(draw(config.num_samples), reference())
-        workspace.append_metrics(
-            moment.step, {"frechet_pixel": distance}, name=VALIDATION
-        )
-        board.scalars(moment.step, {"validation/frechet_pixel": distance})
+        workspace.append_metrics(moment.step, {DISTANCE: distance}, name=VALIDATION)
+        board.scalars(moment.step, {f"validation/{DISTANCE}": distance})
         lines = workspace.read_metrics(name=VALIDATION)
-        steps, distances = ([x[k] for x in lines] for k in ("step", "frechet_pixel"))
+        steps, distances = ([x[k] for x in lines] for k in ("step", DISTANCE))
         plots.save_curves(
             workspace.path("plots", "frechet.png"),
             {f"{config.num_samples:,} samples": (steps, distances)},
             labels=("updates", "Fréchet distance in pixels"),
             mark_lowest=True,
         )
-        workspace.log(f"update {moment.step}: frechet_pixel {distance:.4g}")
+        workspace.log(f"update {moment.step}: {DISTANCE} {distance:.4g}")
 
     return act
 

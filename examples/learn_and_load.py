@@ -11,7 +11,7 @@ run = ebm_tf.run(
     settings={"num_updates": 60, "energy.width": 8, "samples.num_samples": 100},
     output="runs",
 )
-print("Fréchet distance in pixels:", run.results["frechet_pixel"])
+print("Fréchet distance in pixels:", run.results["frechet_pixels"])
 
 model = ebm_tf.load(run.folder)
 images = model.generate(16, num_steps=50, seed=1)

@@ -145,7 +145,7 @@ def test_the_samples_are_those_that_learning_drew(measured, learned):
     """With its settings the chains are the same: the same picture, bit for bit."""
     picture = (learned[0] / "images" / "samples.png").read_bytes()
     assert (measured[0] / "images" / "samples_00000004.png").read_bytes() == picture
-    distance, rounded = learned[1]["frechet_pixel"], measured[1]["frechet_pixels"]
+    distance, rounded = learned[1]["frechet_pixels"], measured[1]["frechet_pixels"]
     assert distance == pytest.approx(rounded, rel=1e-3) and distance != rounded
 
 
@@ -154,7 +154,7 @@ def test_the_distance_is_that_of_the_bytes(measured):
     data = learning().data
     images, labels = load_images(open_source(data), data)
     images = pixels.from_bytes(pixels.to_bytes(images)).numpy()
-    expected = measure_pixels(samples, images, labels)["frechet_pixel"]
+    expected = measure_pixels(samples, images, labels)["frechet_pixels"]
     assert measured[1]["frechet_pixels"] == pytest.approx(expected, rel=1e-9)
 
 

@@ -115,7 +115,7 @@ def test_it_learns_the_bits_of_the_network_that_it_builds(learned, tmp_path):
     for name in ("metrics.jsonl", "images/samples.png"):
         assert (learned / name).read_bytes() == (house / name).read_bytes()
     found, expected = results(learned), results(house)
-    assert found["frechet_pixel"] == expected["frechet_pixel"]
+    assert found["frechet_pixels"] == expected["frechet_pixels"]
     path = "weights/energy_average_00000002.weights.h5"
     assert_same_arrays(weights(learned / path), weights(house / path))
 
@@ -322,7 +322,7 @@ def test_other_systems_learn_them(place, tmp_path, name):
     folder = done(
         f"configs/{name}.py", "--output", tmp_path, *words, executable=executable
     )
-    assert np.isfinite(results(folder)["frechet_pixel"])
+    assert np.isfinite(results(folder)["frechet_pixels"])
 
 
 @pytest.mark.parametrize(

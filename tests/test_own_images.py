@@ -134,7 +134,7 @@ def test_a_generator_of_an_unusual_size_learns_arrays(tmp_path):
     for role in ("generator", "discriminator"):
         small[f"{role}_optimizer__learning_rate"] = 1e-3
     done = started("train_gen", "configs/mnist_sngan.py", tmp_path, **small)
-    assert np.isfinite(results(done)["frechet_pixel"])
+    assert np.isfinite(results(done)["frechet_pixels"])
 
 
 def test_a_folder_is_asked_for(tmp_path):

@@ -125,7 +125,7 @@ def test_two_updates_at_32_pixels(name, data_dir, tmp_path, monkeypatch):
         batch=4,
     )
     folder, results = learn_here(config, pathlib.Path(tmp_path))
-    assert results["frechet_pixel"] is None and results["num_samples"] == 4
+    assert results["frechet_pixels"] is None and results["num_samples"] == 4
     arrays, begun = saved_arrays(folder), saved_arrays(folder, 0)
     assert np.isfinite(arrays["history"]).all() and len(arrays["history"]) == 2
     for role in ("generator", "discriminator"):

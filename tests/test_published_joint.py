@@ -143,4 +143,4 @@ def test_two_updates_of_each_preset(name, tmp_path):
         config = dataclasses.replace(config, optimizer=optimizer)
     _, results = learn_here(config, tmp_path / "runs")
     assert results["num_updates"] == 2 and 0 <= results["test_accuracy"] <= 1
-    assert math.isfinite(results.get("frechet_pixel", 0.0))
+    assert math.isfinite(results.get("frechet_pixels", 0.0))

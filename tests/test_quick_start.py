@@ -18,6 +18,6 @@ def test_digits_are_learned(tmp_path, compute_dtype):
     (results,) = tmp_path.glob("digits_nonconv/*/results.json")
     figures = json.loads(results.read_text())
     assert figures["num_samples"] == 1000 and figures["num_images"] == 1797
-    assert figures["frechet_pixel"] <= 1.0
+    assert figures["frechet_pixels"] <= 1.0
     assert len(figures["class_shares"]) == 10
     assert min(figures["class_shares"].values()) >= 0.03

@@ -19,7 +19,7 @@ def swept(tmp_path_factory) -> pathlib.Path:
     given = runs.assignments(**SHORT)
     done = run_here(runs.DIGITS, "--output", output, *given, *TWO)
     assert (done.code, done.err) == (0, ""), done
-    assert "runs  frechet_pixel" in done.out
+    assert "runs  frechet_pixels" in done.out
     return output / done.folder
 
 
@@ -40,8 +40,8 @@ def test_the_table_has_the_figures_of_all(swept):
     values = [(row["seed"], row["chains.num_steps"]) for row in rows]
     parts = [f"seed={seed}_chains.num_steps={steps}" for seed, steps in values]
     for part, row in zip(parts, rows, strict=True):
-        expected = runs.figures(swept / part)["frechet_pixel"]
-        assert float(row["frechet_pixel"]) == expected
+        expected = runs.figures(swept / part)["frechet_pixels"]
+        assert float(row["frechet_pixels"]) == expected
     assert (swept / "plots" / "sweep.png").stat().st_size > 1000
     results = json.loads((swept / "results.json").read_text())
     assert [row["run"] for row in results["runs"]] == parts
@@ -79,7 +79,7 @@ def test_a_run_that_diverges_is_told_and_left_out(tmp_path):
     assert (done.code, done.err) == (0, ""), done
     results = json.loads((done.folder / "results.json").read_text())
     assert list(results["diverged"]) == ["guard.max_energy_difference=1e-12"]
-    values = [row.get("frechet_pixel") for row in results["runs"]]
+    values = [row.get("frechet_pixels") for row in results["runs"]]
     assert values[0] is None and values[1] > 0
 
 
@@ -99,4 +99,4 @@ def test_a_run_that_is_ended_early_has_its_final_figures(tmp_path):
     done = runs.run_program("--resume", folder, "--set", "num_updates=1")
     assert (done.code, done.err) == (0, ""), done
     figures = json.loads((folder / "results.json").read_text())
-    assert figures["num_updates"] == last + 1 and figures["frechet_pixel"] > 0
+    assert figures["num_updates"] == last + 1 and figures["frechet_pixels"] > 0

@@ -28,7 +28,7 @@ def test_results(whole):
     assert json.loads(json.dumps(results)) == results
     assert results["num_updates"] == 9 and results["num_samples"] == 20
     assert results["num_images"] == 100
-    assert 0 < results["frechet_pixel"] < 100
+    assert 0 < results["frechet_pixels"] < 100
     assert results["updates_per_second"] > 0
     assert set(results["class_shares"]) == set("0123456789")
 
@@ -145,7 +145,7 @@ def assert_own_statistics(settings: GeneratorNetwork, folder: pathlib.Path) -> N
 
 def test_chains_of_every_start_learn(learned):
     config, folder, results = learned
-    assert np.isfinite(results["frechet_pixel"])
+    assert np.isfinite(results["frechet_pixels"])
     first, last = saved_arrays(folder, 0), saved_arrays(folder, 3)
     roles = ["energy", *(["generator"] if config.generator_optimizer else [])]
     for role in roles:
@@ -166,7 +166,7 @@ def test_chains_of_every_start_learn(learned):
         num_updates=1,
     )
     other, results = learn_here(config, folder)
-    assert results["frechet_pixel"] is None
+    assert results["frechet_pixels"] is None
     assert not (other / "images" / "data.png").exists()
     arrays = saved_arrays(other)
     assert "generator/0" in arrays, "its file may be gone when the run goes on"

@@ -52,7 +52,7 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_the_game_is_learned_and_its_generator_kept(whole):
     folder, results = whole
-    assert results["num_updates"] == 4 and results["frechet_pixel"] > 0
+    assert results["num_updates"] == 4 and results["frechet_pixels"] > 0
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     told = json.loads(lines[-1])
     assert 0 <= told["right_data"] <= 1 and 0 <= told["found_samples"] <= 1

@@ -35,7 +35,7 @@ def whole(tmp_path_factory):
 
 def test_results_and_files(whole):
     folder, results = whole
-    assert np.isfinite(results["frechet_pixel"]) and results["num_samples"] == 20
+    assert np.isfinite(results["frechet_pixels"]) and results["num_samples"] == 20
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     metrics = [json.loads(line) for line in lines]
     assert [line["step"] for line in metrics] == [3, 6]

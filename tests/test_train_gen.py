@@ -63,7 +63,7 @@ def whole(tmp_path_factory) -> tuple[pathlib.Path, dict]:
 def test_results_and_files(whole):
     folder, results = whole
     assert results["num_updates"] == 8 and results["num_samples"] == 30
-    assert results["frechet_pixel"] > 0 and results["updates_per_second"] > 0
+    assert results["frechet_pixels"] > 0 and results["updates_per_second"] > 0
     names = {path.name for path in (folder / "images").iterdir()}
     pictures = {f"generator_{step:08d}.png" for step in (1, 4, 8)}
     assert names == {"data.png", "samples.png", *pictures}
@@ -83,8 +83,8 @@ def test_the_distance_over_time_ends_with_that_of_the_results(whole):
     lines = (folder / "validation.jsonl").read_text().splitlines()
     told = [json.loads(line) for line in lines]
     assert [line["step"] for line in told] == [3, 6, 8]
-    assert told[-1]["frechet_pixel"] == results["frechet_pixel"]
-    assert len({line["frechet_pixel"] for line in told}) == 3
+    assert told[-1]["frechet_pixels"] == results["frechet_pixels"]
+    assert len({line["frechet_pixels"] for line in told}) == 3
 
 
 def test_a_run_folder_means_its_averaged_generator(whole):

@@ -73,7 +73,7 @@ def test_results_and_files(whole):
     folder, results = whole
     assert 0 <= results["test_accuracy"] <= 1
     assert results["num_test_images"] == 23 and results["num_samples"] == 20
-    assert math.isfinite(results["frechet_pixel"])
+    assert math.isfinite(results["frechet_pixels"])
     told = lines(folder)
     assert [line["step"] for line in told] == [4, 8]
     for line in told:
@@ -144,7 +144,7 @@ def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
     weights = [name for name in names if name.startswith("weights/")]
     assert weights == ["weights/classifier_selected.weights.h5"]
     told = {figure["metric"]: figure for figure in card["figures"]}
-    accuracy, distance = told["test_accuracy"], told["frechet_pixel"]
+    accuracy, distance = told["test_accuracy"], told["frechet_pixels"]
     assert accuracy["reference"] == "digits, split train[1437:1460]"
     assert accuracy["num_images"] == 23 and "num_samples" not in accuracy
     assert distance["reference"] == "digits, split train[:100]"
@@ -153,7 +153,7 @@ def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
 
 def test_the_baseline_runs_no_chain(tmp_path):
     folder, results = learn_here(tiny(name="digits_jem_baseline"), tmp_path)
-    assert "frechet_pixel" not in results and "test_accuracy" in results
+    assert "frechet_pixels" not in results and "test_accuracy" in results
     assert set(lines(folder)[0]) == {
         "step",
         "loss",
@@ -225,7 +225,7 @@ FEW = dataclasses.replace(LABELLED, batch=40, per_class=3)
 def test_other_ways_to_learn(replaced, changes, tmp_path):
     config = override(dataclasses.replace(tiny(), **replaced), changes)
     _, results = learn_here(config, tmp_path)
-    assert math.isfinite(results["frechet_pixel"])
+    assert math.isfinite(results["frechet_pixels"])
 
 
 def test_it_is_described():

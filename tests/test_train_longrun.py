@@ -86,7 +86,7 @@ def test_results(learned):
     results = learned[1]
     assert json.loads(json.dumps(results)) == results
     assert results["num_updates"] == 8 and results["num_samples"] == 20
-    assert 0 < results["frechet_pixel"] < 100
+    assert 0 < results["frechet_pixels"] < 100
 
 
 def test_what_a_run_leaves(learned):

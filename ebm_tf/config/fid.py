@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
+import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 from ebm_tf.config.chains import Start, Transient
@@ -12,6 +13,9 @@ from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.ebm import EbmExperiment, SampledExperiment
 
 FeatureName = Literal["inception_2015", "inception_keras", "classifier", "pixels"]
+_PUBLISHED = "inception_2015"
+_OLD_NAME = re.compile(r"(fid|kid|frechet_pixel)(_.+)?")
+_ROWS = ("by_num_steps", "by_update")  # of results, which are metrics, too
 
 
 def distance_name(features: str) -> str:
@@ -19,12 +23,54 @@ def distance_name(features: str) -> str:
 
     It is "fid" only by those of the graph by which such distances are published.
     """
-    return "fid" if features == "inception_2015" else f"frechet_{features}"
+    return "fid" if features == _PUBLISHED else f"frechet_{features}"
 
 
 def kernel_name(features: str) -> str:
     """What results call the kernel distance by features: likewise "kid" or another."""
-    return "kid" if features == "inception_2015" else f"kernel_{features}"
+    return "kid" if features == _PUBLISHED else f"kernel_{features}"
+
+
+def name_now(name: str, features: str | None = None) -> str:
+    """The name of a metric, of which earlier versions may have had another.
+
+    They called every distance fid and kid, and that of fresh samples frechet_pixel.
+
+    Args:
+      name: such as fid_extrapolated.
+      features: by which it was measured, where that is known.
+    """
+    old = _OLD_NAME.fullmatch(name)
+    if old is None or (features is None and old[1] != "frechet_pixel"):
+        return name
+    names = {
+        "fid": distance_name(str(features)),
+        "kid": kernel_name(str(features)),
+        "frechet_pixel": distance_name("pixels"),
+    }
+    return names[old[1]] + (old[2] or "")
+
+
+def named_now(
+    results: Mapping[str, Any], features: str | None = None
+) -> dict[str, Any]:
+    """Results that any version wrote, by the names that metrics have now.
+
+    Args:
+      results: of a run, with their rows `by_num_steps` and the like.
+      features: by which they were measured, where they do not say it.
+    """
+    features = results.get("features", features)
+
+    def value_now(name: str, value: Any) -> Any:
+        if name not in _ROWS or not isinstance(value, list):
+            return value
+        return [named_now(row, features) for row in value if isinstance(row, Mapping)]
+
+    return {
+        name_now(name, features): value_now(name, value)
+        for name, value in results.items()
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

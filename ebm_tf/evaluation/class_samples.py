@@ -16,7 +16,7 @@ from ebm_tf.evaluation.class_agreement import MOST_IMAGES, Judges, class_metrics
 from ebm_tf.evaluation.distal import shown_classes
 from ebm_tf.evaluation.diversity import diversity, spreads
 from ebm_tf.evaluation.features import Extractor, extracted
-from ebm_tf.evaluation.summaries import Summary, compare, distance_in, summarize
+from ebm_tf.evaluation.summaries import Summary, compare, summarize
 from ebm_tf.protocols import Classifier
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
@@ -154,7 +154,7 @@ def sample_metrics(
 
 def summary_line(metrics: Mapping[str, Any], features: str) -> str:
     """The main metrics of a set of samples, for people."""
-    distance = distance_in(metrics, features)
+    distance = metrics.get(distance_name(features))
     if distance is None:
         return f"{metrics['num_not_finite']} of them are not finite"
     agreed = metrics.get("class_agreement", {})

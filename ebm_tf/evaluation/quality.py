@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ebm_tf.config.fid import distance_name
 from ebm_tf.config.parts import Data, Samples
 from ebm_tf.data.pipelines import load_images
 from ebm_tf.data.sources import Source
@@ -19,6 +20,7 @@ CHUNK = 5000
 MOST_DIMENSIONS = 3072
 MOST_IMAGES = 50_000
 NUM_PICTURED = 100
+DISTANCE = distance_name("pixels")  # of what is measured here
 MOST_CLASS_DIMENSIONS = 1024
 MOST_CLASS_IMAGES = 5000
 
@@ -53,20 +55,20 @@ def measure_pixels(
       labels: int [m], -1 where there is none.
 
     Returns:
-      `frechet_pixel`, and for labelled images of at most 1,024 dimensions the
+      `frechet_pixels`, and for labelled images of at most 1,024 dimensions the
       `class_shares` of the samples, by a classifier of the first 5,000 images. Where
       samples are not finite nothing is measured, and `num_not_finite` counts them.
     """
     finite = np.isfinite(samples).all(axis=(1, 2, 3))
     metrics: dict[str, Any] = {
-        "frechet_pixel": None,
+        DISTANCE: None,
         "num_samples": len(samples),
         "num_images": len(images),
     }
     if not finite.all():
         return metrics | {"num_not_finite": int(np.sum(~finite))}
     samples = np.clip(samples, -1.0, 1.0)
-    metrics["frechet_pixel"] = pixel_distance(samples, pixel_moments(images))
+    metrics[DISTANCE] = pixel_distance(samples, pixel_moments(images))
     classes = np.unique(labels)
     labelled = classes.min() >= 0 and len(classes) > 1
     if samples[0].size <= MOST_CLASS_DIMENSIONS and labelled:
@@ -100,5 +102,5 @@ def measure_samples(
     """
     plots.save_grid(workspace.path("images", "samples.png"), samples[:NUM_PICTURED])
     if source is None or samples[0].size > MOST_DIMENSIONS:
-        return {"frechet_pixel": None, "num_samples": len(samples)}
+        return {DISTANCE: None, "num_samples": len(samples)}
     return measure_pixels(samples, *load_images(source, data, limit=MOST_IMAGES))

@@ -1,7 +1,7 @@
 """What is kept of a set of images, however large, and how two sets compare."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +36,6 @@ class Summary(NamedTuple):
     def whole(self) -> Moments:
         """The moments of all parts together."""
         return functools.reduce(frechet.merge, self.parts)
-
-
-def distance_in(results: Mapping[str, Any], features: str) -> float | None:
-    """The Fréchet distance among results; earlier versions called all of them fid."""
-    return results.get(distance_name(features), results.get("fid"))
 
 
 def published(moments: Moments) -> Summary:

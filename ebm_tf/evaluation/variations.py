@@ -7,7 +7,6 @@ from ebm_tf.config.fid import distance_name, kernel_name
 from ebm_tf.config.generation import ImageGeneration, Variation
 from ebm_tf.config.overrides import override
 from ebm_tf.evaluation.class_agreement import INDEPENDENT, ITSELF
-from ebm_tf.evaluation.summaries import distance_in
 from ebm_tf.runtime.plots import Panel
 from ebm_tf.runtime.sweeps import label
 
@@ -38,10 +37,8 @@ def table(
         setting: [
             {
                 "value": result["value"],
-                distance_name(features): distance_in(result, features),
-                (kernel := kernel_name(features)): result.get(
-                    kernel, result.get("kid")
-                ),
+                distance_name(features): result.get(distance_name(features)),
+                kernel_name(features): result.get(kernel_name(features)),
                 **{name: result.get(name) for name in COMPARED},
                 "agreement": {
                     judge: one["share"]
@@ -61,7 +58,7 @@ def panels(
 
     def of_one(rows: Sequence[Mapping[str, Any]]) -> dict[str, Panel]:
         texts = [row["value"] for row in rows]
-        distances = [distance_in(row, features) for row in rows]
+        distances = [row.get(distance_name(features)) for row in rows]
         agreed = {
             judge: (texts, [row["agreement"].get(judge) for row in rows])
             for judge in JUDGES

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tqdm
 
 from ebm_tf.config.core import Experiment, differing_fields
+from ebm_tf.config.fid import named_now
 from ebm_tf.config.kinds import to_json
 from ebm_tf.errors import RunError
 from ebm_tf.runtime import files
@@ -98,8 +99,8 @@ class Workspace:
         """
         path = os.path.join(self.folder, name)
         try:
-            return [json_of(line) for line in read_lines(path)]
-        except ValueError as error:
+            return [named_now(json_of(line)) for line in read_lines(path)]
+        except (ValueError, AttributeError) as error:  # or a line is no mapping
             raise files.damaged(path, error) from error
 
     def write_waiting(self) -> None:
@@ -126,7 +127,7 @@ class Workspace:
           RunError: if they cannot be read, or are damaged.
         """
         path = os.path.join(self.folder, RESULTS)
-        return files.read_json(path) if files.exists(path) else None
+        return named_now(files.read_json(path)) if files.exists(path) else None
 
     def results_or(self, measured: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """The reported metrics of a part, which is measured where it was not before."""

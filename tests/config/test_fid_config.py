@@ -9,7 +9,14 @@ from ebm_tf.config.chains import BurnIn, Persistent
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.config.core import differing_fields, from_mapping
 from ebm_tf.config.ebm import EbmExperiment
-from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, Sweep, measurement_of
+from ebm_tf.config.fid import (
+    FeatureExtractor,
+    SampleMeasurement,
+    Sweep,
+    measurement_of,
+    name_now,
+    named_now,
+)
 from ebm_tf.config.kinds import kind_named, to_json
 from ebm_tf.config.overrides import override
 from ebm_tf.config.parts import Data, GeneratorNetwork, Langevin, Network
@@ -199,3 +206,38 @@ def test_the_measurement_may_begin_elsewhere():
 )
 def test_a_sweep_chooses_among_what_there_is(sweep, chosen):
     assert sweep.chosen([5, 10, 12, 20]) == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "now"),
+    [
+        ("frechet_pixel", None, "frechet_pixels"),
+        ("frechet_pixel", "classifier", "frechet_pixels"),
+        ("fid", "pixels", "frechet_pixels"),
+        ("fid_extrapolated", "classifier", "frechet_classifier_extrapolated"),
+        ("kid_stderr", "inception_keras", "kernel_inception_keras_stderr"),
+    ],
+)
+def test_names_of_earlier_versions_are_those_of_now(name, features, now):
+    assert name_now(name, features) == now
+    assert name_now(now, features) == now
+
+
+@pytest.mark.parametrize("name", ["fid", "kid", "fid_extrapolated", "kid_stderr"])
+@pytest.mark.parametrize("features", ["inception_2015", None])
+def test_other_names_stay(name, features):
+    """Of None nothing is known: it may be the published one."""
+    for other in (name, f"x_{name}", "fidelity", "test_accuracy"):
+        assert name_now(other, features) == other
+
+
+def test_results_of_earlier_versions_are_read_by_the_names_of_now():
+    old = {"fid": 2.0, "features": "pixels", "by_num_steps": [{"fid": 1.0, "kid": 0}]}
+    new = {
+        "frechet_pixels": 2.0,
+        "features": "pixels",
+        "by_num_steps": [{"frechet_pixels": 1.0, "kernel_pixels": 0}],
+    }
+    assert named_now(old) == named_now(new) == new
+    odd = {"by_num_steps": 3, "by_update": [1, {"frechet_pixel": 2}]}
+    assert named_now(odd) == {"by_num_steps": 3, "by_update": [{"frechet_pixels": 2}]}

@@ -20,7 +20,7 @@ UNKNOWN = np.full(len(LABELS), -1)
 
 
 def frechet(samples, images=IMAGES):
-    return measure_pixels(samples, images, UNKNOWN[: len(images)])["frechet_pixel"]
+    return measure_pixels(samples, images, UNKNOWN[: len(images)])["frechet_pixels"]
 
 
 def test_moments_in_chunks_are_those_of_all():

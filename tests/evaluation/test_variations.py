@@ -53,7 +53,7 @@ def test_tables_and_panels_have_a_row_a_value():
                 "diversity": 0.5,
                 "class_agreement": agreed,
             },
-            {"value": "2", "fid": None},  # of an earlier version
+            {"value": "2", "num_not_finite": 3},
         ]
     }
     found = table(rows, "pixels")

@@ -169,6 +169,18 @@ def test_a_run_that_goes_on_drops_what_a_kill_left_half_written(run):
     assert not list(pathlib.Path(run.folder).rglob("*.partial"))
 
 
+def test_metrics_of_earlier_versions_have_the_names_of_now(run):
+    run.append_metrics(3, {"frechet_pixel": 0.5}, name="validation.jsonl")
+    run.write_results({"frechet_pixel": 0.25, "num_samples": 10})
+    run.write_waiting()
+    (line,) = run.read_metrics(name="validation.jsonl")
+    assert line == {"step": 3, "frechet_pixels": 0.5}
+    assert run.results() == {"frechet_pixels": 0.25, "num_samples": 10}
+    pathlib.Path(run.folder, "metrics.jsonl").write_text("[1]\n")
+    with pytest.raises(RunError, match="metrics.jsonl is damaged"):
+        run.read_metrics()
+
+
 def test_results_without_a_number_of_updates_are_kept_by_time(run):
     run.path("checkpoints", "worker_0", "00000001.npz")
     run.write_results({"fid": 1.0})

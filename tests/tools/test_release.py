@@ -29,7 +29,7 @@ def test_a_release_is_verified_installed_and_listed(release, tmp_path):
     path = archive(tmp_path / "small_one.zip", name="small_one")
     done = release("verify", "small_one.zip")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "frechet_pixel 0.4512" in done.stdout
+    assert "frechet_pixels 0.4512" in done.stdout
     assert done.stdout.endswith("All 2 files are as in the card of small_one.zip.\n")
     done = release("install", "small_one.zip", "--sha256", digest_of(str(path)).upper())
     folder = tmp_path / "cache" / "small_one"
@@ -40,7 +40,7 @@ def test_a_release_is_verified_installed_and_listed(release, tmp_path):
         for line in release("list").stdout.splitlines()
         if line.startswith("small_one  ")
     ]
-    assert line == f"small_one  installed in {folder}  frechet_pixel 0.4512"
+    assert line == f"small_one  installed in {folder}  frechet_pixels 0.4512"
 
 
 def test_a_tampered_archive_ends_in_code_2(release, tmp_path):
@@ -115,7 +115,7 @@ def test_all_archives_of_a_folder_are_verified(release, tmp_path):
 def test_a_release_that_differs_from_that_of_the_program_is_marked(release, tmp_path):
     mark = "  differs from the bundled one"
     release("install", archive(tmp_path / "own.zip", name="digits_conv"))
-    assert f"frechet_pixel 0.4512{mark}\n" in release("list").stdout
+    assert f"frechet_pixels 0.4512{mark}\n" in release("list").stdout
     assert release("install", "digits_conv").returncode == 0
     assert mark not in release("list").stdout
 

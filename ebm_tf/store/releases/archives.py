@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ebm_tf.config.fid import name_now
 from ebm_tf.errors import WeightsError
 from ebm_tf.runtime.bounded_json import json_of
 
@@ -226,6 +227,10 @@ def _card(content: bytes, path: str) -> Card:
                 for name, facts in card["files"].items()
             )
         )
+        card["figures"] = [
+            figure | {"metric": name_now(figure["metric"], figure.get("features"))}
+            for figure in card["figures"]
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
         well_formed = False
     if not well_formed:

@@ -34,8 +34,8 @@ _FEATURES = typing.get_args(FeatureName)
 MEANINGS = {
     **{distance_name(name): _DISTANCE for name in _FEATURES},
     **{f"{distance_name(name)}_extrapolated": _LIMIT for name in _FEATURES},
-    "frechet_pixel": "Fréchet distance of fresh samples to the images, in raw pixels "
-    "in [-1, 1]; lower is better",
+    distance_name("pixels"): "Fréchet distance of samples to the reference in raw "
+    "pixels in [-1, 1]; lower is better",
     **{kernel_name(name): _KERNEL for name in _FEATURES},
     "inception_score": "Inception Score; higher is better",
     "precision": "share of samples among the references; higher is better",
@@ -125,9 +125,9 @@ def _without_none(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def summary(reported: Sequence[Mapping[str, Any]], most: int = 3) -> str:
-    """The first metrics in one line."""
-    shown = [f"{each['metric']} {each['value']:.4g}" for each in reported[:most]]
-    return ", ".join(shown) or "no metrics"
+    """The first metrics in one line; what two runs measured alike stands there once."""
+    shown = dict.fromkeys(f"{each['metric']} {each['value']:.4g}" for each in reported)
+    return ", ".join([*shown][:most]) or "no metrics"
 
 
 def command(config: Experiment, data: Data | None) -> str | None:

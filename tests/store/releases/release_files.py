@@ -16,7 +16,7 @@ FILES = {
     "config.json": b'{"type": "EbmTraining", "name": "digits_small"}\n',
     "weights/energy_average_00000009.weights.h5": bytes(range(256)) * 400,
 }
-FIGURE = {"metric": "frechet_pixel", "value": 0.4512, "seed": 0, "meaning": "it"}
+FIGURE = {"metric": "frechet_pixels", "value": 0.4512, "seed": 0, "meaning": "it"}
 
 
 def content(

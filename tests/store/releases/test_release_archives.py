@@ -21,6 +21,7 @@ from ebm_tf.store.releases.archives import (
     verified,
     verified_folder,
 )
+from ebm_tf.store.releases.cards import summary
 from tests.store.releases.release_files import FILES, archive, content, zipped
 
 WEIGHTS = "weights/energy_average_00000009.weights.h5"
@@ -283,3 +284,25 @@ def test_all_files_of_the_card_are_in_it():
 def test_what_a_run_could_execute_is_code(name):
     card = {"files": dict.fromkeys((*FILES, name))}
     assert code_files(card) == [name]
+
+
+def test_figures_of_earlier_versions_have_the_names_of_now(tmp_path):
+    old = [
+        {"metric": "frechet_pixel", "value": 0.5},
+        {"metric": "fid", "value": 0.5, "features": "pixels"},
+        {"metric": "fid", "value": 3.0, "features": "inception_2015"},
+    ]
+    path = archive(tmp_path / "old.zip", figures=old)
+    before = path.read_bytes()
+    figures = read_card(str(path))["figures"]
+    names = [figure["metric"] for figure in figures]
+    assert names == ["frechet_pixels", "frechet_pixels", "fid"]
+    assert summary(figures) == "frechet_pixels 0.5, fid 3"
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("figures", [{}, 3, [3], [{"value": 1.0}], [{"metric": 1}]])
+def test_figures_that_are_none_are_told(tmp_path, figures):
+    path = archive(tmp_path / "odd.zip", figures=figures)
+    with pytest.raises(WeightsError, match="card.json is not as this version"):
+        read_card(str(path))

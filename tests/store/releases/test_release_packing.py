@@ -81,7 +81,7 @@ def test_what_is_packed(learned, measured, bundled):
     path = bundled / "digits_tiny.zip"
     assert entry.sha256 == digest_of(str(path))
     assert entry.bytes == path.stat().st_size and entry.address is None
-    assert entry.figures.startswith("frechet_pixel ")
+    assert entry.figures.startswith("frechet_pixels ")
     assert sorted(os.listdir(bundled)) == ["digits_tiny.zip", "index.json"]
 
 
@@ -101,12 +101,15 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, bundled):
     card = verified(str(packed(learned, bundled, measured=[str(measured)])))
     results = json.loads((measured / "results.json").read_text())
     by_metric = {figure["metric"]: figure for figure in card["figures"]}
-    fid = by_metric["frechet_pixels"]
+    learned_by, fid = (
+        figure for figure in card["figures"] if figure["metric"] == "frechet_pixels"
+    )
     assert fid["value"] == results["frechet_pixels"] and fid["num_samples"] == 20
     assert fid["reference"] == "digits, split train[:100], 100 images"
     assert fid["features"] == "pixels" and fid["seed"] == 0 and fid["num_steps"] == 4
     assert by_metric["kernel_pixels"]["stderr"] == results["kernel_pixels_stderr"]
-    assert by_metric["frechet_pixel"]["reference"] == "digits, split train[:100]"
+    assert learned_by["reference"] == "digits, split train[:100]"
+    assert learned_by["measurement"] != fid["measurement"]
     run = card["measurements"][fid["measurement"]]
     assert "--set weights=release:digits_tiny" in run["command"]
     assert run["config"]["weights"] == "release:digits_tiny"
@@ -186,7 +189,7 @@ def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
     assert "learned with" not in (folder / "log.txt").read_text()
     again = packed(learned, bundled, measured=[str(folder)], replace=True)
     card = verified(str(again))
-    assert "frechet_pixels" in {figure["metric"] for figure in card["figures"]}
+    assert "pixels" in {figure.get("features") for figure in card["figures"]}
     kind = read_config(releases.located("release:digits_tiny"))
     assert not differing_fields(kind, learning(), fixed_only=False)
 
@@ -194,7 +197,7 @@ def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
 def test_a_card_reproduces_its_own_figure(learned, measured, bundled, tmp_path):
     """Its command, as it stands there, on what is unpacked at first use."""
     card = verified(str(packed(learned, bundled, measured=[str(measured)])))
-    (figure,) = [f for f in card["figures"] if f["metric"] == "frechet_pixels"]
+    _, figure = [f for f in card["figures"] if f["metric"] == "frechet_pixels"]
     _, script, *words = shlex.split(
         card["measurements"][figure["measurement"]]["command"]
     )
@@ -227,7 +230,7 @@ def test_an_unfinished_run_is_refused(run, bundled):
 
 
 def test_a_card_without_figures_is_refused(run, bundled):
-    (run / "results.json").write_text('{"frechet_pixel": null, "num_samples": 20}')
+    (run / "results.json").write_text('{"frechet_pixels": null, "num_samples": 20}')
     with pytest.raises(RunError, match="has no metrics to report: measure it"):
         pack(str(run), str(bundled))
     assert not bundled.exists()
