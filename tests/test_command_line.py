@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -40,6 +42,18 @@ def quick(tmp_path_factory) -> dict[str, str]:
     (path / "tensorflow").mkdir()
     (path / "tensorflow" / "__init__.py").write_text(STAND_IN)
     return {"PYTHONPATH": str(path)}
+
+
+# Imports as a program does, and then what Keras was not to find.
+IMPORTS = """
+import gc, sys
+from ebm_tf.runtime.launch import quick_imports
+with quick_imports():
+    import keras
+loaded = {"sklearn", "matplotlib"} & set(sys.modules)
+import matplotlib.pyplot, sklearn.base
+print(loaded, gc.isenabled(), gc.get_freeze_count() > 10_000)
+"""
 
 
 def assert_mistake(done: runs.Done, message: str) -> None:
@@ -213,3 +227,10 @@ def test_a_process_says_only_what_the_program_says():
     assert replicas == "replicas: 1, each a batch of 100"
     assert bank == f"bank: 2,000 chains, {2000 * 4 * 65:,} bytes"
     assert data == "data: 1,797 images of digits, scikit-learn"
+
+
+@pytest.mark.slow
+def test_keras_alone_does_not_find_what_it_need_not_import():
+    command = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split("\n")[0] == "set() True True", done.stderr

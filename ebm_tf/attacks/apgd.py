@@ -16,7 +16,7 @@ from ebm_tf.attacks.outcomes import Outcome, attacked, likeliest, merged, natura
 from ebm_tf.attacks.rounds import InRounds, Rows, Search, num_blocks, steps_of
 from ebm_tf.config.attacks import Ball
 from ebm_tf.kernels import iterate
-from ebm_tf.protocols import AscentFn, Attacked, AttackFn, Classifier
+from ebm_tf.protocols import Ascent, AscentFn, Attacked, Classifier
 
 LossName = Literal["cross_entropy", "margin", "dlr", "probability_margin"]
 BLOCK = 10  # steps of a segment
@@ -99,7 +99,7 @@ def apgd_random(
     loss: LossName,
     num_steps: int,
     num_samples: int,
-) -> AttackFn:
+) -> InRounds:
     """APGD on a classifier with randomness, by means over its noise (EOT).
 
     A single error of such a classifier may be chance, so nothing stops at one: the
@@ -107,30 +107,43 @@ def apgd_random(
     err. Whether the classifier errs at it is for the caller to verify on fresh noise.
 
     Args:
-      classifier: (images, seed) -> logits.
+      classifier: (images, keys) -> logits.
       ball: whose norm is meant; radii come with the images.
       loss: what is raised.
       num_steps: of ascent.
       num_samples: evaluations that each gradient, loss and logit is a mean of.
     """
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        ascent = random_gradient(
-            classifier,
-            lambda logits: losses.OF_LABELS[loss](logits, labels),
-            num_samples,
-        )
-        natural_seed, *seeds = tf.unstack(tf.random.split(seed, 3))
-        start = natural(images, ascent(images, natural_seed).logits, labels)
-        rows = Rows(images, labels, epsilon, seed)
-        run = _run(rows, ascent, ball, num_steps, stops_at_error=False)
-        starts = run.ball.surface_start(images, seeds[0])
-        outcome = merged(start, run.from_starts(starts, start.broken, seeds[1]))
-        return attacked(outcome._replace(num_queries=num_samples * outcome.num_queries))
+    def ascent_of(labels: tf.Tensor) -> AscentFn:
+        def of_labels(logits: tf.Tensor) -> tf.Tensor:
+            return losses.OF_LABELS[loss](logits, labels)
 
-    return attack
+        return random_gradient(classifier, of_labels, num_samples)
+
+    def first(rows: Rows) -> tuple[Outcome, tf.Tensor]:
+        natural_keys, _ = keyed_noise.divided(rows.keys, 2)
+        output = ascent_of(rows.labels)(rows.images, natural_keys)
+        start = natural(rows.images, output.logits, rows.labels)
+        return start, tf.zeros([rows.labels.shape[0], 0], tf.int32)
+
+    def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
+        del targets, index  # there is one round, which aims at no class
+        _, keys = keyed_noise.divided(rows.keys, 2)
+        _, noise_keys = keyed_noise.divided(keys, 2)
+        ascent = ascent_of(rows.labels)
+
+        def drawn(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
+            of_step = keyed_noise.folded(noise_keys, seed[0])
+            return ascent(images, keyed_noise.folded(of_step, seed[1]))
+
+        run = _run(rows, drawn, ball, num_steps, stops_at_error=False)
+        return ascending(run, keys)
+
+    def last(rows: Rows, best: Outcome) -> Attacked:
+        del rows
+        return attacked(best._replace(num_queries=num_samples * best.num_queries))
+
+    return InRounds(first, search, last, 1, num_blocks(num_steps, BLOCK))
 
 
 def _last(rows: Rows, best: Outcome) -> Attacked:
@@ -146,24 +159,26 @@ def _run(
 
 
 def ascending(run: Run, keys: tf.Tensor) -> Search:
-    """A run in blocks, from random starts at the surface; nothing else is drawn.
+    """A run in blocks, from random starts at the surface.
 
     A natural image stays if it is broken.
 
     Args:
-      run: what is run, by an ascent that draws nothing.
-      keys: a key, or one of each image.
+      run: what is run; an ascent that draws gets a key [2] of the step, and at the
+        starts that of the step after the last.
+      keys: a key, or one of each image; the first half of it draws the starts.
     """
-    kernel, none = auto_pgd(run), tf.zeros([2], tf.int32)
+    kernel, key = auto_pgd(run), tf.zeros([2], tf.int32)
 
     def opened(best: Outcome) -> ApgdState:
         start_keys, _ = keyed_noise.divided(keys, 2)
         starts = run.ball.surface_start(run.centers, start_keys)
-        return kernel.init((starts, best.broken, none))[0]
+        of_starts = tf.random.fold_in(key, run.num_steps)
+        return kernel.init((starts, best.broken, of_starts))[0]
 
     def advanced(state: ApgdState, block: tf.Tensor) -> ApgdState:
-        _, num = steps_of(block, BLOCK, run.num_steps)
-        return iterate(kernel, state, (), num, none, until=is_over)[0]
+        start, num = steps_of(block, BLOCK, run.num_steps)
+        return iterate(kernel, state, (), num, key, start=start, until=is_over)[0]
 
     def closed(best: Outcome, state: ApgdState) -> Outcome:
         return merged(best, outcome_of(state))

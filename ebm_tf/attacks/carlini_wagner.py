@@ -9,10 +9,11 @@ from ebm_tf.attacks import balls
 from ebm_tf.attacks.balls import euclidean, per_image
 from ebm_tf.attacks.gradients import finite, plain
 from ebm_tf.attacks.losses import Loss, margin
-from ebm_tf.attacks.outcomes import chosen, errs, for_each_target, likeliest
+from ebm_tf.attacks.outcomes import chosen, errs, likeliest
+from ebm_tf.attacks.rounds import InRounds, Rows, Search
 from ebm_tf.config import attacks as config
 from ebm_tf.kernels import AdamMoments, Kernel, adam, iterate, no_moments
-from ebm_tf.protocols import Attacked, AttackFn, Classifier
+from ebm_tf.protocols import Attacked, Classifier
 
 # Keeps pixels of -1 and 1 at a finite hyperbolic angle.
 SHRINK = 0.999999
@@ -28,6 +29,11 @@ class Nearest(NamedTuple):
 
     images: tf.Tensor
     distance: tf.Tensor
+
+    @property
+    def broken(self) -> tf.Tensor:
+        """Bool [n], whether none can be nearer: the natural image is an error."""
+        return self.distance <= 0.0
 
 
 class Descent(NamedTuple):
@@ -66,7 +72,7 @@ class ConstantSearch(NamedTuple):
 
 def carlini_wagner(
     classifier: Classifier, settings: config.CarliniWagner, ball: config.Ball
-) -> AttackFn:
+) -> InRounds:
     """Minimises |x' - x|^2 + c max(confidence - margin(x'), 0), for each image.
 
     The margin is that of a class to aim at, for the likeliest wrong ones in turn, and
@@ -93,35 +99,47 @@ def carlini_wagner(
       ball: whose norm is meant; radii come with the images.
     """
 
-    def attack(
-        images: tf.Tensor, labels: tf.Tensor, epsilon: tf.Tensor, seed: tf.Tensor
-    ) -> Attacked:
-        logits = classifier(images)
-        distance = tf.where(errs(logits, labels), 0.0, float("inf"))
-        nearest = Nearest(images, distance)
+    def first(rows: Rows) -> tuple[Nearest, tf.Tensor]:
+        logits = classifier(rows.images)
+        distance = tf.where(errs(logits, rows.labels), 0.0, float("inf"))
+        targets = likeliest(logits, rows.labels, settings.num_targets)
+        return Nearest(rows.images, distance), targets
 
-        def searched(gap: Loss, nearest: Nearest, seed: tf.Tensor) -> Nearest:
-            kernel = _search(Aim(classifier, gap, settings, ball, images, labels))
-            start = kernel.init(nearest)
-            state, _ = iterate(kernel, *start, settings.num_constants, seed)
-            return state.nearest
+    def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
+        del index  # it draws nothing
 
-        def towards(nearest: Nearest, targets: tf.Tensor, seed: tf.Tensor) -> Nearest:
+        def gap(logits: tf.Tensor) -> tf.Tensor:
             # A margin is that of the others; towards a class it has the other sign.
-            return searched(lambda logits: -margin(logits, targets), nearest, seed)
+            aimed = targets is not None
+            return -margin(logits, targets) if aimed else margin(logits, rows.labels)
 
-        if num_targets := settings.num_targets:
-            targets = likeliest(logits, labels, num_targets)
-            nearest = for_each_target(towards, targets, nearest, seed)
-        else:
-            nearest = searched(lambda logits: margin(logits, labels), nearest, seed)
-        region = balls.around(ball, epsilon)
-        inside = region.distance(nearest.images, images) <= epsilon
+        aim = Aim(classifier, gap, settings, ball, rows.images, rows.labels)
+        return _searching(_search(aim))
+
+    def last(rows: Rows, nearest: Nearest) -> Attacked:
+        region = balls.around(ball, rows.epsilon)
+        inside = region.distance(nearest.images, rows.images) <= rows.epsilon
         broken = tf.math.is_finite(nearest.distance) & inside
-        found = chosen(broken, nearest.images, images)
+        found = chosen(broken, nearest.images, rows.images)
         return Attacked(found, broken, {"distance": nearest.distance})
 
-    return attack
+    num_rounds = settings.num_targets or 1
+    return InRounds(first, search, last, num_rounds, settings.num_constants)
+
+
+def _searching(kernel: Kernel) -> Search:
+    """The search towards a class; a block of it is a constant."""
+
+    def advanced(state: ConstantSearch, block: tf.Tensor) -> ConstantSearch:
+        del block
+        return kernel.step(state, tf.zeros([2], tf.int32))[0]
+
+    return Search(
+        lambda nearest: kernel.init(nearest)[0],
+        advanced,
+        lambda _, state: state.nearest,
+        lambda state: state.nearest.broken,
+    )
 
 
 class Aim(NamedTuple):

@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from ebm_tf import keyed_noise
 from ebm_tf.attacks.balls import PIXEL_AXES
 from ebm_tf.attacks.losses import Loss
 from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Ascent, AscentFn, Classifier
 
-# Images [n, H, W, C] in [-1, 1], and the key of a draw -> logits [n, k].
+# Images [n, H, W, C] in [-1, 1], and the key of a draw, [2], or one of each image,
+# [n, 2] -> logits [n, k].
 RandomClassifier = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
@@ -50,12 +52,17 @@ def random_gradient(
         return plain(lambda images: classifier(images, seed), loss)(images, seed)
 
     def mean(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
-        def add(total: Ascent, seed: tf.Tensor) -> tuple[Ascent, tuple]:
-            return tf.nest.map_structure(tf.add, total, one(images, seed)), ()
+        def drawn(number: tf.Tensor | int) -> Ascent:
+            return one(images, keyed_noise.folded(seed, number))
 
-        kernel = Kernel(lambda total: (total, ()), add)
-        first = one(images, tf.random.fold_in(seed, 0))
-        total, _ = iterate(kernel, *kernel.init(first), num_samples - 1, seed, start=1)
+        def add(state: tuple[tf.Tensor, Ascent], _: tf.Tensor) -> tuple:
+            number, total = state
+            total = tf.nest.map_structure(tf.add, total, drawn(number))
+            return (number + 1, total), ()
+
+        kernel = Kernel(lambda total: ((tf.constant(1), total), ()), add)
+        start, none = kernel.init(drawn(0)), tf.zeros([2], tf.int32)
+        (_, total), _ = iterate(kernel, *start, num_samples - 1, none)
         return tf.nest.map_structure(lambda value: value / num_samples, total)
 
     return mean

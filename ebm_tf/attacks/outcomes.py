@@ -1,11 +1,9 @@
-"""What the attacks of AutoAttack share: the best images so far, and targets in turn."""
+"""What the attacks of AutoAttack share: the best images so far, and likely classes."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from ebm_tf.kernels import Kernel, iterate
 from ebm_tf.protocols import Attacked
 from ebm_tf.robust_objectives import of_others
 
@@ -104,28 +102,3 @@ def likeliest(logits: tf.Tensor, labels: tf.Tensor, num_targets: int) -> tf.Tens
     """
     num_targets = min(num_targets, logits.shape[-1] - 1)
     return tf.math.top_k(of_others(logits, labels), num_targets).indices
-
-
-def for_each_target(
-    advance: Callable[[Any, tf.Tensor, tf.Tensor], Any],
-    targets: tf.Tensor,
-    start: Any,
-    seed: tf.Tensor,
-) -> Any:
-    """Advances a state for one class of each image after another.
-
-    Args:
-      advance: (state, classes int32 [n], key) -> state; traced once for all targets.
-      targets: classes [n, r], in their order.
-      start: the first state.
-      seed: int32 [2].
-    """
-
-    def step(state: tuple[tf.Tensor, Any], seed: tf.Tensor):
-        column, current = state
-        target = tf.gather(targets, column, axis=1)
-        return (column + 1, advance(current, target, seed)), ()
-
-    kernel = Kernel(lambda start: ((tf.constant(0), start), ()), step)
-    (_, last), _ = iterate(kernel, *kernel.init(start), targets.shape[1], seed)
-    return last

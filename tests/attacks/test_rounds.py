@@ -5,25 +5,53 @@ import pytest
 import tensorflow as tf
 
 from ebm_tf import keyed_noise
-from ebm_tf.attacks.apgd import apgd, apgd_targeted
+from ebm_tf.attacks.apgd import apgd, apgd_random, apgd_targeted
+from ebm_tf.attacks.carlini_wagner import carlini_wagner
 from ebm_tf.attacks.fab import fab_targeted
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.attacks.rounds import InRounds, num_blocks, steps_of
 from ebm_tf.attacks.square import square
-from ebm_tf.config.attacks import Ball, Pgd
+from ebm_tf.config.attacks import Ball, CarliniWagner, Pgd
 from ebm_tf.evaluation.attack_segments import in_segments
 from ebm_tf.runtime.distribution import Replicas
 from tests.attacks.attack_laws import INFO
 from tests.attacks.linear_classifiers import crooked, draw_images, predicted
 
 NUM = 30
+FEW = CarliniWagner(
+    num_steps=20, learning_rate=0.05, num_constants=3, num_targets=2, initial_constant=1
+)
+
+
+def noisy(f):
+    """A classifier whose noise is of the keys of the images."""
+
+    def classify(images: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        noise = keyed_noise.uniform(keys, images.shape[1:]) - 0.5
+        return f(images + 0.1 * noise)
+
+    return classify
+
+
 ATTACKS = {
     "pgd": lambda f, ball: pgd_attack(f, Pgd(num_steps=3, num_restarts=3), ball),
     "apgd": lambda f, ball: apgd(f, ball, loss="probability_margin", num_steps=23),
     "apgd_t": lambda f, ball: apgd_targeted(f, ball, num_steps=13, num_targets=3),
     "fab_t": lambda f, ball: fab_targeted(f, ball, num_steps=13, num_targets=9),
     "square": lambda f, ball: square(f, ball, num_queries=120),
+    "apgd_random": lambda f, ball: apgd_random(
+        noisy(f), ball, loss="dlr", num_steps=13, num_samples=3
+    ),
+    "carlini_wagner": lambda f, ball: carlini_wagner(f, FEW, ball),
 }
+
+
+QUICK = ("pgd", "fab_t", "square")  # restarts, classes to aim at, queries
+
+
+def slow_or_not(name: str):
+    """The name of an attack as a parameter."""
+    return name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(("length", "num_steps"), [(10, 100), (10, 23), (50, 7)])
@@ -52,7 +80,7 @@ def case(norm: str):
 
 @pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", list(ATTACKS))
+@pytest.mark.parametrize("name", [slow_or_not(name) for name in ATTACKS])
 def test_verdicts_are_those_of_an_attack_on_all_to_the_end(
     name, jit, norm, one_replica
 ):
