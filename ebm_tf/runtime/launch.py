@@ -284,13 +284,14 @@ def quick_imports() -> Iterator[None]:
     if "tensorflow" in sys.modules:
         yield
         return
-    hidden = [name for name in _UNUSED_BY_KERAS if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # None: what is not to be imported
+    modules: dict[str, Any] = sys.modules
+    hidden = [name for name in _UNUSED_BY_KERAS if name not in modules]
+    modules.update(dict.fromkeys(hidden))  # None: what is not to be imported
     gc.disable()
     try:
         importlib.import_module("tensorflow")
         for name in hidden:
-            del sys.modules[name]
+            del modules[name]
         yield
         gc.freeze()
     finally:
