@@ -300,7 +300,7 @@ class Phases:
     def _over_rows(self, function: Callable) -> RunFn:
         """(images, labels, radii, key) -> outcome, on any rows."""
         run = over_rows(function, self.replicas, self.config.batch, fits=True)
-        return lambda rows, keys: run(*rows[:3], keys=keys)
+        return lambda rows, keys: run(*rows[:3], keys=keys, of=len(rows.labels))
 
     @functools.cached_property
     def _evaluate(self) -> EvaluateFn:

@@ -22,7 +22,8 @@ def in_segments(
 ) -> OutcomeFn:
     """Compiles an attack that goes on with those images only that are not final.
 
-    They are packed again after every segment, and filled up to the next of a few sizes.
+    They are packed again after every segment, and filled up to the next of a few sizes,
+    of which the largest is their number at first.
     What an image meets is drawn by its own key, so the result for it is that of an
     attack on all images to the end, but for rounding.
 
@@ -43,15 +44,16 @@ def in_segments(
 
     def run(*arguments: np.ndarray) -> dict[str, np.ndarray]:
         rows = Rows(*arguments)
-        carry = begin(rows)
+        num = len(rows.labels)
+        carry = begin(rows, of=num)
         for segment in range(attack.num_segments(carry)):
             left = np.flatnonzero(~carry.final)
             if not len(left):
                 break
             some = tf.nest.map_structure(lambda a, left=left: a[left], (rows, carry))
-            moved = advance(*some, common=(tf.constant(segment),))
+            moved = advance(*some, common=(tf.constant(segment),), of=num)
             carry = _written(carry, left, moved)
-        return end(rows, carry)
+        return end(rows, carry, of=num)
 
     return run
 

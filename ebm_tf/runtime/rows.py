@@ -33,14 +33,16 @@ def over_rows(
       parts: what is left goes into the largest fitting batch of `batch / part` rows,
         at the price of a compilation for each.
       fits: whether it is filled up to the smallest fitting size instead, of `batch`,
-        3/4 of it, 1/2, 3/8 and so on: at most a third is wasted.
+        or of so many rows as it is a part `of`, 3/4 of them, 1/2, 3/8 and so on: at
+        most a third is wasted.
       together: whether all workers call it with the same rows, share the work and get
         all results. Else this process works alone, on its own replicas.
       jit: whether XLA compiles the function; if None, where it does on these devices.
 
     Returns:
-      (nests of arrays [n, ...], keys: KeyFn, common: tensors) -> a nest of numpy arrays
-      [n, ...], for n > 0. The last batch is filled up with its last row, and cut.
+      (nests of arrays [n, ...], keys: KeyFn, common: tensors, of: rows at first, where
+      these are what is left) -> a nest of numpy arrays [n, ...], for n > 0. The last
+      batch is filled up with its last row, and cut.
 
     Raises:
       ConfigError: if the replicas do not divide the batch.
@@ -48,7 +50,6 @@ def over_rows(
     share, first = replicas.batch_of_each(batch), replicas.worker * replicas.num_local
     width = replicas.count if together else replicas.num_local
     sizes = [share * width // part for part in parts if share % part == 0]
-    ladder = [rows * width for rows in _ladder(share)]
     inner = tf.function(
         function, jit_compile=replicas.jit if jit is None else jit, autograph=False
     )
@@ -57,19 +58,24 @@ def over_rows(
     )
     joined = _gathering(replicas) if together else _joining(replicas)
 
-    def size_for(left: int) -> int:
+    def size_for(left: int, of: int | None) -> int:
         if fits:
+            most = share if of is None else min(-(-of // width), share)
+            ladder = [rows * width for rows in _ladder(most)]
             return min((size for size in ladder if size >= left), default=ladder[0])
         return next((size for size in sizes if size <= left), sizes[-1])
 
     def call(
-        *rows: Any, keys: KeyFn | None = None, common: tuple[tf.Tensor, ...] = ()
+        *rows: Any,
+        keys: KeyFn | None = None,
+        common: tuple[tf.Tensor, ...] = (),
+        of: int | None = None,
     ) -> Any:
         arrays = tf.nest.map_structure(np.asarray, rows)
         count, start, done = len(tf.nest.flatten(arrays)[0]), 0, []
         while start < count:
             left = count - start
-            size = size_for(left)
+            size = size_for(left, of)
             taken = np.minimum(np.arange(start, start + size), count - 1)
             shares = np.split(taken, width)[first if together else 0 :]
             given = []

@@ -105,6 +105,22 @@ def test_what_is_left_is_filled_up_to_the_next_of_a_few_sizes(replicas):
     assert len(traces) <= len(sizes) * replicas.count
 
 
+def test_what_is_left_of_few_rows_is_filled_up_to_parts_of_these(replicas):
+    traces = set()
+
+    def function(values):
+        traces.add(values.shape[0] * replicas.count)
+        return values + 1.0
+
+    run = over_rows(function, replicas, 32, fits=True)
+    for num in (22, 21, 16, 12, 11):
+        found = run(np.full([num, 2], float(num), np.float32), of=22)
+        np.testing.assert_array_equal(found, np.full([num, 2], num + 1.0))
+    assert traces == {1: {22, 17, 11}, 2: {22, 18, 12}}[replicas.count]
+    with_more = run(np.zeros([40, 2], np.float32), of=40)  # in whole batches
+    assert with_more.shape == (40, 2) and 32 in traces
+
+
 def test_some_tensors_are_common_to_all_rows(replicas):
     run = over_rows(lambda rows, more: rows * more, replicas, 4)
     found = run(np.arange(6), common=(tf.constant(3, tf.int64),))
