@@ -228,7 +228,8 @@ def _attack_alone(
     config: RobustnessMeasurement, system: System, workspace: Workspace
 ) -> dict[str, Any]:
     images, labels = natural_images(config, system)
-    classifier = system.model.classifier
+    # One function, so that it is traced and differentiated once for all attacks.
+    classifier = tf.function(system.model.classifier, autograph=False)
     attacks = named_attacks(config, classifier)
     phases = Phases(
         config, system.replicas, workspace, images, labels, classifier, attacks
