@@ -6,7 +6,7 @@ python3 ebm_tf/attack.py configs_attack/mnist.py --data_dir DIR \
 CLASSIFIER_RUN is the folder that configs/mnist_clean.py left with --set
 data.image_size=32, the size of the energy's images. The energy is the released one of
 configs/mnist_nonconv.py; `--set weights=RUN` takes another.
-Expected: a quarter of an hour on two cores for the first 100 test images;
+Expected: a quarter of an hour on two cores for 100 test images;
 `robust_accuracy` 0.87, by an attack that does not see through the chain.
 """
 

@@ -3,7 +3,7 @@
 python3 ebm_tf/attack.py configs_attack/mnist_chain.py --data_dir DIR \
     --set classifier.weights=CLASSIFIER_RUN
 
-Expected: some three hours on two cores for the first 100 test images (not run by us in
+Expected: some three hours on two cores for 100 test images (not run by us in
 full): of ten images 6 were left where the other config's attack leaves 0.87.
 """
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import constants, read_only_builder
+from tensorflow_datasets.core import constants, hashing, read_only_builder
 
 from ebm_tf.data.arrays import array_source
 from ebm_tf.data.sources import NO_IDS, PREPARE_AGAIN, Source
@@ -103,6 +103,8 @@ def _read(
 _TFDS_NAMES = {"svhn": "svhn_cropped"}
 # Features by which datasets of TFDS name their examples.
 _NAMING = ("id", "file_name", "filename", "image/filename", "image_id", "image/id")
+# Those whose examples have no name, and whose keys are their places in published files.
+_NUMBERED = ("mnist", "fashion_mnist", "kmnist")
 _SECONDS_TO_ANSWER = 5
 _BYTES_AROUND_RECORD = 16  # a TFRecord's length and two checksums
 
@@ -205,7 +207,8 @@ def source_of_records(
 
     @functools.cache
     def ids() -> np.ndarray:
-        return _ids(shards, everything)
+        numbered = tfds_name(name) in _NUMBERED
+        return _numbers(builder, shards) if numbered else _ids(shards, everything)
 
     def decode(encoded: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         example = features.deserialize_example(encoded["record"])
@@ -240,6 +243,23 @@ def _ids(shards: Shards, everything: Any) -> np.ndarray:
     )
     values = list(names.as_numpy_iterator())
     return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values])
+
+
+def _numbers(builder: tfds.core.DatasetBuilder, shards: Shards) -> np.ndarray:
+    """The split and the key of examples, str [n], where keys are 0, 1, ...
+
+    TFDS writes examples in the order of a hash of their keys and their split.
+    """
+    of_files = {}
+    for split, info in builder.info.splits.items():
+        hash_of = hashing.Hasher(split).hash_key
+        keys = sorted(range(info.num_examples), key=hash_of)
+        names = np.array([f"{split}_{key:05d}" for key in keys])
+        parts = np.split(names, np.cumsum(info.shard_lengths)[:-1])
+        paths = [os.fspath(path) for path in info.filepaths]
+        of_files |= dict(zip(paths, parts, strict=True))
+    wanted = zip(*shards, strict=True)
+    return np.concatenate([of_files[path][skip:][:take] for path, skip, take in wanted])
 
 
 def _first(shards: Shards, count: int) -> Iterator[tuple[str, int, int]]:

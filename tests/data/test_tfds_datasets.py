@@ -111,6 +111,24 @@ def test_ids_come_with_the_images(key, feature, ids, tmp_path):
     assert sorted(np.array(expected)[first]) == sorted(map(str, ids[-4:]))
 
 
+@pytest.mark.parametrize("split", ["train", "train[3:7]"])
+def test_images_of_mnist_are_named_by_their_places_in_the_published_files(
+    split, tmp_path
+):
+    kind = tfds.features.ClassLabel(num_classes=10)
+    image = tfds.features.Image(shape=(8, 8, 3))
+    written(tmp_path, "mnist", image=(image, IMAGES), label=(kind, np.arange(12) % 10))
+    config = data("mnist", str(tmp_path), split=split)
+    source = open_source(config)
+    images, _ = load_images(source, config)
+    as_bytes = np.rint((images + 1) * 127.5).astype(np.uint8)
+    places = {image.tobytes(): f"train_{i:05d}" for i, image in enumerate(IMAGES)}
+    expected = [places[image.tobytes()] for image in as_bytes]
+    assert source.ids().tolist() == expected != sorted(expected)
+    first = np.array(expected)[first_positions(source, 2)]
+    assert sorted(first) == sorted(expected)[:2]
+
+
 def test_what_has_no_ids_says_none(directory):
     source = open_source(data("leaves", directory))
     assert not len(source.ids())
