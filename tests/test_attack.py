@@ -75,6 +75,7 @@ def test_a_run_is_attacked_with_its_own_network(learned, tmp_path):
     assert again.code == 2 and "is finished; its metrics are in" in again.err
 
 
+@pytest.mark.slow
 def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
     of_run = find(str(learned)).file("classifier", kind="selected")
     path = shutil.copy(of_run, tmp_path / "mine.weights.h5")
@@ -145,6 +146,7 @@ def test_a_mistake_is_one_line(learned, settings, message, tmp_path):
     assert not list(tmp_path.rglob("*.json"))
 
 
+@pytest.mark.slow
 def test_a_run_that_learned_no_classifier_is_told(learned, tmp_path):
     first = attack(DIGITS, "--output", tmp_path, weights=learned)
     weights = first.folder / "weights"

@@ -99,6 +99,7 @@ def record(measured) -> dict[str, np.ndarray]:
         return dict(stored)
 
 
+@pytest.mark.slow
 def test_results(measured, learned):
     _, results = measured
     assert json.loads(json.dumps(results)) == results
@@ -124,6 +125,7 @@ def test_results(measured, learned):
         assert not results["flags"][name]
 
 
+@pytest.mark.slow
 def test_accuracies_fall_in_order(measured):
     _, results = measured
     rows = list(results["by_attack"].values())
@@ -136,6 +138,7 @@ def test_accuracies_fall_in_order(measured):
     assert accuracies[1] == results["pgd_accuracy"]
 
 
+@pytest.mark.slow
 def test_the_record_bears_the_accuracies_out(measured, record, learned):
     """Its images are inside the ball, and the classifier itself errs at them."""
     results = measured[1]
@@ -162,6 +165,7 @@ def test_the_record_bears_the_accuracies_out(measured, record, learned):
     assert record["attacks"][:2].tolist() == ["natural", "pgd"]
 
 
+@pytest.mark.slow
 def test_the_curve_and_the_median(measured):
     results = measured[1]
     curve = {row["epsilon"]: row["accuracy"] for row in results["curve"]}
@@ -180,6 +184,7 @@ def test_the_curve_and_the_median(measured):
     assert 0 < results["median_l2_distance"] < 8 * 255
 
 
+@pytest.mark.slow
 def test_the_record_of_radii(measured, record):
     rows = {row["epsilon"]: row["accuracy"] for row in measured[1]["curve"]}
     assert record["radii"].tolist() == [12.75, EPSILON, 127.5]
@@ -193,6 +198,7 @@ def test_the_record_of_radii(measured, record):
         np.testing.assert_array_equal(right & (smallest <= radius), ever)
 
 
+@pytest.mark.slow
 def test_what_breaks_in_a_smaller_ball_is_not_robust(learned, tmp_path, monkeypatch):
     """PGD that fails in the ball itself, and only there."""
 
@@ -244,6 +250,7 @@ def test_images_are_drawn_by_the_seed(learned):
         np.testing.assert_array_equal(everything.positions, np.arange(len(labels)))
 
 
+@pytest.mark.slow
 def test_what_a_measurement_leaves(measured):
     folder = measured[0]
     found = {p.relative_to(folder).parts[0] for p in folder.rglob("*") if p.is_file()}
@@ -260,6 +267,7 @@ def arrays(folder: pathlib.Path) -> dict[str, np.ndarray]:
         return dict(stored)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_ends_as_one_that_is_not(learned, tmp_path, monkeypatch):
     pgd = Pgd(num_steps=3, step_size=9.0)
     config = measuring(learned, curve=(12.75,), pgd=pgd, batch=12)
@@ -322,6 +330,7 @@ def test_no_attack_is_refused():
         measuring("some", pgd=None)
 
 
+@pytest.mark.slow
 def test_half_that_never_breaks_has_no_median(learned, tmp_path):
     config = measuring(learned, ball=Ball(epsilon=0.01), median=True)
     _, results = measure(config, tmp_path)

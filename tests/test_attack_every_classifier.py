@@ -53,6 +53,7 @@ NETWORKS = {
         name="VGG16", image_size=SIZE, num_classes=CLASSES
     ),
 }
+QUICK = ("-1..1", "0..255", "BGR, centred")
 BYTES = np.random.default_rng(2).integers(0, 256, [NUM_IMAGES, SIZE, SIZE, 3], np.uint8)
 
 
@@ -116,7 +117,10 @@ def lengths(record: dict[str, np.ndarray], norm: str) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "network",
-    [pytest.param(n, marks=[pytest.mark.slow] * ("JEM" in n)) for n in NETWORKS],
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
+        for name in NETWORKS
+    ],
 )
 @pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_no_image_moves_farther_than_the_radius(network, norm, tmp_path):

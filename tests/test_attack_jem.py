@@ -38,6 +38,7 @@ def read(done: Done) -> tuple[dict, dict[str, np.ndarray]]:
         return json.loads((done.folder / "results.json").read_text()), dict(stored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seen",
     [

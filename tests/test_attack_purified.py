@@ -147,6 +147,7 @@ def test_a_run(weights, tmp_path):
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 def test_lost_records_are_made_anew(weights, tmp_path):
     _, expected = run(config_of(weights), tmp_path)
@@ -171,6 +172,7 @@ def test_chunks_and_batches_change_nothing(weights, tmp_path, changed):
     assert_same_record(record, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 def test_one_replica_makes_the_verdicts_of_two(
     weights, tmp_path, monkeypatch, one_replica
@@ -190,6 +192,7 @@ class KilledError(Exception):
     """As if the process had been killed."""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 @pytest.mark.parametrize("how", ["signal", "kill"])
 def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch, how):
@@ -357,6 +360,7 @@ def test_without_a_defence_no_energy_is_needed(weights, tmp_path):
     assert record["class_path"].shape == (10, 10)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 def test_auto_attack_on_what_is_random(weights, tmp_path):
     settings = PurifiedAutoAttack(num_steps=2, num_replicates=3)
