@@ -289,9 +289,11 @@ def quick_imports() -> Iterator[None]:
     modules.update(dict.fromkeys(hidden))  # None: what is not to be imported
     gc.disable()
     try:
-        importlib.import_module("tensorflow")
-        for name in hidden:
-            del modules[name]
+        try:
+            importlib.import_module("tensorflow")
+        finally:
+            for name in hidden:
+                del modules[name]
         yield
         gc.freeze()
     finally:
