@@ -28,27 +28,27 @@ def page() -> str:
       UserError: if pdoc is not installed.
     """
     try:
-        import pdoc
+        from pdoc import doc, render
     except ImportError as error:
         raise UserError("pdoc is not there: bash setup.sh installs it.") from error
     import ebm_tf
 
     for name in ebm_tf.__all__:
         getattr(ebm_tf, name)  # which imports it; pdoc looks at what is there
-    module = pdoc.doc.Module(ebm_tf)
+    module = doc.Module(ebm_tf)
     for one in module.members.values():
-        if isinstance(one, pdoc.doc.Class):
+        if isinstance(one, doc.Class):
             for name in [n for n, member in one.members.items() if _is_noise(member)]:
                 del one.members[name]
-    pdoc.render.configure(docformat="google", show_source=False, search=False)
-    written: Any = pdoc.render.env.filters["format_signature"]
-    pdoc.render.env.filters["format_signature"] = lambda signature, colon: written(
+    render.configure(docformat="google", show_source=False, search=False)
+    written: Any = render.env.filters["format_signature"]
+    render.env.filters["format_signature"] = lambda signature, colon: written(
         _with_names(signature), colon
     )
     try:
-        return pdoc.render.html_module(module, {module.fullname: module})
+        return render.html_module(module, {module.fullname: module})
     finally:
-        pdoc.render.env.filters["format_signature"] = written
+        render.env.filters["format_signature"] = written
 
 
 def _is_noise(member: Any) -> bool:
