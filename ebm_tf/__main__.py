@@ -4,7 +4,6 @@ python3 -m ebm_tf CONFIG              ebm-tf train CONFIG, once it is installed
 python3 -m ebm_tf EXECUTABLE CONFIG   ebm-tf configs lists the configs
 """
 
-import ast
 import sys
 
 from ebm_tf.config.kinds import executables
@@ -35,21 +34,12 @@ def _listed() -> list[str]:
     """The configs by name, each with its executable's first words."""
     files = bundled.config_files()
     width = max(map(len, files), default=0)
-    return [f"{name:{width}}  {_first_line(path)}" for name, path in files.items()]
+    lines = {name: bundled.first_line(path) for name, path in files.items()}
+    return [f"{name:{width}}  {line}" for name, line in lines.items()]
 
 
 def _executables() -> list[str]:
-    paths = {name: bundled.PACKAGE / f"{name}.py" for name in executables()}
-    return [f"  {name}: {_what(path)}" for name, path in sorted(paths.items())]
-
-
-def _what(path) -> str:
-    return _first_line(path).partition(": python3")[0]
-
-
-def _first_line(path) -> str:
-    """That of the docstring of a file."""
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    return [f"  {name}: {bundled.purpose(name)}" for name in sorted(executables())]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Washes images by Langevin steps on an energy: python3 ebm_tf/purify.py CONFIG."""
+"""Purifies images by Langevin steps on an energy: python3 ebm_tf/purify.py CONFIG."""
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
     import pathlib

@@ -1,5 +1,6 @@
 """What a user types and what is answered, before TensorFlow is needed and after."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -69,9 +70,32 @@ def test_help_lists_every_flag(folder, quick):
     assert done.out.startswith("python3 ebm_tf/train.py CONFIG [flags]\n")
     for flag in "set resume output data_dir device dry_run verbose help".split():
         assert f"\n  --{flag}: " in done.out
+    assert "\n\nLearns an energy-based model.\n\n" in done.out
     done = run_program("--help", program=("-m", "ebm_tf"), cwd=ROOT, env=quick)
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("python3 -m ebm_tf CONFIG [flags]\n")
+
+
+def test_help_of_measure_names_its_two_sets_and_its_settings(folder, quick):
+    measure = ROOT / "ebm_tf" / "measure.py"
+    done = run_program("--help", program=[measure], cwd=folder, env=quick)
+    assert (done.code, done.err) == (0, "")
+    head = "python3 ebm_tf/measure.py IMAGES REFERENCE [flags]\n\nCompares two sets of"
+    assert done.out.startswith(head)
+    for setting in ("images", "reference", "features", "network.pixel_range"):
+        assert f"\n  {setting}: " in done.out
+
+
+def test_what_is_read_no_further_is_no_error(folder, quick):
+    line = f"{sys.executable} {runs.TRAIN} --help | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env=os.environ | quick,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 @pytest.mark.parametrize("program", [(runs.TRAIN,), ("-m", "ebm_tf")])

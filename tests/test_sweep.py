@@ -23,6 +23,21 @@ def swept(tmp_path_factory) -> pathlib.Path:
     return output / done.folder
 
 
+def test_a_dry_run_says_which_runs_there_will_be(tmp_path):
+    done = run_here(runs.DIGITS, "--output", tmp_path, *TWO, "--dry_run")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(
+        "ebm_tf train: digits_nonconv\n"
+        "4 runs of seed=0,1 with chains.num_steps=2,3, in turn:\n"
+        "  seed=0_chains.num_steps=2\n"
+        "  seed=0_chains.num_steps=3\n"
+        "  seed=1_chains.num_steps=2\n"
+        "  seed=1_chains.num_steps=3\n"
+        "The first of them:\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_every_run_is_the_one_that_it_would_be_alone(swept, tmp_path):
     names = sorted(path.name for path in swept.glob("seed=*"))

@@ -4,6 +4,7 @@ They lie beside the package in a checkout, and in its folder `bundled` once it i
 installed, where `setup.py` puts them.
 """
 
+import ast
 import pathlib
 import sys
 
@@ -31,6 +32,17 @@ def config_file(word: str) -> str:
     """
     is_name = not pathlib.Path(word).suffix and not pathlib.Path(word).exists()
     return str(config_files().get(word, word)) if is_name else word
+
+
+def first_line(path: pathlib.Path) -> str:
+    """That of the docstring of a file, which is not run."""
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    return (text or "").partition("\n")[0]
+
+
+def purpose(executable: str) -> str:
+    """What an executable does, by the first line of its file."""
+    return first_line(PACKAGE / f"{executable}.py").partition(": ")[0]
 
 
 def make_importable() -> None:

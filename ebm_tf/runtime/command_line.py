@@ -110,11 +110,18 @@ def _check_values(given: Mapping[str, Any]) -> None:
                 )
 
 
-def usage(program: str) -> str:
-    """All flags, a line each."""
+def usage(program: str, purpose: str, words: str = "CONFIG") -> str:
+    """A command, what it does, and all flags, a line each.
+
+    Args:
+      program: the words of the command.
+      purpose: what it does; empty where that is of the config.
+      words: what it takes.
+    """
     values = _flags()
     lines = [f"  --{name}: {values[name].help}" for name in sorted(values)]
-    return "\n".join([f"{program} CONFIG [flags]", "", *lines])
+    about = [f"{purpose}.", ""] if purpose else []
+    return "\n".join([f"{program} {words} [flags]", "", *about, *lines])
 
 
 def _flags() -> flags.FlagValues:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 DONE, MISTAKE, RESUMABLE, INTERRUPTED = 0, 2, 3, 130
 SETS = "folders"  # the config of two sets of images
+OF_SETS = "measure"  # its executable
+TAKEN = {OF_SETS: "IMAGES REFERENCE", "fid": "CONFIG|IMAGES REFERENCE"}
 MOST_SHOWN = 200  # letters of a figure at the end of a run
 _UNUSED_BY_KERAS = ("sklearn", "matplotlib")
 
@@ -51,10 +53,11 @@ def main(executable: str | None) -> int:
       The exit code: 0 done, 2 a mistake of the user, 3 stopped early but resumable.
       A bug raises, and Python makes it 1.
     """
+    options = None
     try:
         options = command_line.parse(sys.argv)
         if options.help:
-            print(_help(executable, options))
+            print(_help(executable, options), flush=True)
             return DONE
         return _launch(executable, options)
     except KeyboardInterrupt:
@@ -63,6 +66,12 @@ def main(executable: str | None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
+    except BrokenPipeError:  # what is shown is read no further, as by `| head`
+        if options is None or not (options.help or options.dry_run):
+            raise
+        # Python writes the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
 
 
 def _launch(executable: str | None, options: Options) -> int:
@@ -76,8 +85,10 @@ def _launch(executable: str | None, options: Options) -> int:
             f"{_program(config.executable)} {shlex.join(sys.argv[1:])}"
         )
     print(f"ebm_tf {config.executable}: {config.name}", flush=True)
-    if len(runs) > 1:
-        print(f"{len(runs)} runs: {', '.join(runs)}", flush=True)
+    if sweeps.SINGLE not in runs:
+        print("\n".join(sweeps.announced(list(runs), options.sweep)), flush=True)
+        if options.dry_run:
+            print("The first of them:", flush=True)
     if options.dry_run:
         print(to_json(config), end="", flush=True)
     with _quiet(options.verbose), quick_imports():
@@ -181,10 +192,16 @@ def _why(stop: BaseException) -> str:
 
 
 def _help(executable: str | None, options: Options) -> str:
-    """The flags; where a config is given, its settings too."""
-    lines = [command_line.usage(_program(executable))]
+    """What is done, and the flags; where a config is known, its settings too."""
+    purpose = bundled.purpose(executable) if executable else ""
+    words = TAKEN.get(executable or "", "CONFIG")
+    lines = [command_line.usage(_program(executable), purpose, words)]
+    config = None
     if options.paths:
         config = next(iter(_fresh(executable, options).values()))
+    elif executable == OF_SETS:
+        config = bundled.open_config(SETS)
+    if config is not None:
         lines += ["", f"The settings of {config.name}:", "", *described(config)]
     return "\n".join(lines)
 
@@ -221,7 +238,7 @@ def _fresh(executable: str | None, options: Options) -> Runs:
 def _sets(executable: str | None, options: Options) -> list[str]:
     """The settings of two sets of images, where they are given in place of a config."""
     names = [path for path in options.paths if not path.endswith(".py")]
-    if executable not in (None, "fid", "measure") or len(names) != 2:
+    if executable not in (None, *TAKEN) or len(names) != 2:
         return []
     return [f"images={names[0]}", f"reference={names[1]}"]
 

@@ -23,6 +23,7 @@ SINGLE = ""
 Axes = dict[str, list[str]]
 SEED = "seed"
 MOST_LETTERS = 100
+MOST_LISTED = 20
 _ODD = re.compile(r"[^\w.+=-]+")  # in the name of a folder
 
 
@@ -77,6 +78,21 @@ def experiments(config: Any, axes: Mapping[str, Sequence[Any]]) -> dict[str, Any
         name += f"_{index}" if name in found else ""
         found[name] = override(config, assignments(pairs))
     return found
+
+
+def announced(names: Sequence[str], words: Iterable[str]) -> Iterator[str]:
+    """Lines that say how many runs of which values there will be.
+
+    Args:
+      names: of the runs.
+      words: that --sweep gave; none where a sweep goes on.
+    """
+    settings = [f"{setting}={','.join(v)}" for setting, v in axes(words).items()]
+    of = f" of {' with '.join(settings)}" if settings else ""
+    yield f"{len(names)} runs{of}, in turn:" if len(names) > 1 else f"1 run{of}:"
+    yield from (f"  {name}" for name in names[:MOST_LISTED])
+    if len(names) > MOST_LISTED:
+        yield f"  and {len(names) - MOST_LISTED} more"
 
 
 def combinations(axes: Mapping[str, Sequence[Any]]) -> Iterator[list[tuple[str, Any]]]:

@@ -60,6 +60,14 @@ def test_an_unknown_setting_is_a_mistake():
         sweeps.experiments(config, {"sead": ["1"]})
 
 
+def test_many_runs_are_counted_and_the_first_named():
+    names = [f"seed={seed}" for seed in range(23)]
+    first, *rest = sweeps.announced(names, [f"seed={','.join(map(str, range(23)))}"])
+    assert first.startswith("23 runs of seed=0,1,2,") and len(rest) == 21
+    assert rest[-1] == "  and 3 more"
+    assert [*sweeps.announced(["seed=5"], [])] == ["1 run:", "  seed=5"]
+
+
 def test_labels_are_short():
     label = sweeps.label
     assert label("{'type': 'ClassPca', 'retained': 0.9}") == "ClassPca retained=0.9"
