@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+import ebm_tf
 from tests.data.raw_files import encoded, picture, write_zip
 from tests.runs import Done, run_here, saved_steps
 
@@ -103,6 +104,20 @@ def test_its_samples_are_measured(learned, photos, tmp_path):
         and measured[0]["frechet_pixels"] == measured[1]["frechet_pixels"]
     )
     assert measured[0]["reference"] == "folder photos, split train, 60 images"
+
+
+@pytest.mark.slow
+def test_more_samples_and_energies_come_later_in_three_lines(learned, photos, tmp_path):
+    model = ebm_tf.load(str(learned), pixel_range="0..1")
+    drawn = model.generate(7, seed=3).clip(0, 1)
+    ebm_tf.save_images(tmp_path / "more", drawn, pixel_range="0..1")
+    assert ebm_tf.read_images(tmp_path / "more").shape == (7, 8, 8, 3)
+    images = ebm_tf.read_images(photos, image_size=8)
+    energies = model.energy(images)
+    assert images.shape == (60, 8, 8, 3) and np.ptp(energies) > 0
+    network = model.networks.networks["energy"]
+    expected = network(images / 127.5 - 1.0)[:, 0]
+    np.testing.assert_allclose(energies, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow
