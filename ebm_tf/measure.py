@@ -61,6 +61,7 @@ def build(config: SetComparison) -> Comparison:
         network=config.network,
         image_size=config.image_size,
         channels=config.channels,
+        skip_unreadable=config.skip_unreadable,
         device=config.device,
     )
 

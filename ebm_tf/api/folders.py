@@ -62,7 +62,12 @@ def build(config: FolderExperiment) -> Parts:
         compute_dtype=config.compute_dtype,
     )
     size, _, channels = model.image_shape
-    images = open_images(folder, image_size=size, channels=channels)
+    images = open_images(
+        folder,
+        image_size=size,
+        channels=channels,
+        skip_unreadable=config.skip_unreadable,
+    )
     return Parts(model, images, min(config.limit or len(images), len(images)))
 
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 from ebm_tf import pixels
 from ebm_tf.config.parts import Data
 from ebm_tf.data import image_files
+from ebm_tf.data.image_index import left_out, open_index, readable
 from ebm_tf.data.images import preprocess
-from ebm_tf.data.raw_images import find_images
 from ebm_tf.errors import DataError
 from ebm_tf.pixels import PixelRange
 from ebm_tf.runtime.files import load_arrays, make_folder
@@ -96,6 +96,7 @@ def open_images(
     image_size: int | None = None,
     channels: int | None = None,
     pixel_range: PixelRange = "-1..1",
+    skip_unreadable: bool = False,
 ) -> ImageSet:
     """Images of an array, of a folder or zip of files, or of an npz or npy file.
 
@@ -108,9 +109,10 @@ def open_images(
       channels: 1 or 3, to which grey and coloured files are turned; those of the
         first file if None.
       pixel_range: of floats in arrays.
+      skip_unreadable: whether files that cannot be read are left out, not an error.
 
     Raises:
-      DataError: if there are none, one is damaged, or they differ in size.
+      DataError: if there are none, some cannot be read, or they differ in size.
     """
     if not isinstance(source, str | os.PathLike):
         return _of_array(source, "images", image_size, channels, pixel_range)
@@ -118,11 +120,15 @@ def open_images(
     if path.suffix in (".npz", ".npy"):
         array = _stored(path)
         return _of_array(array, str(path), image_size, channels, pixel_range)
-    return _of_files(path, image_size, channels)
+    return _of_files(path, image_size, channels, skip_unreadable)
 
 
 def read_images(
-    source: Any, image_size: int | None = None, channels: int | None = None
+    source: Any,
+    image_size: int | None = None,
+    channels: int | None = None,
+    *,
+    skip_unreadable: bool = False,
 ) -> np.ndarray:
     """All images of a folder, a zip or a file, uint8 [n, H, W, C], sorted by name.
 
@@ -132,11 +138,17 @@ def read_images(
         npy file; or an array [n, H, W, C].
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3; those of the first file if None.
+      skip_unreadable: whether files that cannot be read are left out, not an error.
 
     Raises:
-      DataError: if there are none, one is damaged, or they differ in size.
+      DataError: if there are none, some cannot be read, or they differ in size.
     """
-    found = open_images(source, image_size=image_size, channels=channels)
+    found = open_images(
+        source,
+        image_size=image_size,
+        channels=channels,
+        skip_unreadable=skip_unreadable,
+    )
     return found.read(0, len(found))
 
 
@@ -220,10 +232,22 @@ def _stored(path: pathlib.Path) -> np.ndarray:
 
 
 def _of_files(
-    path: pathlib.Path, image_size: int | None, channels: int | None
+    path: pathlib.Path,
+    image_size: int | None,
+    channels: int | None,
+    skip_unreadable: bool,
 ) -> ImageSet:
-    found = find_images(path)
-    height, width, depth = _decoded(found.read(found.names[0])).shape
+    indexed, changes = open_index(path), Counter()
+    index, every = indexed.index, np.arange(len(indexed.index.names))
+    kept = readable(index, every, path, skip=skip_unreadable, setting="skip_unreadable")
+    names = [index.names[i] for i in kept]
+
+    def decoded(name: str) -> np.ndarray:
+        content = indexed.read(name)
+        return _decoded(image_files.upright(content, f"{path}: {name}", changes))
+
+    height, width, depth = decoded(names[0]).shape
+    changes.clear()  # it will be read again
     if image_size is not None:
         height = width = image_size
     shape = (height, width, channels or depth)
@@ -231,7 +255,7 @@ def _of_files(
     scaled: set[str] = set()
 
     def one(name: str) -> np.ndarray:
-        image = _decoded(found.read(name))
+        image = decoded(name)
         if image.shape == shape:
             return image
         if image_size is None and image.shape[:2] != shape[:2]:
@@ -247,14 +271,14 @@ def _of_files(
 
     def notes() -> list[str]:
         cropped = f"Images cropped to their central square and scaled: {len(scaled):,}."
-        remarks = [*found.notes, *image_files.notes(found.changes)]
+        remarks = [*left_out(index), *image_files.notes(changes)]
         return [*remarks, cropped] if scaled else remarks
 
     return ImageSet(
         str(path),
-        found.names,
+        names,
         shape,
-        lambda start, end: np.stack([one(name) for name in found.names[start:end]]),
+        lambda start, end: np.stack([one(name) for name in names[start:end]]),
         notes,
     )
 

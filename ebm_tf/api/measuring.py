@@ -33,6 +33,7 @@ def evaluate(
     image_size: int | None = None,
     channels: int | None = None,
     pixel_range: PixelRange = "-1..1",
+    skip_unreadable: bool = False,
     seed: int = 0,
     device: Device = "auto",
 ) -> dict[str, Any]:
@@ -52,6 +53,7 @@ def evaluate(
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3, to which files are turned; those of the first if None.
       pixel_range: of floats in arrays.
+      skip_unreadable: whether files that cannot be read are left out, not an error.
       seed: which subsets the kernel distance draws.
       device: "auto", "cpu", "gpu" or "tpu".
 
@@ -75,6 +77,7 @@ def evaluate(
         image_size=image_size,
         channels=channels,
         pixel_range=pixel_range,
+        skip_unreadable=skip_unreadable,
         device=device,
     )
     return parts.measured(seed)

@@ -19,6 +19,7 @@ class FolderExperiment(Experiment):
       network: of one's own, its pixels and sizes.
       images: a folder or zip of PNG, JPEG, WebP, BMP or TIFF files, at any depth; or an
         npz or npy file of an array. They are cropped and scaled to the model's size.
+      skip_unreadable: whether files that cannot be read are left out, not an error.
       limit: the first so many images, by name; all if None.
       batch: images at once, over all devices.
     """
@@ -26,6 +27,7 @@ class FolderExperiment(Experiment):
     weights: str
     network: OwnNetwork = OwnNetwork()
     images: str | None = None
+    skip_unreadable: bool = False
     limit: int | None = None
     batch: int = runtime(100)
 

@@ -24,6 +24,7 @@ class SetComparison(Experiment):
       network: of one's own, its pixels and sizes.
       image_size: to which files are cropped and scaled; all have one size if None.
       channels: 1 or 3, to which files are turned; those of the first if None.
+      skip_unreadable: whether files that cannot be read are left out, not an error.
     """
 
     executable: ClassVar[str] = "measure"
@@ -35,6 +36,7 @@ class SetComparison(Experiment):
     network: OwnNetwork = OwnNetwork()
     image_size: int | None = None
     channels: int | None = None
+    skip_unreadable: bool = False
 
     def validate(self) -> None:
         """Checks the size and the channels."""

@@ -21,7 +21,13 @@ from ebm_tf import pixels
 from ebm_tf.config.parts import Data
 from ebm_tf.data import image_files, image_index
 from ebm_tf.data.arrays import array_source
-from ebm_tf.data.image_index import CHANGED, UNREADABLE, IndexedImages, open_index
+from ebm_tf.data.image_index import (
+    CHANGED,
+    IndexedImages,
+    left_out,
+    open_index,
+    readable,
+)
 from ebm_tf.data.images import crops_at_random, preprocess
 from ebm_tf.data.own_places import (
     Place,
@@ -32,15 +38,14 @@ from ebm_tf.data.own_places import (
     placed,
 )
 from ebm_tf.data.prepared import raises_data_errors
-from ebm_tf.data.sources import Source, orders_of, shown
-from ebm_tf.errors import DataError
+from ebm_tf.data.sources import Source, orders_of
 from ebm_tf.runtime.files import content_of
 
 # Smaller ones are decoded once and held; larger ones are decoded as they are used.
 MOST_HELD_FILES = 2**28  # bytes of the files
 MOST_HELD_PIXELS = 2**30  # bytes of the images as they are used
 
-_MOST_NAMED = 3
+_SKIP = "--set data.skip_unreadable"
 
 
 def folder_source(data: Data) -> Source:
@@ -82,21 +87,7 @@ def _chosen(
     chosen = np.concatenate(
         [_in_order(index.names, start, splits[name])[part] for name, part in parts]
     )
-    unreadable = [index.names[i] for i in chosen if index.kinds[i] == UNREADABLE]
-    if unreadable and not data.skip_unreadable:
-        reasons = "; ".join(
-            index.remarks[name][0].rstrip(".") for name in unreadable[:_MOST_NAMED]
-        )
-        rest = len(unreadable) - _MOST_NAMED
-        more = f"; and {rest:,} more" if rest > 0 else ""
-        raise DataError(
-            f"{len(unreadable):,} of {len(chosen):,} images in {raw} cannot be read: "
-            f"{reasons}{more}. --set data.skip_unreadable=True leaves them out."
-        )
-    kept = chosen[index.kinds[chosen] != UNREADABLE]
-    if not len(kept):
-        raise DataError(f"None of the images in {raw} can be read.")
-    return kept
+    return readable(index, chosen, raw, skip=data.skip_unreadable, setting=_SKIP)
 
 
 def _in_order(names: list[str], start: int, held: list[int]) -> np.ndarray:
@@ -208,10 +199,7 @@ def _notes(
         for remark in index.remarks.get(index.names[i], [])
     )
     yield from (note.rstrip(".") for note in image_files.notes(changes))
-    lost = [index.names[i] for i in np.flatnonzero(index.kinds == UNREADABLE)]
-    if lost:
-        yield f"Left out, as they cannot be read, {len(lost):,}: {shown(lost)}"
-    yield from (note.rstrip(".") for note in index.notes)
+    yield from (note.rstrip(".") for note in left_out(index))
     if images.place is None:
         yield (
             "The index could not be kept, so all files are read each time: the "

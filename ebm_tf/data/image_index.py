@@ -14,7 +14,7 @@ import pathlib
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from tqdm import tqdm
 from ebm_tf.data import image_files
 from ebm_tf.data.raw_folders import RawFiles, read_path, stamp_of
 from ebm_tf.data.raw_images import find_images
+from ebm_tf.data.sources import shown
 from ebm_tf.errors import DataError, RunError
 from ebm_tf.runtime.cache_folders import cache_folder
 from ebm_tf.runtime.files import load_arrays, make_folder, save_arrays
@@ -34,6 +35,7 @@ FORMAT = 1  # to be raised where files would be found or judged otherwise
 MOST_LISTED = 50_000
 
 _AT_ONCE = 1024
+_MOST_NAMED = 3
 _SECONDS_BETWEEN_SAVES = 60.0
 # How a file is read: by TensorFlow as it is; by `image_files.upright`; not at all.
 PLAIN, CHANGED, UNREADABLE = 1, 2, 3
@@ -112,6 +114,51 @@ def open_index(raw: pathlib.Path) -> IndexedImages:
         saved = _save(place, index)
         return IndexedImages(index, found.files.read, place if saved else None)
     return IndexedImages(index, found.files.read, place)
+
+
+def readable(
+    index: ImageIndex,
+    chosen: np.ndarray,
+    raw: pathlib.Path,
+    *,
+    skip: bool,
+    setting: str,
+) -> np.ndarray:
+    """Those of some images that can be read.
+
+    Args:
+      index: of the images in `raw`.
+      chosen: where in it they are, int [n].
+      raw: for the message.
+      skip: whether the others are left out.
+      setting: which says so, for the message.
+
+    Raises:
+      DataError: if some cannot be read and are not to be left out, or none can.
+    """
+    lost = [index.names[i] for i in chosen if index.kinds[i] == UNREADABLE]
+    if lost and not skip:
+        reasons = "; ".join(
+            index.remarks[name][0].rstrip(".") for name in lost[:_MOST_NAMED]
+        )
+        rest = len(lost) - _MOST_NAMED
+        more = f"; and {rest:,} more" if rest > 0 else ""
+        raise DataError(
+            f"{len(lost):,} of {len(chosen):,} images in {raw} cannot be read: "
+            f"{reasons}{more}. {setting}=True leaves them out."
+        )
+    kept = chosen[index.kinds[chosen] != UNREADABLE]
+    if not len(kept):
+        raise DataError(f"None of the images in {raw} can be read.")
+    return kept
+
+
+def left_out(index: ImageIndex) -> Iterator[str]:
+    """Sentences on what is no image, or cannot be read."""
+    lost = [index.names[i] for i in np.flatnonzero(index.kinds == UNREADABLE)]
+    if lost:
+        yield f"Left out, as they cannot be read, {len(lost):,}: {shown(lost)}."
+    yield from index.notes
 
 
 def _empty(

@@ -109,6 +109,27 @@ def test_other_sizes_are_cropped_and_scaled_and_counted(tmp_path):
     assert found.notes() == ["Images cropped to their central square and scaled: 1."]
 
 
+def test_files_that_cannot_be_read_are_named_together_and_left_out_by_a_flag(tmp_path):
+    folder = write(tmp_path, GREY)
+    (tmp_path / "0.png").write_bytes((tmp_path / "0.png").read_bytes()[:30])
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "x.jpg").write_bytes(b"no image")
+    with pytest.raises(DataError) as caught:
+        open_images(folder)
+    message = str(caught.value)
+    assert message.startswith(f"2 of 4 images in {folder} cannot be read: 0.png is ")
+    assert "deep/x.jpg is no JPEG" in message and "\n" not in message
+    assert message.endswith(". skip_unreadable=True leaves them out.")
+    found = open_images(folder, skip_unreadable=True)
+    assert list(found.names) == ["1.png", "2.png"]
+    assert np.array_equal(found.read(0, 2), GREY[1:])
+    assert found.notes() == ["Left out, as they cannot be read, 2: 0.png, deep/x.jpg."]
+    for place in (1, 2):
+        (tmp_path / f"{place}.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match="None of the images in .* can be read"):
+        read_images(folder, skip_unreadable=True)
+
+
 def test_arrays_in_files_are_read(tmp_path):
     np.save(tmp_path / "it.npy", GREY)
     np.savez(tmp_path / "it.npz", images=COLOUR)
