@@ -34,12 +34,12 @@ def in_segments(
       batch: images at once, over all replicas.
     """
 
-    def end(rows: Rows, carry: Carry) -> dict[str, tf.Tensor]:
+    def outcome(rows: Rows, carry: Carry) -> dict[str, tf.Tensor]:
         return finished(rows.labels, attack.end(rows, carry))
 
     begin, advance, end = (
         over_rows(function, replicas, batch, fits=True)
-        for function in (attack.begin, attack.advance, end)
+        for function in (attack.begin, attack.advance, outcome)
     )
 
     def run(*arguments: np.ndarray) -> dict[str, np.ndarray]:
