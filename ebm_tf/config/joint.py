@@ -119,7 +119,7 @@ class JointTraining(SampledExperiment, SelectedTraining):
     labelled: LabelledImages | None = None
     sharpness_aware: SharpnessAware | None = None
     optimizer: Sgd | Optimizer = Optimizer()
-    guard: Guard = Guard(max_energy_difference=1.0)
+    guard: Guard = Guard(max_energy_difference=0.1)
     extra_steps: int = 10
     num_updates: int = adjustable(100_000)
     batch: int = 64
