@@ -40,7 +40,7 @@ ATTACKS = {
     "fab_t": lambda f, ball: fab_targeted(f, ball, num_steps=13, num_targets=9),
     "square": lambda f, ball: square(f, ball, num_queries=120),
     "apgd_random": lambda f, ball: apgd_random(
-        noisy(f), ball, loss="dlr", num_steps=13, num_samples=3
+        noisy(f), ball, loss="cross_entropy", num_steps=13, num_samples=3
     ),
     "carlini_wagner": lambda f, ball: carlini_wagner(f, FEW, ball),
 }
