@@ -55,9 +55,13 @@ def folded(keys: tf.Tensor, data: tf.Tensor | int) -> tf.Tensor:
 
 def divided(keys: tf.Tensor, count: int) -> list[tf.Tensor]:
     """So many keys in place of each of [n, 2]; or of one key [2]."""
-    if keys.shape.rank == 1:
-        return tf.unstack(tf.random.split(keys, count))
-    return [fold_in(keys, number) for number in range(count)]
+    return [part(keys, count, number) for number in range(count)]
+
+
+def part(keys: tf.Tensor, count: int, number: int) -> tf.Tensor:
+    """One of those that `divided` gives, without the others."""
+    of_one = keys.shape.rank == 1
+    return tf.random.split(keys, count)[number] if of_one else fold_in(keys, number)
 
 
 def draws(keys: tf.Tensor, num: int, shape: Sequence[int]) -> tf.Tensor:

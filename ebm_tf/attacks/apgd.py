@@ -121,15 +121,15 @@ def apgd_random(
         return random_gradient(classifier, of_labels, num_samples)
 
     def first(rows: Rows) -> tuple[Outcome, tf.Tensor]:
-        natural_keys, _ = keyed_noise.divided(rows.keys, 2)
+        natural_keys = keyed_noise.part(rows.keys, 2, 0)
         output = ascent_of(rows.labels)(rows.images, natural_keys)
         start = natural(rows.images, output.logits, rows.labels)
         return start, tf.zeros([rows.labels.shape[0], 0], tf.int32)
 
     def search(rows: Rows, targets: tf.Tensor | None, index: tf.Tensor) -> Search:
         del targets, index  # there is one round, which aims at no class
-        _, keys = keyed_noise.divided(rows.keys, 2)
-        _, noise_keys = keyed_noise.divided(keys, 2)
+        keys = keyed_noise.part(rows.keys, 2, 1)
+        noise_keys = keyed_noise.part(keys, 2, 1)
         ascent = ascent_of(rows.labels)
 
         def drawn(images: tf.Tensor, seed: tf.Tensor) -> Ascent:
@@ -171,7 +171,7 @@ def ascending(run: Run, keys: tf.Tensor) -> Search:
     kernel, key = auto_pgd(run), tf.zeros([2], tf.int32)
 
     def opened(best: Outcome) -> ApgdState:
-        start_keys, _ = keyed_noise.divided(keys, 2)
+        start_keys = keyed_noise.part(keys, 2, 0)
         starts = run.ball.surface_start(run.centers, start_keys)
         of_starts = tf.random.fold_in(key, run.num_steps)
         return kernel.init((starts, best.broken, of_starts))[0]

@@ -246,7 +246,7 @@ def _restart(
     none = tf.zeros([2], tf.int32)  # nothing is drawn on the way
 
     def opened(_: Attacked) -> tuple[tf.Tensor, Attacked]:
-        seed = keyed_noise.divided(keys, 2)[0]
+        seed = keyed_noise.part(keys, 2, 0)
         start = starts(settings.start, region, rows.images, seed)
         return region.project(start, rows.images), _worst(rows)
 

@@ -79,11 +79,10 @@ def _searching(
     classifier: Classifier, rows: Rows, proposals: Proposals, num_steps: int
 ) -> Search:
     """The search, in blocks of queries."""
-    first_key, key = keyed_noise.divided(rows.keys, 2)
 
     def advanced(best: Outcome, block: tf.Tensor) -> Outcome:
         start, num = steps_of(block, BLOCK, num_steps)
-        shape = [BLOCK, proposals.num_draws]
+        shape, key = [BLOCK, proposals.num_draws], keyed_noise.part(rows.keys, 2, 1)
         drawn = keyed_noise.draws(
             keyed_noise.folded(key, block), rows.labels.shape[0], shape
         )
@@ -101,7 +100,8 @@ def _searching(
         return best
 
     def opened(best: Outcome) -> Outcome:
-        return tried(classifier, rows.labels, best, proposals.first(first_key))
+        first = proposals.first(keyed_noise.part(rows.keys, 2, 0))
+        return tried(classifier, rows.labels, best, first)
 
     return Search(opened, advanced, lambda _, best: best, lambda best: best.broken)
 

@@ -135,5 +135,5 @@ def test_images_leave_once_they_are_broken(one_replica):
     found = run(*(part.numpy() for part in (images, labels, radii, keys)))
     stand = int(np.sum(~found["broken"]))
     assert stand == np.sum(~found["broken"][:4]) and 1 <= stand <= 2
-    assert sizes[0] == 32 and sizes[-5] == 2  # the next size that holds them
+    assert sizes[0] == NUM and sizes[-5] == 2  # the next size that holds them
     assert np.sum(np.array(sizes) <= 2) >= 340
