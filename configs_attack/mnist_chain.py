@@ -4,7 +4,7 @@ python3 ebm_tf/attack.py configs_attack/mnist_chain.py --data_dir DIR \
     --set classifier.weights=CLASSIFIER_RUN
 
 Expected: some three hours on two cores for 100 test images (not run by us in
-full): of ten images 6 were left where the other config's attack leaves 0.87.
+full): with two chains and eight steps 0.54 of 50 were left where BPDA leaves 0.87.
 """
 
 import dataclasses
