@@ -55,6 +55,7 @@ def done(learned, tmp_path_factory) -> Done:
     return done
 
 
+@pytest.mark.slow
 def test_three_kinds_of_samples_are_told_apart(done):
     results = read(done)
     assert set(KINDS) <= set(results) and results["notes"] == []
@@ -72,6 +73,7 @@ def test_three_kinds_of_samples_are_told_apart(done):
     assert "class_agreement" not in results["unconditional"] | results["bank"]
 
 
+@pytest.mark.slow
 def test_chains_are_those_of_the_run_unless_settings_say_others(done):
     results = read(done)
     assert results["num_steps"] == 3 and results["temperature"] == 1.0
@@ -80,6 +82,7 @@ def test_chains_are_those_of_the_run_unless_settings_say_others(done):
     assert results["reference"] == "digits, split train[:1197], 1,197 images"
 
 
+@pytest.mark.slow
 def test_samples_of_classes_are_balanced_and_judged(done):
     results = read(done)
     assert results["judge_accuracy"]["logistic_regression"] > 0.8
@@ -98,6 +101,7 @@ def test_samples_of_classes_are_balanced_and_judged(done):
         assert stored["unconditional/images"].shape == (30, 8, 8, 1)
 
 
+@pytest.mark.slow
 def test_the_bank_is_that_of_the_run(done, learned):
     arrays = saved_arrays(pathlib.Path(learned))
     kept = np.concatenate([arrays["state/0/0"], arrays["state/1/0"]])
@@ -106,6 +110,7 @@ def test_the_bank_is_that_of_the_run(done, learned):
         assert all(image.tobytes() in rows for image in stored["bank/images"])
 
 
+@pytest.mark.slow
 def test_pictures(done):
     for name in ("samples", "samples_by_class", "bank"):
         assert Image.open(done.folder / "images" / f"{name}.png").width > 200
@@ -138,6 +143,7 @@ def test_a_release_has_no_bank_and_no_chains(tmp_path):
     assert not (done.folder / "images" / "bank.png").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_what_is_sampled(learned, tmp_path):
     done = analyze("--output", tmp_path, "--dry_run", weights=learned)
     assert done.code == 0, done.err

@@ -79,6 +79,7 @@ def test_verdicts_do_not_depend_on_the_batch(learned, tmp_path):
     np.testing.assert_allclose(one["losses"], other["losses"], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_without_steps_noise_still_needs_no_energy(learned, tmp_path):
     done = attack("--output", tmp_path, weights=learned, defense__num_steps=0)
     results, record = read(done)
@@ -86,6 +87,7 @@ def test_without_steps_noise_still_needs_no_energy(learned, tmp_path):
     assert not np.array_equal(record["natural_predictions"], np.full(12, -1))
 
 
+@pytest.mark.slow
 def test_a_dry_run_tells_the_noise_and_what_differs(learned, tmp_path):
     settings = {"temperature": 0.5, "data__split": "train[:100]"}
     done = attack("--output", tmp_path, "--dry_run", weights=learned, **settings)

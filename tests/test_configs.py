@@ -142,7 +142,7 @@ def create(folder, config: EbmLearning) -> Workspace:
         "cifar10_medconv",
         pytest.param("cifar10_medconv_data", marks=pytest.mark.slow),
         pytest.param("cifar10_prior", marks=pytest.mark.slow),
-        "cifar10_conv",
+        pytest.param("cifar10_conv", marks=pytest.mark.slow),
         pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
         pytest.param("mnist_nonconv", marks=pytest.mark.slow),
     ],

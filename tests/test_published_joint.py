@@ -103,13 +103,8 @@ def test_a_baseline_is_the_joint_model_without_its_chains(name):
     assert baseline.optimizer == joint.optimizer
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name == "cifar10_jem" else pytest.param(name, marks=pytest.mark.slow)
-        for name in PRESETS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PRESETS)
 def test_two_updates_of_each_preset(name, tmp_path):
     config = JOINT[name]
     own = tmp_path / "own.py"

@@ -123,7 +123,11 @@ CHAINS = {
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param("data", marks=pytest.mark.slow), "data_persistent", "coop"],
+    params=[
+        pytest.param("data", marks=pytest.mark.slow),
+        "data_persistent",
+        pytest.param("coop", marks=pytest.mark.slow),
+    ],
 )
 def learned(request, tmp_path_factory) -> tuple[EbmTraining, pathlib.Path, dict]:
     config = dataclasses.replace(tiny(num_updates=3), **CHAINS[request.param])

@@ -51,6 +51,7 @@ def test_results_and_files(whole):
     }
 
 
+@pytest.mark.slow
 def test_a_run_in_two_pieces_is_one_run(whole, tmp_path):
     folder, _ = learn_here(tiny("num_updates=3"), tmp_path)
     done = run_here("--resume", folder, "--set", "num_updates=6", executable=None)

@@ -132,6 +132,7 @@ def test_the_average_lies_between_the_first_and_the_last_weights(whole):
     assert len(moved) > len(one) / 2
 
 
+@pytest.mark.slow
 def test_a_run_in_pieces_is_one_run(whole, tmp_path):
     expected, _ = whole
     folder = pathlib.Path(shutil.copytree(expected, tmp_path / "copy"))
@@ -170,6 +171,7 @@ def test_generators_of_a_run_begin_chains_and_learn_on(whole, tmp_path):
     assert told[1].endswith("discriminator_00000008.weights.h5")
 
 
+@pytest.mark.slow
 def test_classes_are_learned(tmp_path):
     config = tiny(
         "generator.num_classes=10", "num_updates=2", "discriminator_updates=1"

@@ -117,6 +117,7 @@ def test_the_chains_of_the_replay_buffer_have_classes(whole):
     assert len(integers) == 2 and counts.tolist() == pytest.approx([6] * 10, abs=3)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_ends_with_the_same_bits(whole, tmp_path):
     folder, _ = learn_here(tiny("conditional=True", "num_updates=4"), tmp_path)
     done = run_here("--resume", folder, "--set", "num_updates=8", executable=None)

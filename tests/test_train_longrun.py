@@ -210,6 +210,7 @@ def samples_in(folder: pathlib.Path) -> np.ndarray:
     return np.concatenate([images for images, _ in load_samples(str(folder), 4)])
 
 
+@pytest.mark.slow
 def test_measuring_it_samples_prior_and_energy(learned, tmp_path):
     """The samples that learning drew; J divides both energies, not the Gaussian."""
     config = correcting("", prior__weights=None)

@@ -42,6 +42,7 @@ def test_the_same_config_gives_the_same_bits(whole, longer):
     assert_same_arrays(saved_arrays(whole[0], 9), saved_arrays(longer, 9))
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_only_where_it_is_made_longer(copy, longer):
     refused = run_here("--resume", copy)
     assert refused.code == 2
@@ -123,6 +124,7 @@ def least_checkpoint(folder: pathlib.Path) -> int:
     return min(path.stat().st_size for path in folder.glob("checkpoints/*/*.npz"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_costs_nothing(copy, longer, limit_files):
     resume = ["--resume", copy, "--set", "num_updates=12"]
     arrays = saved_arrays(copy)

@@ -51,6 +51,7 @@ def test_a_learning_step_is_measured():
     assert math.isfinite(results["banks_held"])
 
 
+@pytest.mark.slow
 def test_all_benchmarks_go_to_one_file_and_are_compared(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(all_benchmarks, "SIZES", {"langevin": TINY})
     path = str(tmp_path / "now.json")

@@ -379,6 +379,7 @@ config = Mine(**fields | {"name": "mine", "strength": 0.25})
 """
 
 
+@pytest.mark.slow
 def test_a_release_carries_the_files_that_a_user_wrote(tmp_path, bundled):
     """A class and a dataset of a config file are packed, and installed if allowed."""
     file = tmp_path / "my_model.py"
