@@ -21,8 +21,8 @@ from ebm_tf.pixels import PixelRange
 from ebm_tf.runtime.files import load_arrays, make_folder
 from ebm_tf.runtime.plots import save_images as write_png
 
-# Rounding may leave a range by so much of its width.
-_SLACK = 1e-4
+# By so much of its width a range may be left: by rounding, and by Langevin chains.
+ROUNDING, CHAINS = 1e-4, 0.25
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +54,11 @@ class ImageSet:
 
 
 def as_images(
-    images: npt.ArrayLike, pixel_range: PixelRange, name: str = "images"
+    images: npt.ArrayLike,
+    pixel_range: PixelRange,
+    name: str = "images",
+    *,
+    slack: float = ROUNDING,
 ) -> np.ndarray:
     """Images of a script as this program has them, float32 [n, H, W, C] in [-1, 1].
 
@@ -62,9 +66,10 @@ def as_images(
       images: [n, H, W, C] or [n, H, W]; bytes are 0..255 whatever the range.
       pixel_range: of floats.
       name: of the argument, for messages.
+      slack: the share of its width by which floats may leave the range.
 
     Raises:
-      DataError: if they have another shape, or leave the range.
+      DataError: if they have another shape, or leave the range farther.
     """
     array = np.asarray(images)
     if array.ndim == 3:
@@ -80,9 +85,9 @@ def as_images(
         return pixels.from_bytes(tf.constant(array)).numpy()
     array = array.astype(np.float32)
     low, high = pixels.BOUNDS[pixel_range]
-    slack = _SLACK * (high - low)
+    beyond = slack * (high - low)
     least, most = float(array.min()), float(array.max())
-    if not (low - slack <= least and most <= high + slack):
+    if not (low - beyond <= least and most <= high + beyond):
         raise DataError(
             f"Expected {name} in pixel_range={pixel_range!r}, got values from "
             f"{least:g} to {most:g}."

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ebm_tf import pixels
-from ebm_tf.api.images import as_images
+from ebm_tf.api.images import CHAINS, as_images
 from ebm_tf.config.core import Device, Dtype, Experiment
 from ebm_tf.config.ebm import SampledExperiment
 from ebm_tf.config.fid import FeatureExtractor, SampleMeasurement, measurement_of
@@ -76,7 +76,8 @@ class Model:
     def energy(self, images: npt.ArrayLike) -> np.ndarray:
         """E(x) of images, float32 [n], not divided by a temperature; lower is likelier.
 
-        Of a classifier it is -logsumexp of its logits, or its energy head.
+        Of a classifier it is -logsumexp of its logits, or its energy head. Images may
+        leave their range by a quarter of its width, as those of `generate` do.
 
         Raises:
           UserError: if the images do not fit, or there is no energy.
@@ -179,7 +180,7 @@ class Model:
         return getattr(self.experiment, "data")  # noqa: B009
 
     def _as_images(self, images: npt.ArrayLike) -> np.ndarray:
-        found = as_images(images, self.pixel_range)
+        found = as_images(images, self.pixel_range, slack=CHAINS)
         if found.shape[1:] != self.image_shape:
             raise DataError(
                 f"Expected images of the shape {list(self.image_shape)} for "

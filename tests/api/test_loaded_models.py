@@ -62,6 +62,15 @@ def test_a_classifier_gives_probabilities_and_its_marginal_energy(classifier, im
         classifier.purify(unit, num_steps=1)
 
 
+def test_chains_need_not_be_clipped(medconv, images):
+    """Their energies are those where they are, not at the border of the range."""
+    network, beyond = medconv.networks.networks["energy"], 1.4 * images
+    expected = network(beyond, training=False).numpy()[:, 0]
+    np.testing.assert_allclose(medconv.energy(beyond), expected, rtol=1e-5)
+    with pytest.raises(DataError, match="got values from -1.6"):
+        medconv.energy(1.6 * images)
+
+
 def test_other_images_are_told(medconv, classifier):
     with pytest.raises(
         DataError, match=r"of the shape \[8, 8, 1\] for release:digits_m"
