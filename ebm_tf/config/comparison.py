@@ -110,11 +110,11 @@ class EnergyComparison(Analysis):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Leaderboard(Experiment):
-    """Compares classifiers by what attacks have left of their accuracy.
+class FinishedRuns(Experiment):
+    """Compares what finished runs have measured.
 
     Attributes:
-      runs: folders of finished runs of `attack.py` on classifiers without a defence.
+      runs: their folders.
     """
 
     executable: ClassVar[str] = "compare"
@@ -128,18 +128,16 @@ class Leaderboard(Experiment):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AlignmentComparison(Experiment):
-    """Compares classifiers by where their gradients point and by their least radii.
+class Leaderboard(FinishedRuns):
+    """Compares classifiers by what attacks have left of their accuracy.
 
-    Attributes:
-      runs: folders of finished runs of `align.py`, or of sweeps of them.
+    The runs are of `attack.py`, on classifiers without a defence.
     """
 
-    executable: ClassVar[str] = "compare"
 
-    runs: tuple[str, ...] = ()
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AlignmentComparison(FinishedRuns):
+    """Compares classifiers by where their gradients point and by their least radii.
 
-    def validate(self) -> None:
-        """Checks that runs are named."""
-        super().validate()
-        require(all(self.runs), f"Expected runs={self.runs} to be folders.")
+    The runs are of `align.py`, or sweeps of them.
+    """

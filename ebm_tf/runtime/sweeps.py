@@ -171,6 +171,22 @@ def _student(degrees: int) -> float:
     return float(stdtrit(degrees, 0.975))
 
 
+def unlike(figures: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Iterator[str]:
+    """Sentences on runs whose values of these names are not those of the first.
+
+    Args:
+      figures: of each run, with its folder under "run".
+      names: of what they must have in common.
+    """
+    first = figures[0]
+    for found in figures:
+        if differing := [name for name in names if found[name] != first[name]]:
+            yield (
+                f"{found['run']} was measured with other {', '.join(differing)} than "
+                f"{first['run']}."
+            )
+
+
 def csv_text(rows: Sequence[Row]) -> str:
     """A line for each run: what differs, then all numbers of its results."""
     names = dict.fromkeys(n for _, results in rows for n in results)

@@ -76,7 +76,7 @@ def compared(runs: Sequence[str], workspace: Workspace) -> dict[str, Any]:
       The figures of all runs, and warnings where two are of different images.
     """
     rows = [measured(folder) for folder in _folders(runs)]
-    warnings = list(_warnings(rows))
+    warnings = list(sweeps.unlike([found for _, found in rows], _SETTINGS))
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
     shown = [name for name in rows[0][1] if name not in ("run", HALF, *_SETTINGS)]
@@ -111,16 +111,5 @@ def _points(rows: Sequence[Row], searches: Sequence[str]) -> Iterator[RadiiByAli
             if found.get(name) is not None:
                 pair = found[ALPHA], found[name]
                 points.setdefault(labels["method"], []).append(pair)
-        halves = {found[HALF] for _, found in rows} if name.endswith("_l2") else set()
-        yield RadiiByAlignment(points, statistics.fmean(halves) if halves else None)
-
-
-def _warnings(rows: Sequence[Row]) -> Iterator[str]:
-    """Where figures are of other images than those of the first run."""
-    first = rows[0][1]
-    for _, found in rows:
-        if differing := [n for n in _SETTINGS if found[n] != first[n]]:
-            yield (
-                f"{found['run']} was measured with other {', '.join(differing)} than "
-                f"{first['run']}."
-            )
+        half = statistics.fmean(found[HALF] for _, found in rows)
+        yield RadiiByAlignment(points, half if name.endswith("_l2") else None)

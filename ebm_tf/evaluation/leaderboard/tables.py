@@ -8,6 +8,7 @@ from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.leaderboard import plots
 from ebm_tf.evaluation.leaderboard.summaries import TITLES
 from ebm_tf.runtime.run_folders import read_config, reopen
+from ebm_tf.runtime.sweeps import unlike
 from ebm_tf.runtime.workspace import Workspace
 
 FILE = "leaderboard.md"
@@ -84,13 +85,7 @@ def _figure(row: Row, name: str) -> str:
 
 def _warnings(rows: Sequence[Row]) -> Iterator[str]:
     """Reasons not to compare figures, or not to believe them, as sentences."""
-    first = rows[0]
+    yield from unlike(rows, _ALIKE)
     for row in rows:
-        differing = [name for name in _ALIKE if row[name] != first[name]]
-        if differing:
-            yield (
-                f"{row['run']} was measured with other {', '.join(differing)} than "
-                f"{first['run']}."
-            )
         if count := row["warnings"]:
             yield f"{row['run']} has {count} warning{'s' * (count > 1)} of its own."
