@@ -31,7 +31,7 @@ from ebm_tf.evaluation.verdicts import Verdicts
 from ebm_tf.protocols import Attacked, AttackFn, Classifier
 from ebm_tf.runtime import actions, seeds
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import KeyFn, over_rows
+from ebm_tf.runtime.rows import KeyFn, fitting, over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
@@ -299,7 +299,7 @@ class Phases:
 
     def _over_rows(self, function: Callable) -> RunFn:
         """(images, labels, radii, key) -> outcome, on any rows."""
-        run = over_rows(function, self.replicas, self.config.batch, fits=True)
+        run = over_rows(function, self.replicas, self.config.batch, size_of=fitting)
         return lambda rows, keys: run(*rows[:3], keys=keys, of=len(rows.labels))
 
     @functools.cached_property

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ebm_tf.attacks.rounds import Carry, InRounds, Rows
 from ebm_tf.protocols import Attacked
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.rows import fitting, over_rows
 
 # (images, labels, radii float32 [n], keys int32 [n, 2]) -> arrays [n, ...] by name.
 OutcomeFn = Callable[..., dict[str, np.ndarray]]
@@ -38,7 +38,7 @@ def in_segments(
         return finished(rows.labels, attack.end(rows, carry))
 
     begin, advance, end = (
-        over_rows(function, replicas, batch, fits=True)
+        over_rows(function, replicas, batch, size_of=fitting)
         for function in (attack.begin, attack.advance, outcome)
     )
 

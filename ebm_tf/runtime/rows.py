@@ -1,6 +1,6 @@
 """A function of rows, made one of any number of them: fixed shapes, on all replicas."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,35 @@ from ebm_tf.runtime.distribution import Replicas, distributed, local
 
 # (index of a batch, index of a replica among those of all workers) -> key int32 [2].
 KeyFn = Callable[[int, int], tf.Tensor]
+# (rows that are left, most rows at once, rows at first) -> rows of the next batch, all
+# of one replica.
+SizeFn = Callable[[float, int, int], int]
+
+
+def whole(left: float, most: int, first: int) -> int:
+    """Every batch is as large as it may be: one compilation."""
+    del left, first
+    return most
+
+
+def parts(*divisors: int) -> SizeFn:
+    """What is left goes into the largest part of a whole batch that it fills."""
+
+    def size(left: float, most: int, first: int) -> int:
+        del first
+        sizes = [most // part for part in divisors if most % part == 0]
+        return next((size for size in sizes if size <= left), sizes[-1])
+
+    return size
+
+
+def fitting(left: float, most: int, first: int) -> int:
+    """What is left is filled up to the least sufficient part of the rows at first.
+
+    The parts are 3/4, 1/2, 3/8 and so on: at most a third is wasted.
+    """
+    ladder = _ladder(min(first, most))
+    return min((size for size in ladder if size >= left), default=ladder[0])
 
 
 def over_rows(
@@ -17,8 +46,7 @@ def over_rows(
     replicas: Replicas,
     batch: int,
     *,
-    parts: Sequence[int] = (1,),
-    fits: bool = False,
+    size_of: SizeFn = whole,
     together: bool = True,
     jit: bool | None = None,
 ) -> Callable:
@@ -30,11 +58,7 @@ def over_rows(
         the result depends on the same row of the arguments only.
       replicas: the devices.
       batch: rows at once, over the replicas of all workers.
-      parts: what is left goes into the largest fitting batch of `batch / part` rows,
-        at the price of a compilation for each.
-      fits: whether it is filled up to the smallest fitting size instead, of `batch`,
-        or of so many rows as it is a part `of`, 3/4 of them, 1/2, 3/8 and so on: at
-        most a third is wasted.
+      size_of: rows of the next batch; the function is compiled for each size.
       together: whether all workers call it with the same rows, share the work and get
         all results. Else this process works alone, on its own replicas.
       jit: whether XLA compiles the function; if None, where it does on these devices.
@@ -49,7 +73,6 @@ def over_rows(
     """
     share, first = replicas.batch_of_each(batch), replicas.worker * replicas.num_local
     width = replicas.count if together else replicas.num_local
-    sizes = [share * width // part for part in parts if share % part == 0]
     inner = tf.function(
         function, jit_compile=replicas.jit if jit is None else jit, autograph=False
     )
@@ -57,13 +80,6 @@ def over_rows(
         lambda rows: replicas.strategy.run(inner, args=rows), autograph=False
     )
     joined = _gathering(replicas) if together else _joining(replicas)
-
-    def size_for(left: int, of: int | None) -> int:
-        if fits:
-            most = share if of is None else min(-(-of // width), share)
-            ladder = [rows * width for rows in _ladder(most)]
-            return min((size for size in ladder if size >= left), default=ladder[0])
-        return next((size for size in sizes if size <= left), sizes[-1])
 
     def call(
         *rows: Any,
@@ -73,9 +89,10 @@ def over_rows(
     ) -> Any:
         arrays = tf.nest.map_structure(np.asarray, rows)
         count, start, done = len(tf.nest.flatten(arrays)[0]), 0, []
+        at_first = share if of is None else -(-of // width)
         while start < count:
             left = count - start
-            size = size_for(left, of)
+            size = width * size_of(left / width, share, at_first)
             taken = np.minimum(np.arange(start, start + size), count - 1)
             shares = np.split(taken, width)[first if together else 0 :]
             given = []

@@ -19,7 +19,7 @@ from ebm_tf.models.ebm import EbmModels
 from ebm_tf.protocols import Energy
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.rows import over_rows, parts
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.potentials import kernel_of, potential
 
@@ -46,7 +46,7 @@ def over_chains(function: Callable, replicas: Replicas, chunk: int) -> Callable:
       replicas: the devices.
       chunk: chains at once, over all replicas.
     """
-    return over_rows(function, replicas, chunk, parts=CHUNK_PARTS)
+    return over_rows(function, replicas, chunk, size_of=parts(*CHUNK_PARTS))
 
 
 def step_kernel(step: Langevin, energy: Energy) -> KernelFn:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime.distribution import Replicas
-from ebm_tf.runtime.rows import over_rows
+from ebm_tf.runtime.rows import fitting, over_rows, parts
 
 PARTS = (1, 4, 16)
 
@@ -41,10 +41,10 @@ def nests(num: int) -> tuple[Pair, np.ndarray]:
 
 
 @pytest.mark.parametrize("num", [1, 2, 31, 32, 33, 75])
-@pytest.mark.parametrize("parts", [(1,), PARTS])
+@pytest.mark.parametrize("divisors", [(1,), PARTS])
 @pytest.mark.parametrize("together", [True, False])
-def test_any_number_of_rows_is_as_one_call(replicas, num, parts, together):
-    run = over_rows(of_nests, replicas, 32, parts=parts, together=together)
+def test_any_number_of_rows_is_as_one_call(replicas, num, divisors, together):
+    run = over_rows(of_nests, replicas, 32, size_of=parts(*divisors), together=together)
     pair, keys = nests(num)
     found, expected = run(pair, tf.constant(keys)), of_nests(Pair(*pair), keys)
     tf.nest.assert_same_structure(found, expected)
@@ -74,15 +74,15 @@ def test_padding_is_the_last_row_and_is_never_seen(replicas):
     np.testing.assert_array_equal(given, [0, 1, 2, 3, 4, 5, 5, 5])
 
 
-@pytest.mark.parametrize(("parts", "sizes"), [((1,), {32}), (PARTS, {32, 8, 2})])
-def test_each_size_is_compiled_once(replicas, parts, sizes):
+@pytest.mark.parametrize(("divisors", "sizes"), [((1,), {32}), (PARTS, {32, 8, 2})])
+def test_each_size_is_compiled_once(replicas, divisors, sizes):
     traces = []
 
     def function(values):
         traces.append(values.shape[0] * replicas.count)
         return values + 1.0
 
-    run = over_rows(function, replicas, 32, parts=parts)
+    run = over_rows(function, replicas, 32, size_of=parts(*divisors))
     for num in range(1, 70):
         assert run(np.zeros([num, 2], np.float32)).shape == (num, 2)
     assert set(traces) == sizes and len(traces) <= len(sizes) * replicas.count
@@ -95,7 +95,7 @@ def test_what_is_left_is_filled_up_to_the_next_of_a_few_sizes(replicas):
         traces.append(values.shape[0] * replicas.count)
         return values + 1.0
 
-    run = over_rows(function, replicas, 32, fits=True)
+    run = over_rows(function, replicas, 32, size_of=fitting)
     for num in range(1, 70):
         found = run(np.full([num, 2], float(num), np.float32))
         np.testing.assert_array_equal(found, np.full([num, 2], num + 1.0))
@@ -112,7 +112,7 @@ def test_what_is_left_of_few_rows_is_filled_up_to_parts_of_these(replicas):
         traces.add(values.shape[0] * replicas.count)
         return values + 1.0
 
-    run = over_rows(function, replicas, 32, fits=True)
+    run = over_rows(function, replicas, 32, size_of=fitting)
     for num in (22, 21, 16, 12, 11):
         found = run(np.full([num, 2], float(num), np.float32), of=22)
         np.testing.assert_array_equal(found, np.full([num, 2], num + 1.0))
