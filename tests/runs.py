@@ -46,6 +46,22 @@ TINY = {
 # The bank makes a checkpoint the largest file, for the test of a full disk.
 SHORT = {"num_updates": 9, "log_every": 3, "picture_every": 6, "chains.bank_size": 2000}
 
+# What makes learning a generator short, as --set takes it.
+SHORT_GENERATOR = [
+    "data.split=train[:100]",
+    "generator.width=4",
+    "generator.latent_size=6",
+    "discriminator.width=4",
+    "discriminator_updates=2",
+    "num_updates=4",
+    "batch=10",
+    "num_samples=20",
+    "save_every=2",
+    "log_every=2",
+    "measure_every=4",
+    "picture_every=4",
+]
+
 
 SECONDS = 120
 

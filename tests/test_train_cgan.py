@@ -16,25 +16,14 @@ from ebm_tf.config.overrides import override
 from ebm_tf.directions.opening import open_directions
 from ebm_tf.errors import ConfigError, UnnamedWeightsError
 from ebm_tf.store.models import load
-from tests.runs import ROOT, learn_here
+from tests.runs import ROOT, SHORT_GENERATOR, learn_here
 
 ANY: Any = None  # directions of a network do not look at the data
 TINY = [
+    *SHORT_GENERATOR,
     "data.name=digits",
     "data.image_size=8",
-    "data.split=train[:100]",
     "generator.num_classes=10",
-    "generator.width=4",
-    "generator.latent_size=6",
-    "discriminator.width=4",
-    "discriminator_updates=2",
-    "num_updates=4",
-    "batch=10",
-    "num_samples=20",
-    "save_every=2",
-    "log_every=2",
-    "measure_every=4",
-    "picture_every=4",
 ]
 SEARCH = SearchedDirections(near_steps=4, likely_steps=3, num_starts=2)
 

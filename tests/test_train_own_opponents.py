@@ -9,7 +9,14 @@ import pytest
 from ebm_tf.config import core
 from ebm_tf.config.overrides import override
 from tests import test_train_vrgan as vrgan
-from tests.runs import ROOT, assert_same_arrays, learn_here, run_here, saved_arrays
+from tests.runs import (
+    ROOT,
+    SHORT_GENERATOR,
+    assert_same_arrays,
+    learn_here,
+    run_here,
+    saved_arrays,
+)
 
 OPPONENTS = """
 import keras
@@ -40,20 +47,6 @@ def mapper(size, channels, classes, width, depth):
         size, channels, num_classes=classes, width=width, depth=depth
     )
 """
-TINY = [
-    "data.split=train[:100]",
-    "generator.width=4",
-    "generator.latent_size=6",
-    "discriminator.width=4",
-    "discriminator_updates=2",
-    "num_updates=4",
-    "batch=10",
-    "num_samples=20",
-    "save_every=2",
-    "log_every=2",
-    "measure_every=4",
-    "picture_every=4",
-]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +69,7 @@ def assert_same_run(one: pathlib.Path, other: pathlib.Path) -> None:
 
 @pytest.mark.slow
 def test_a_discriminator_learns_the_bits_of_the_one_that_it_is(mine, tmp_path):
-    settings = [*TINY, "generator.num_classes=10"]
+    settings = [*SHORT_GENERATOR, "generator.num_classes=10"]
     plain = learned(tmp_path / "plain", "digits_sngan", *settings)
     network = f"discriminator.architecture={mine}:discriminator"
     own = learned(tmp_path / "own", "digits_sngan", *settings, network)
@@ -87,8 +80,10 @@ def test_a_discriminator_learns_the_bits_of_the_one_that_it_is(mine, tmp_path):
 @pytest.mark.slow
 def test_one_with_dropout_goes_on_as_if_it_had_not_stopped(mine, tmp_path):
     network = f"discriminator.architecture={mine}:dropping"
-    whole = learned(tmp_path / "whole", "digits_sngan", *TINY, network)
-    parts = learned(tmp_path / "parts", "digits_sngan", *TINY, network, "num_updates=2")
+    whole = learned(tmp_path / "whole", "digits_sngan", *SHORT_GENERATOR, network)
+    parts = learned(
+        tmp_path / "parts", "digits_sngan", *SHORT_GENERATOR, network, "num_updates=2"
+    )
     done = run_here("--resume", parts, "--set", "num_updates=4", executable=None)
     assert (done.code, done.err) == (0, ""), done
     assert_same_arrays(saved_arrays(whole), saved_arrays(parts))
@@ -98,7 +93,7 @@ def test_one_with_dropout_goes_on_as_if_it_had_not_stopped(mine, tmp_path):
 def test_the_multi_hinge_is_learned_against_one(mine, tmp_path):
     sizes = ["data.name=digits", "data.image_size=8", "generator.num_classes=10"]
     network = f"discriminator.architecture={mine}:scorer"
-    settings = [*TINY, *sizes, network]
+    settings = [*SHORT_GENERATOR, *sizes, network]
     folder = learned(tmp_path, "squares32_cgan_small", *settings)
     told = json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])
     assert np.isfinite(told["discriminator_loss"]) and 0 <= told["right_data"] <= 1
