@@ -89,11 +89,13 @@ def _given(
     """What a network gives, as this program has it."""
     name, scale = settings.architecture, settings.pixel_range
     if num_outputs is not None:
-        scores, features = _several(name, outputs, "scores and features")
+        _require_outputs(name, outputs, 2, "scores and features as two outputs")
+        scores, features = outputs
         _require(name, scores, f"give {num_outputs} scores", (num_outputs,))
         _require(name, features, "give features", (features.shape[-1],))
         return [scores, features]
-    (output,) = _several(name, outputs, "one")
+    _require_outputs(name, outputs, 1, "one output")
+    (output,) = outputs
     if isinstance(settings, GeneratorNetwork):
         _require(name, output, "give images", shape)
         return [from_scale(output, scale)]
@@ -193,13 +195,9 @@ def _behind(tensor: Any) -> Shape:
     return tuple(tensor.shape[1:])
 
 
-def _several(name: str, outputs: list[Any], what: str) -> list[Any]:
-    """Checks that there is one output, or that there are two, as the words say."""
-    number = 1 if what == "one" else 2
+def _require_outputs(name: str, outputs: list[Any], number: int, what: str) -> None:
     if len(outputs) != number:
-        noun = "output" if number == 1 else "as two outputs"
-        raise ConfigError(f"Expected {name} to give {what} {noun}, got {len(outputs)}.")
-    return outputs
+        raise ConfigError(f"Expected {name} to give {what}, got {len(outputs)}.")
 
 
 def _require(name: str, tensor: Any, does: str, *shapes: Shape) -> None:

@@ -85,8 +85,10 @@ def compared(runs: Sequence[str], workspace: Workspace) -> dict[str, Any]:
     if workspace.is_chief:
         workspace.write(TABLE, sweeps.csv_text(rows))
         searches = [name for name in shown if name.startswith(_MEDIAN)]
-        for name, points in zip(searches, _points(rows, searches), strict=True):
-            save_radii(workspace.path("plots", f"{name}_by_alpha.png"), name, points)
+        for name, radii in zip(searches, _points(rows, searches), strict=True):
+            if radii.points:
+                path = workspace.path("plots", f"{name}_by_alpha.png")
+                save_radii(path, name, radii)
     return {
         "runs": [{**labels, **found} for labels, found in rows],
         "warnings": warnings,

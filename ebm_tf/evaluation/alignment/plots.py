@@ -18,6 +18,7 @@ TITLES = {
     "estimate_cosine": "cosine of estimated and true direction",
 }
 _BINS = 40
+_ABOVE = 1.1  # where an axis ends, in units of its largest value
 
 
 class RadiiByAlignment(NamedTuple):
@@ -137,6 +138,8 @@ def save_radii(path: str, name: str, radii: RadiiByAlignment) -> None:
         axes.axline((0, 0), slope=radii.slope, color="grey", linewidth=0.8, label=label)
     for method, pairs in radii.points.items():
         axes.plot(*zip(*pairs, strict=True), "o", alpha=0.7, label=method)
-    axes.set(xlabel=TITLES["alpha_dx"], ylabel=name, xlim=(0, None), ylim=(0, None))
+    all_pairs = np.array([pair for pairs in radii.points.values() for pair in pairs])
+    right, top = _ABOVE * all_pairs.max(0)
+    axes.set(xlabel=TITLES["alpha_dx"], ylabel=name, xlim=(0, right), ylim=(0, top))
     axes.legend(fontsize=8)
     save_figure(figure, path)

@@ -70,6 +70,13 @@ def test_methods_have_intervals_over_seeds(tmp_path):
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_what_was_never_broken_has_no_picture(tmp_path):
+    runs = [aligned(tmp_path, "lalpha", 2, 0.9, None)]
+    found = compared(runs, Workspace(str(tmp_path)))
+    assert found["runs"][0]["eps50_pgd_l2"] is None
+    assert not (tmp_path / "plots").exists()
+
+
 def test_other_images_are_told(tmp_path):
     runs = [
         aligned(tmp_path, "baseline", 0, 0.6, 0.07),
