@@ -21,6 +21,7 @@ _ALLOWED: Mapping[str, Mapping[str, tuple[Any, ...] | None]] = {
     },
     "dropout": dict.fromkeys(("wide_resnet", "small_cnn", "robustbench_wrn"), _ANY),
     "stem": dict.fromkeys(("resnet", "preact_resnet"), _ANY),
+    "pooling": dict.fromkeys(("small_cnn", "sngan"), _ANY),
     "final_norm": {"preact_resnet": _ANY},
     "raw_shortcut": {"preact_resnet": _ANY},
 }
@@ -50,6 +51,9 @@ class ClassifierNetwork(AnyNetwork):
         published with "silu".
       dropout: the share of features that is dropped in training mode, in [0, 1).
       energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
+      pooling: what the last layer sees: the "mean" over space of the last features, or,
+        of a "small_cnn" and an "sngan", with "none" those of each place, which tells
+        more where objects have theirs, as MNIST's digits.
       final_norm: of a "preact_resnet", whether its last sum is normalised.
       raw_shortcut: of a "preact_resnet", whether the convolutions of its shortcuts see
         what comes into a block before it is normalised and activated.
@@ -64,6 +68,7 @@ class ClassifierNetwork(AnyNetwork):
     activation: str = "relu"
     dropout: float = 0.0
     energy_head: bool = False
+    pooling: Literal["mean", "none"] = "mean"
     final_norm: bool = True
     raw_shortcut: bool = False
 

@@ -1,6 +1,7 @@
 """The settings that experiments are composed of."""
 
 import dataclasses
+from typing import Literal
 
 from ebm_tf.config.core import Settings, adjustable, require, runtime
 from ebm_tf.config.networks import AnyNetwork
@@ -64,11 +65,15 @@ class Network(AnyNetwork):
         (docs/own_networks.md) or FILE.keras.
       width: channels of the narrowest block; the published ones if None.
       activation: any Keras activation.
+      pooling: what the energy is a weighted sum of: the "mean" over space of the last
+        features, or with "none" those of each place, which learns faster what images
+        are as a whole where objects have their place, as MNIST's digits.
     """
 
     architecture: str = "sngan"
     width: int | None = None
     activation: str = "relu"
+    pooling: Literal["mean", "none"] = "mean"
 
     def validate(self) -> None:
         """Checks the width."""

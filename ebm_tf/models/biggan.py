@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.blocks import LayerKit, layer_kit, layout_for, mean_energy
+from ebm_tf.models.blocks import LayerKit, layer_kit, layout_for, pooled_energy
 
 
 class Block(NamedTuple):
@@ -41,6 +41,7 @@ def energy(
     *,
     width: int = 48,
     activation: str = "relu",
+    pooling: str = "mean",
     dtype: str = "float32",
 ) -> keras.Model:
     """The BigGAN-deep discriminator as an energy (Hill et al., 2022).
@@ -52,6 +53,7 @@ def energy(
       channels: must be 3.
       width: channels of the first convolution, at least 4.
       activation: name of a Keras activation.
+      pooling: of the last features: "mean" over space, as published, or "none".
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
@@ -70,7 +72,7 @@ def energy(
             x = kit.attention(x, "attention")
         add_block = _pooling_block if block.pools else _flat_block
         x = add_block(x, width * block.multiple, f"block{index}", kit)
-    energies = mean_energy(kit.activate(x, "final_activation"))
+    energies = pooled_energy(kit.activate(x, "final_activation"), pooling)
     return keras.Model(images, energies, name=f"biggan_energy_{image_size}")
 
 

@@ -143,13 +143,20 @@ def layer_kit(dtype: str, activation: str = "relu") -> LayerKit:
     return LayerKit(_POLICIES[dtype], activation)
 
 
-def mean_energy(features: Any) -> Any:
-    """Ends an energy: features [B,H,W,C] -> a weighted sum of channel means [B,1].
+def pooled(features: Any, pooling: str = "mean") -> Any:
+    """Features [B,H,W,C] -> their "mean" [B,C], or with "none" all of them [B,HWC].
 
     It computes in float32 whatever the dtype of the features.
     """
-    means = layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
-    return layers.Dense(1, use_bias=False, name="energy", dtype="float32")(means)
+    if pooling == "mean":
+        return layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
+    return layers.Flatten(name="flat", dtype="float32")(features)
+
+
+def pooled_energy(features: Any, pooling: str = "mean") -> Any:
+    """Ends an energy: features [B,H,W,C] -> a weighted sum [B,1] of them, `pooled`."""
+    energy = layers.Dense(1, use_bias=False, name="energy", dtype="float32")
+    return energy(pooled(features, pooling))
 
 
 class ConvMeanPool(layers.Layer):

@@ -14,7 +14,7 @@ from keras import initializers, layers
 
 from ebm_tf.config.networks import AnyNetwork, PixelRange, Standardised
 from ebm_tf.errors import ConfigError
-from ebm_tf.models.blocks import LayerKit, layer_kit
+from ebm_tf.models.blocks import LayerKit, layer_kit, pooled
 from ebm_tf.models.dropout import Dropout
 from ebm_tf.pixels import to_scale
 
@@ -195,24 +195,21 @@ def norm_activate(images: Any, name: str, kit: ClassifierKit) -> Any:
     return kit.activate(normalised(images, name, kit), f"{name}_activation")
 
 
-def spatial_means(features: Any) -> Any:
-    """Features [B,H,W,C] -> their means [B,C] over space, in float32."""
-    return layers.GlobalAveragePooling2D(name="mean", dtype="float32")(features)
-
-
 def class_logits(
-    means: Any, num_classes: int, energy_head: bool, **initial: Any
+    features: Any, num_classes: int, energy_head: bool, **initial: Any
 ) -> Any:
-    """The last layer, of means [B,C]; `initial` is for its kernel and bias."""
+    """The last layer, of features [B,C]; `initial` is for its kernel and bias."""
     num_outputs = num_classes + 1 if energy_head else num_classes
     dense = layers.Dense(num_outputs, name="logits", dtype="float32", **initial)
-    outputs = dense(means)
+    outputs = dense(features)
     if not energy_head:
         return outputs
     return ClassLogits(name="class_logits", dtype="float32")(outputs)
 
 
-def mean_logits(features: Any, num_classes: int, energy_head: bool) -> Any:
-    """Logits of the means over space, begun as PyTorch does."""
-    means = spatial_means(features)
-    return class_logits(means, num_classes, energy_head, **uniform(means.shape[-1]))
+def pooled_logits(
+    features: Any, num_classes: int, energy_head: bool, pooling: str = "mean"
+) -> Any:
+    """Logits of features [B,H,W,C] after `pooled`, begun as PyTorch does."""
+    flat = pooled(features, pooling)
+    return class_logits(flat, num_classes, energy_head, **uniform(flat.shape[-1]))

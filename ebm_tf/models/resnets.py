@@ -19,9 +19,9 @@ from ebm_tf.models.classifier_layers import (
     as_seen,
     classifier_kit,
     conv_norm,
-    mean_logits,
     norm_activate,
     normal_kernel,
+    pooled_logits,
     require_size,
     unbiased_conv,
     uniform_kernel,
@@ -64,7 +64,7 @@ def resnet(
     if large:
         x = _max_pool(x, kit)
     x = _stages(x, depth, width, _bottleneck if _is_deep(depth) else _block, kit)
-    logits = mean_logits(x, num_classes, energy_head)
+    logits = pooled_logits(x, num_classes, energy_head)
     return keras.Model(images, logits, name=f"resnet_{depth}_{width}")
 
 
@@ -105,7 +105,7 @@ def preact_resnet(
     x = _stages(x, depth, width, block, kit)
     if final_norm:
         x = norm_activate(x, "final", kit)
-    logits = mean_logits(x, num_classes, energy_head)
+    logits = pooled_logits(x, num_classes, energy_head)
     return keras.Model(images, logits, name=f"preact_resnet_{depth}_{width}")
 
 

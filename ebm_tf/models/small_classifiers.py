@@ -2,13 +2,12 @@
 
 import keras
 
-from ebm_tf.models.blocks import layer_kit
+from ebm_tf.models.blocks import layer_kit, pooled
 from ebm_tf.models.classifier_layers import (
     class_logits,
     classifier_kit,
     conv_norm,
-    mean_logits,
-    spatial_means,
+    pooled_logits,
 )
 from ebm_tf.models.sngan import features
 from ebm_tf.pixels import to_unit
@@ -26,14 +25,16 @@ def small_cnn(
     norm: str = "batch",
     dropout: float = 0.0,
     energy_head: bool = False,
+    pooling: str = "mean",
 ) -> keras.Model:
     """`depth` convolutions, each normalised and activated, a mean and a linear layer.
 
-    It learns digits fast without a GPU. The second and the third convolution halve the
-    sides and double the channels, `width` at first. With 4 layers an output has seen
-    17 pixels of each side. The network sees pixels in [0,1], so that the zeros around
-    an image are as black as the ground of a digit. Dropout follows each activation but
-    the last. Without normalisation convolutions have biases, which begin as PyTorch's.
+    With `pooling` "none" there is no mean. It learns digits fast without a GPU. The
+    second and the third convolution halve the sides and double the channels, `width` at
+    first. With 4 layers an output has seen 17 pixels of each side. The network sees
+    pixels in [0,1], so that the zeros around an image are as black as the ground of a
+    digit. Dropout follows each activation but the last. Without normalisation
+    convolutions have biases, which begin as PyTorch's.
     """
     kit = classifier_kit(dtype, activation, norm=norm, dropout=dropout)
     images = keras.Input((image_size, image_size, channels), name="images")
@@ -44,7 +45,7 @@ def small_cnn(
         x = conv_norm(x, filters, f"layer{layer}", kit, stride=stride)
         x = kit.activate(x, f"layer{layer}_activation")
         x = kit.drop(x, layer) if layer < depth else x
-    logits = mean_logits(x, num_classes, energy_head)
+    logits = pooled_logits(x, num_classes, energy_head, pooling)
     return keras.Model(images, logits, name=f"small_cnn_{depth}_{width}")
 
 
@@ -57,14 +58,16 @@ def sngan(
     dtype: str = "float32",
     activation: str = "relu",
     energy_head: bool = False,
+    pooling: str = "mean",
 ) -> keras.Model:
     """The network of `models.sngan.energy` with a logit of each class at its end.
 
     It is residual and has no normalisation, and its energies are known to be learned
-    stably; sizes of images and widths are those of the energy.
+    stably; sizes of images and widths are those of the energy. A narrow one classifies
+    better with `pooling` "none".
     """
     kit = layer_kit(dtype, activation)
     images = keras.Input((image_size, image_size, channels), name="images")
-    means = spatial_means(features(images, width, kit))
-    logits = class_logits(means, num_classes, energy_head)
+    flat = pooled(features(images, width, kit), pooling)
+    logits = class_logits(flat, num_classes, energy_head)
     return keras.Model(images, logits, name=f"sngan_classifier_{image_size}")

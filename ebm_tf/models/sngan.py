@@ -18,7 +18,7 @@ from ebm_tf.models.blocks import (
     LayerKit,
     NormFn,
     layer_kit,
-    mean_energy,
+    pooled_energy,
 )
 from ebm_tf.models.conditional_norm import batch_norm, conditional_batch_norm
 from ebm_tf.models.latents import classes_of
@@ -108,6 +108,7 @@ def energy(
     *,
     width: int | None = None,
     activation: str = "relu",
+    pooling: str = "mean",
     dtype: str = "float32",
 ) -> keras.Model:
     """The SNGAN discriminator as an energy (Hill et al., 2022).
@@ -117,6 +118,7 @@ def energy(
       channels: channels of the images.
       width: channels of the first block; None is the published width.
       activation: name of a Keras activation.
+      pooling: of the last features: "mean" over space, as published, or "none".
       dtype: "float32" or "bfloat16", in which the blocks compute.
 
     Returns:
@@ -127,12 +129,12 @@ def energy(
     """
     kit = layer_kit(dtype, activation)
     images = keras.Input((image_size, image_size, channels), name="images")
-    energies = mean_energy(features(images, width, kit))
+    energies = pooled_energy(features(images, width, kit), pooling)
     return keras.Model(images, energies, name=f"sngan_energy_{image_size}")
 
 
 def features(images: Any, width: int | None, kit: LayerKit) -> Any:
-    """What an energy is the mean of: images [B,H,W,C] -> [B,h,w,c], activated."""
+    """What an energy is a sum of: images [B,H,W,C] -> [B,h,w,c], activated."""
     layout = energy_layout(ENERGY_LAYOUTS, images.shape[1], "sngan energy")
     width = width or layout.width
     x = stem(images, width, kit)

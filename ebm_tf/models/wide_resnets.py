@@ -12,6 +12,7 @@ from keras import layers
 
 from ebm_tf.config.networks import Standardised
 from ebm_tf.errors import ConfigError
+from ebm_tf.models.blocks import pooled
 from ebm_tf.models.classifier_layers import (
     USUAL_SCALE,
     ClassifierKit,
@@ -20,11 +21,10 @@ from ebm_tf.models.classifier_layers import (
     class_logits,
     classifier_kit,
     conv,
-    mean_logits,
     norm_activate,
     normal_kernel,
+    pooled_logits,
     require_size,
-    spatial_means,
     unbiased_conv,
     uniform,
 )
@@ -75,7 +75,7 @@ def wide_resnet(
     images = keras.Input((image_size, image_size, channels), name="images")
     x = _biased_conv(images, STEM_CHANNELS, "stem", kit)
     x = _groups(x, depth, width, _biased_block, kit)
-    means = spatial_means(norm_activate(x, "final", kit))
+    means = pooled(norm_activate(x, "final", kit))
     initial = {} if kit.is_normalised else uniform(means.shape[-1])
     logits = class_logits(means, num_classes, energy_head, **initial)
     return keras.Model(images, logits, name=f"wide_resnet_{depth}_{width}")
@@ -108,7 +108,7 @@ def robustbench_wrn(
     images = keras.Input((image_size, image_size, channels), name="images")
     x = unbiased_conv(as_seen(images, pixel_range), STEM_CHANNELS, "stem", kit)
     x = _groups(x, depth, width, _activated_block, kit)
-    logits = mean_logits(norm_activate(x, "final", kit), num_classes, energy_head)
+    logits = pooled_logits(norm_activate(x, "final", kit), num_classes, energy_head)
     return keras.Model(images, logits, name=f"robustbench_wrn_{depth}_{width}")
 
 
@@ -138,7 +138,7 @@ def dm_wrn(
     pixels = as_seen(images, pixel_range, DM_PIXELS[channels])
     x = unbiased_conv(pixels, STEM_CHANNELS, "stem", kit)
     x = _groups(x, depth, width, _lopsided_block, kit)
-    logits = mean_logits(norm_activate(x, "final", kit), num_classes, energy_head)
+    logits = pooled_logits(norm_activate(x, "final", kit), num_classes, energy_head)
     return keras.Model(images, logits, name=f"dm_wrn_{depth}_{width}")
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from ebm_tf.learning.ebm import contrastive_update
-from ebm_tf.models.blocks import mean_energy
+from ebm_tf.models.blocks import pooled_energy
 from ebm_tf.runtime.distribution import Replicas, make_replicas, replicated
 from tests.learning.small_networks import SEED, descending
 
@@ -18,7 +18,7 @@ def pooled() -> keras.Model:
     """An energy that ends as this project's do."""
     images = keras.Input((8, 8, 1))
     features = keras.layers.Conv2D(4, 3)(images)
-    return keras.Model(images, mean_energy(features))
+    return keras.Model(images, pooled_energy(features))
 
 
 def graphs(strategy: tf.distribute.Strategy) -> list[tuple]:
