@@ -15,6 +15,6 @@ config = measurement_of(
     features=FeatureExtractor(name="pixels"),
     num_samples=1000,
     batch=100,
-    num_steps=400,
+    num_steps=200,
     num_reference=10_000,
 )
