@@ -24,11 +24,7 @@ config = dataclasses.replace(
     test_split="test",
     num_test=2000,
     classifier=ClassifierNetwork(
-        architecture="sngan",
-        width=16,
-        norm="none",
-        activation="silu",
-        pooling="none",
+        architecture="sngan", width=16, norm="none", activation="silu", pooling="none"
     ),
     terms=JointTerms(posterior=3.0, marginal=1.0),
     # A step may be as long as images are noisy, and an image is always within reach.

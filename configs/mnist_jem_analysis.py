@@ -2,8 +2,8 @@
 
 python3 ebm_tf/analyze.py configs/mnist_jem_analysis.py --data_dir DIR
 
-It is the released one of configs/mnist_jem.py; `--set weights=RUN` takes the folder that
-configs/mnist_jem.py or configs/mnist_jem_baseline.py left, and
+It is the released one of configs/mnist_jem.py; `--set weights=RUN` takes the folder
+that configs/mnist_jem.py or configs/mnist_jem_baseline.py left, and
 `--set samples.num_samples=1000` measures what the former generates, too.
 """
 

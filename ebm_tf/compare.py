@@ -1,7 +1,8 @@
 """Compares learned models: python3 ebm_tf/compare.py CONFIG.
 
 Energies by the life of their chains; classifiers by their energies under attack, by
-what attacks have left of their accuracy, or by where their gradients point.
+what attacks have left of their accuracy, by where their gradients point, or by what
+they know: accuracy, calibration, detection of other images.
 """
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
@@ -24,6 +25,7 @@ from ebm_tf.config.comparison import (
     AlignmentComparison,
     Comparison,
     EnergyComparison,
+    KnowledgeComparison,
     Leaderboard,
 )
 from ebm_tf.config.ebm import EbmExperiment
@@ -31,6 +33,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.kinds import is_own
 from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation import finished_runs, knowledge_comparison
 from ebm_tf.evaluation.alignment import comparison as alignments
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
@@ -40,7 +43,13 @@ from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import find
 
-Config = Comparison | EnergyComparison | Leaderboard | AlignmentComparison
+Config = (
+    Comparison
+    | EnergyComparison
+    | Leaderboard
+    | AlignmentComparison
+    | KnowledgeComparison
+)
 
 
 def run(config: Config, workspace: Workspace) -> dict[str, Any]:
@@ -55,6 +64,8 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
             return tables.ranked(_measured(config), workspace)
         case AlignmentComparison():
             return alignments.compared(config.runs, workspace)
+        case KnowledgeComparison():
+            return knowledge_comparison.compared(config.runs, config.noise, workspace)
         case EnergyComparison():
             return _compare_energies(config, workspace)
         case Comparison():
@@ -68,7 +79,11 @@ def describe(config: Config) -> Iterator[str]:
         case Leaderboard():
             yield from (f"{row['model']}: {row['run']}" for row in _measured(config))
         case AlignmentComparison():
-            yield from alignments.described(config.runs)
+            found = finished_runs.rows(config.runs, alignments.measured)
+            yield from finished_runs.described(found)
+        case KnowledgeComparison():
+            found = knowledge_comparison.measured_all(config.runs, config.noise)
+            yield from finished_runs.described(found)
         case EnergyComparison():
             yield from _describe_energies(config)
         case Comparison():

@@ -141,3 +141,21 @@ class AlignmentComparison(FinishedRuns):
 
     The runs are of `align.py`, or sweeps of them.
     """
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class KnowledgeComparison(FinishedRuns):
+    """Compares classifiers by accuracy, calibration, and detection of other images.
+
+    The runs are of `analyze.py`, or sweeps of them.
+
+    Attributes:
+      noise: on the images, one of those with which each run has measured.
+    """
+
+    noise: float = 0.0
+
+    def validate(self) -> None:
+        """Checks the noise too."""
+        super().validate()
+        self.require_least(0, "noise")

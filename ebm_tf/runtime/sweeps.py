@@ -202,10 +202,23 @@ def csv_text(rows: Sequence[Row]) -> str:
 
 def lines(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """A table for people: of each group its means with their intervals."""
+    return _aligned(_table(rows, names))
+
+
+def columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """The same with a column for each group, for many names."""
+    return _aligned(list(zip(*_table(rows, names), strict=True)))
+
+
+def _table(rows: Sequence[Row], names: Sequence[str]) -> list[list[str]]:
     settings = [setting for setting in rows[0][0] if setting != SEED]
     table = [[*settings, "runs", *names]]
     for key, group in grouped(rows).items():
         table.append([*key, str(len(group)), *(_cell(group, n) for n in names)])
+    return table
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip()

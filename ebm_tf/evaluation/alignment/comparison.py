@@ -1,19 +1,16 @@
 """Alignments of several classifiers, beside their least radii."""
 
-import os
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ebm_tf.config.alignment import AlignmentMeasurement
-from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation import finished_runs
 from ebm_tf.evaluation.alignment.plots import RadiiByAlignment, save_radii
+from ebm_tf.evaluation.finished_runs import RUN, finished, row
 from ebm_tf.runtime import sweeps
-from ebm_tf.runtime.resuming import saved_in
-from ebm_tf.runtime.run_folders import read_config, reopen
-from ebm_tf.runtime.sweeps import SEED, Row
+from ebm_tf.runtime.sweeps import Row
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.sources import Source
 
 TABLE = "alignments.csv"
 ALPHA = "alpha_dx"
@@ -35,29 +32,16 @@ def measured(folder: str) -> Row:
     Raises:
       UserError: if it is no such run, or not finished.
     """
-    config, results = read_config(folder), reopen(folder).results()
-    if not isinstance(config, AlignmentMeasurement) or results is None:
-        raise ConfigError(f"{folder} is not a finished run of align.py.")
+    _, results = finished(folder, AlignmentMeasurement)
     alignments = results["alignments"]["all"]
     names = [n for n in (ALPHA, "alpha_x", "estimate_cosine") if n in alignments]
-    figures: dict[str, Any] = {
-        "run": folder.rstrip("/"),
-        "accuracy": results["accuracy"],
-    }
+    figures = {"accuracy": results["accuracy"]}
     figures |= {name: alignments[name]["mean"] for name in names}
     for name, found in results.get("searches", {}).items():
         figures[_MEDIAN + name] = found["median_radius"]
     figures[HALF] = _half_difference(results["norms"].values())
     figures |= {name: results[name] for name in _SETTINGS}
-    return _learned_by(results["weights"]), figures
-
-
-def _learned_by(weights: str) -> Mapping[str, str]:
-    """The name of its config and its seed; of a file without a run, its path."""
-    config = Source(weights).config
-    if config is None:
-        return {"method": weights, SEED: "-"}
-    return {"method": config.name, SEED: str(config.seed)}
+    return row(folder, results["weights"], figures)
 
 
 def _half_difference(by_label: Iterable[Mapping[str, Any]]) -> float:
@@ -75,34 +59,16 @@ def compared(runs: Sequence[str], workspace: Workspace) -> dict[str, Any]:
     Returns:
       The figures of all runs, and warnings where two are of different images.
     """
-    rows = [measured(folder) for folder in _folders(runs)]
-    warnings = list(sweeps.unlike([found for _, found in rows], _SETTINGS))
-    for warning in warnings:
-        workspace.log(f"Warning: {warning}")
-    shown = [name for name in rows[0][1] if name not in ("run", HALF, *_SETTINGS)]
-    for line in sweeps.lines(rows, shown):
-        workspace.log(line)
+    rows = finished_runs.rows(runs, measured)
+    shown = [name for name in rows[0][1] if name not in (RUN, HALF, *_SETTINGS)]
     if workspace.is_chief:
-        workspace.write(TABLE, sweeps.csv_text(rows))
         searches = [name for name in shown if name.startswith(_MEDIAN)]
         for name, radii in zip(searches, _points(rows, searches), strict=True):
             if radii.points:
                 path = workspace.path("plots", f"{name}_by_alpha.png")
                 save_radii(path, name, radii)
-    return {
-        "runs": [{**labels, **found} for labels, found in rows],
-        "warnings": warnings,
-    }
-
-
-def described(runs: Sequence[str]) -> Iterator[str]:
-    """The method and the seed of each run, a line each."""
-    for labels, found in map(measured, _folders(runs)):
-        yield f"{labels['method']}, seed {labels[SEED]}: {found['run']}"
-
-
-def _folders(runs: Sequence[str]) -> list[str]:
-    return [os.path.join(run, name) for run in runs for name in saved_in(run)]
+    lines = sweeps.lines(rows, shown)
+    return finished_runs.tabulated(rows, lines, _SETTINGS, TABLE, workspace)
 
 
 def _points(rows: Sequence[Row], searches: Sequence[str]) -> Iterator[RadiiByAlignment]:

@@ -9,7 +9,8 @@ import pytest
 
 from ebm_tf.config.core import load
 from ebm_tf.errors import ConfigError
-from ebm_tf.evaluation.alignment.comparison import compared, described, measured
+from ebm_tf.evaluation.alignment.comparison import compared, measured
+from ebm_tf.evaluation.finished_runs import described
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from tests.runs import ROOT
@@ -52,7 +53,9 @@ def test_methods_have_intervals_over_seeds(tmp_path):
         aligned(tmp_path, "baseline", 1, 0.7, 0.09),
         aligned(tmp_path, "lalpha", 2, 0.9, None),
     ]
-    assert list(described(runs))[1] == f"sphere_baseline, seed 1: {runs[1]}"
+    assert (
+        list(described(map(measured, runs)))[1] == f"sphere_baseline, seed 1: {runs[1]}"
+    )
     found = compared(runs, Workspace(str(tmp_path)))
     assert [run["eps50_pgd_l2"] for run in found["runs"]] == [0.07, 0.09, None]
     assert found["runs"][0]["half_difference"] == pytest.approx(0.125)

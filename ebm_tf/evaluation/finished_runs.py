@@ -1,0 +1,85 @@
+"""What finished runs have measured of classifiers, as one table over seeds."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from ebm_tf.config.core import Experiment
+from ebm_tf.errors import ConfigError
+from ebm_tf.runtime import sweeps
+from ebm_tf.runtime.resuming import saved_in
+from ebm_tf.runtime.run_folders import read_config, reopen
+from ebm_tf.runtime.sweeps import SEED, Row
+from ebm_tf.runtime.workspace import Workspace
+from ebm_tf.store.sources import Source
+
+RUN = "run"  # the folder, among the figures of a row
+Kind = TypeVar("Kind", bound=Experiment)
+MeasuredFn = Callable[[str], Row]
+
+
+def finished(folder: str, kind: type[Kind]) -> tuple[Kind, dict[str, Any]]:
+    """The config and the results of a finished run.
+
+    Raises:
+      UserError: if it is no run of that kind, or not finished.
+    """
+    config, results = read_config(folder), reopen(folder).results()
+    if not isinstance(config, kind) or results is None:
+        raise ConfigError(f"{folder} is not a finished run of {kind.executable}.py.")
+    return config, results
+
+
+def row(folder: str, weights: str, figures: Mapping[str, Any]) -> Row:
+    """The figures of a run, by the method and the seed that learned what it measured.
+
+    The method is the name of the config; of a weight file without a run, its path.
+    """
+    config = Source(weights).config
+    labels = {"method": weights, SEED: "-"}
+    if config is not None:
+        labels = {"method": config.name, SEED: str(config.seed)}
+    return labels, {RUN: folder.rstrip("/"), **figures}
+
+
+def rows(runs: Sequence[str], measured: MeasuredFn) -> list[Row]:
+    """The rows of runs, and of those of sweeps."""
+    return [measured(os.path.join(run, name)) for run in runs for name in saved_in(run)]
+
+
+def described(found: Iterable[Row]) -> Iterator[str]:
+    """The method and the seed of each run, a line each."""
+    for labels, figures in found:
+        yield f"{labels['method']}, seed {labels[SEED]}: {figures[RUN]}"
+
+
+def tabulated(
+    found: Sequence[Row],
+    lines: Iterable[str],
+    settings: Sequence[str],
+    table: str,
+    workspace: Workspace,
+) -> dict[str, Any]:
+    """Logs and writes a table.
+
+    Args:
+      found: its rows.
+      lines: the table for people.
+      settings: figures that runs must have in common.
+      table: the file for programs.
+      workspace: of the comparison.
+
+    Returns:
+      The figures of all runs, and warnings where two differ in those settings.
+    """
+    warnings = list(sweeps.unlike([figures for _, figures in found], settings))
+    for warning in warnings:
+        workspace.log(f"Warning: {warning}")
+    for line in lines:
+        workspace.log(line)
+    if workspace.is_chief:
+        workspace.write(table, sweeps.csv_text(found))
+    return {
+        "runs": [{**labels, **figures} for labels, figures in found],
+        "warnings": warnings,
+    }

@@ -1,0 +1,73 @@
+"""Accuracy, calibration and detection of several classifiers beside each other."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ebm_tf.config.analysis import Analysis
+from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation import finished_runs
+from ebm_tf.evaluation.finished_runs import RUN, finished, row
+from ebm_tf.evaluation.scores import SCORES
+from ebm_tf.runtime import sweeps
+from ebm_tf.runtime.sweeps import Row
+from ebm_tf.runtime.workspace import Workspace
+
+TABLE = "knowledge.csv"
+_SETTINGS = ("data", "split", "num_images", "num_bins")  # what must be in common
+
+
+def measured(folder: str, noise: float) -> Row:
+    """What a finished run of `analyze.py` has found.
+
+    Args:
+      folder: of the run.
+      noise: on its images, one of those with which it has measured.
+
+    Returns:
+      The method and the seed that its classifier learned by, and the run's figures:
+      accuracy, calibration error as it is and with a fitted temperature, and the AUROC
+      of each set of other images by each score, as AUROC/SET/SCORE.
+
+    Raises:
+      UserError: if it is no such run, not finished, or has another noise.
+    """
+    config, results = finished(folder, Analysis)
+    if noise not in config.noise:
+        raise ConfigError(
+            f"Expected noise={noise} to be one of {config.noise}, as in {folder}."
+        )
+    level = results["by_noise"][config.noise.index(noise)]
+    calibrated, error = level["calibration"], "expected_calibration_error"
+    figures = {
+        "accuracy": level["accuracy"],
+        error: calibrated["before"][error],
+        f"{error}_scaled": calibrated["after"][error],
+    }
+    for other, by_score in level["out_of_distribution"].items():
+        for score in SCORES:
+            figures[f"AUROC/{other}/{score}"] = by_score[score]["auroc"]
+    figures |= {name: results[name] for name in _SETTINGS}
+    return row(folder, results["weights"], figures)
+
+
+def measured_all(runs: Sequence[str], noise: float) -> list[Row]:
+    """Those of runs, and of sweeps of them."""
+    return finished_runs.rows(runs, lambda folder: measured(folder, noise))
+
+
+def compared(runs: Sequence[str], noise: float, workspace: Workspace) -> dict[str, Any]:
+    """A table of the methods, with intervals over their seeds.
+
+    Args:
+      runs: folders of finished runs of `analyze.py`, or of sweeps of them.
+      noise: on the images.
+      workspace: of the comparison.
+
+    Returns:
+      The figures of all runs, and warnings where two are of different images.
+    """
+    rows = measured_all(runs, noise)
+    names = dict.fromkeys(name for _, figures in rows for name in figures)
+    shown = [name for name in names if name not in (RUN, *_SETTINGS)]
+    lines = sweeps.columns(rows, shown)
+    return finished_runs.tabulated(rows, lines, _SETTINGS, TABLE, workspace)
