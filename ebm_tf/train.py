@@ -28,8 +28,8 @@ from ebm_tf.data.pipelines import (
     own_content,
 )
 from ebm_tf.data.sources import Source, deferred
-from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
+from ebm_tf.evaluation.training.plots import plot_diagnosis
 from ebm_tf.learning.ebm import EbmBatch, cooperative_update, make_step
 from ebm_tf.learning.generator import renewed_average
 from ebm_tf.learning.optimization import Learned, averaged, learned

@@ -30,8 +30,8 @@ from ebm_tf.data.pipelines import batches, first_images, own_content
 from ebm_tf.data.sources import Source, unaugmented
 from ebm_tf.energies import network, tempered
 from ebm_tf.evaluation.classifier_validation import Evaluator, save_selected
-from ebm_tf.evaluation.plots import plot_diagnosis
 from ebm_tf.evaluation.quality import measure_chains
+from ebm_tf.evaluation.training.plots import plot_diagnosis
 from ebm_tf.learning.joint import JointBatch, Noise, Sampler, make_step
 from ebm_tf.models.ebm import EbmModels, image_shape, marginal_energy
 from ebm_tf.protocols import Chains

@@ -19,7 +19,7 @@ import numpy as np
 
 from ebm_tf import train
 from ebm_tf.config.ebm import LongRunTraining
-from ebm_tf.evaluation.plots import save_ages
+from ebm_tf.evaluation.training.plots import save_ages
 from ebm_tf.runtime.distribution import local
 from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, every

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ebm_tf.attacks.pgd import pgd_attack
 from ebm_tf.config.selection import SelectedTraining
 from ebm_tf.evaluation.energy_statistics import Evaluation, training_curves
-from ebm_tf.evaluation.plots import save_training_curves
+from ebm_tf.evaluation.training.plots import save_training_curves
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.pixels import from_255ths
 from ebm_tf.runtime import seeds

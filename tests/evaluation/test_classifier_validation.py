@@ -11,7 +11,7 @@ from ebm_tf.config import core
 from ebm_tf.config.classification import ClassifierTraining
 from ebm_tf.evaluation.classifier_validation import Evaluator, selection
 from ebm_tf.evaluation.energy_statistics import training_curves
-from ebm_tf.evaluation.plots import save_training_curves
+from ebm_tf.evaluation.training.plots import save_training_curves
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.seeds import Purpose
 from tests.evaluation.test_energy_statistics import EVALUATION

@@ -7,6 +7,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from ebm_tf.evaluation import plots as evaluation_plots
+from ebm_tf.evaluation.training import plots as training_plots
 from ebm_tf.evaluation.verdicts import natural_verdicts
 from ebm_tf.runtime import plots
 from ebm_tf.runtime.plots import GAP, LEAST_CELL
@@ -96,7 +97,7 @@ def test_a_diagnosis_is_drawn(tmp_path, count):
     path = tmp_path / "diagnosis.png"
     random = np.random.default_rng(count)
     differences, norms = random.normal(size=[2, count])
-    evaluation_plots.save_diagnosis(str(path), differences, norms, last=count + 100)
+    training_plots.save_diagnosis(str(path), differences, norms, last=count + 100)
     with Image.open(path) as picture:
         values = np.asarray(picture.convert("RGB"))
     height, width = values.shape[:2]
@@ -116,7 +117,7 @@ def test_another_record_is_another_plot(tmp_path):
     first, second = tmp_path / "1.png", tmp_path / "2.png"
     for path in (first, second):
         differences, norms = random.normal(size=[2, 20])
-        evaluation_plots.save_diagnosis(str(path), differences, norms, last=20)
+        training_plots.save_diagnosis(str(path), differences, norms, last=20)
     assert first.read_bytes() != second.read_bytes()
 
 
@@ -262,8 +263,8 @@ def test_curves_of_several_names_are_apart(tmp_path):
 def test_the_ages_of_chains_are_drawn(tmp_path, high):
     path = tmp_path / "ages.png"
     young, old = np.arange(40) % (high + 1), np.full([30], high)
-    evaluation_plots.save_ages(str(path), {"burn-in": young, "learning": old})
+    training_plots.save_ages(str(path), {"burn-in": young, "learning": old})
     assert all(half.sum() > 500 for half in halves(coloured(path)))
     first = path.read_bytes()
-    evaluation_plots.save_ages(str(path), {"burn-in": young + 1, "learning": old})
+    training_plots.save_ages(str(path), {"burn-in": young + 1, "learning": old})
     assert path.read_bytes() != first

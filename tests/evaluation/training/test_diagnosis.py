@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ebm_tf.evaluation.plots import diagnose
+from ebm_tf.evaluation.training.diagnosis import diagnose
 
 ENERGY = [1.0, -2.0, 3.0, -1.0, 0.5]
 GRADIENT = [2.0, 1.0, 4.0, 3.0, 5.0]

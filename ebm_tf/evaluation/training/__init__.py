@@ -1,0 +1,1 @@
+"""How learning went: what the records of a run say."""
