@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import math
 import os
 import statistics
 import sys
@@ -20,7 +21,7 @@ from ebm_tf.runtime.waiting_files import growing_folder
 from ebm_tf.runtime.weight_files import FOLDER, save_weights, weights_name
 from ebm_tf.runtime.workspace import Workspace
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 10.0  # of pace, and between other things that take long
 ImagesFn = Callable[[Moment], np.ndarray]
 
 
@@ -94,6 +95,20 @@ def log_pace(workspace: Workspace, total: int, name: str) -> Action:
             workspace.log(f"{name}: batch {moment.step}/{total}  {pace}")
 
     return log
+
+
+def now_and_then(action: Action, total: int) -> Action:
+    """The action where the last time is some seconds ago, and after the last step."""
+    last = -math.inf
+
+    def seldom(moment: Moment) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if moment.step == total or now - last > SECONDS_BETWEEN_LINES:
+            last = now
+            action(moment)
+
+    return seldom
 
 
 class Clock:

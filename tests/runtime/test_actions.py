@@ -39,3 +39,15 @@ def test_pace_and_time_left_are_logged_now_and_then(tmp_path, monkeypatch):
             f"pgd: batch {step}/3" for step in steps
         ]
         assert "batches/s" in lines[-1] and lines[-1].endswith(" left")
+
+
+@pytest.mark.parametrize(("between", "expected"), [(-1.0, [1, 2, 3]), (1e9, [1, 3])])
+def test_what_takes_long_is_done_first_last_and_now_and_then(
+    between, expected, monkeypatch
+):
+    monkeypatch.setattr(actions, "SECONDS_BETWEEN_LINES", between)
+    done: list[int] = []
+    action = actions.now_and_then(lambda moment: done.append(moment.step), 3)
+    for step in (1, 2, 3):
+        action(Moment(step, None, {}, None, collections.deque()))
+    assert done == expected
