@@ -1,4 +1,4 @@
-"""What classifiers know, beside each other and over seeds: accuracy to detection.
+"""What classifiers know, beside each other and over seeds: accuracy to energies.
 
 python3 ebm_tf/compare.py configs/knowledge.py --set "runs=('RUN', 'RUN')"
 

@@ -145,7 +145,7 @@ class AlignmentComparison(FinishedRuns):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class KnowledgeComparison(FinishedRuns):
-    """Compares classifiers by accuracy, calibration, and detection of other images.
+    """Compares classifiers by accuracy, calibration, detection, energies under attack.
 
     The runs are of `analyze.py`, or sweeps of them.
 

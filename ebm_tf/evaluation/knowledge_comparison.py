@@ -1,6 +1,6 @@
-"""Accuracy, calibration and detection of several classifiers beside each other."""
+"""What several classifiers know, side by side: accuracy to energies under attack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ebm_tf.config.analysis import Analysis
@@ -13,6 +13,7 @@ from ebm_tf.runtime.sweeps import Row
 from ebm_tf.runtime.workspace import Workspace
 
 TABLE = "knowledge.csv"
+DIFFERENCES = {"delta_marginal": "E(x) - E(x*)", "delta_joint": "E(x, y) - E(x*, y)"}
 _SETTINGS = ("data", "split", "num_images", "num_bins")  # what must be in common
 
 
@@ -25,8 +26,9 @@ def measured(folder: str, noise: float) -> Row:
 
     Returns:
       The method and the seed that its classifier learned by, and the run's figures:
-      accuracy, calibration error as it is and with a fitted temperature, and the AUROC
-      of each set of other images by each score, as AUROC/SET/SCORE.
+      accuracy, calibration error as it is and with a fitted temperature, the AUROC of
+      each set of other images by each score, as AUROC/SET/SCORE, and of each attack,
+      where energies under attack were measured, accuracy and mean differences.
 
     Raises:
       UserError: if it is no such run, not finished, or has another noise.
@@ -46,8 +48,21 @@ def measured(folder: str, noise: float) -> Row:
     for other, by_score in level["out_of_distribution"].items():
         for score in SCORES:
             figures[f"AUROC/{other}/{score}"] = by_score[score]["auroc"]
+    figures |= _under_attack(results["attacks"] or {})
     figures |= {name: results[name] for name in _SETTINGS}
     return row(folder, results["weights"], figures)
+
+
+def _under_attack(found: Mapping[str, Any]) -> dict[str, float]:
+    """Accuracies and the means of differences of energies, all images counted."""
+    figures = {}
+    if found:
+        figures["accuracy/worst case"] = found["worst_case"]["accuracy"]
+    for attack, of in found.get("by_attack", {}).items():
+        figures[f"accuracy/{attack}"] = of["accuracy"]
+        for name, title in DIFFERENCES.items():
+            figures[f"{title}/{attack}"] = of["all"][name]["mean"]
+    return figures
 
 
 def measured_all(runs: Sequence[str], noise: float) -> list[Row]:

@@ -48,6 +48,7 @@ def analysed(tmp_path, method: str, seed: int, accuracy: float, **changes) -> st
         "split": "train[1437:]",
         "num_images": 360,
         "num_bins": 20,
+        "attacks": None,
     }
     run.write_results(results | changes)
     return run.folder
@@ -79,6 +80,22 @@ def test_the_noise_is_chosen(tmp_path):
     assert measured(run, 0.03)[1]["accuracy"] == pytest.approx(0.81)
     with pytest.raises(ConfigError, match=r"noise=0\.1 to be one of \(0\.0, 0\.03\)"):
         measured(run, 0.1)
+
+
+def test_energies_under_attack_are_compared_where_they_were_measured(tmp_path):
+    means = {"delta_marginal": {"mean": -2.5}, "delta_joint": {"mean": 1.5}}
+    attacks = {
+        "worst_case": {"accuracy": 0.3},
+        "by_attack": {"pgd": {"accuracy": 0.4, "all": means}},
+    }
+    run = analysed(tmp_path, "jem", 0, 0.91, attacks=attacks)
+    other = analysed(tmp_path, "jem_baseline", 1, 0.9)
+    found, without = compared([run, other], 0.0, Workspace(str(tmp_path)))["runs"]
+    assert found["accuracy/worst case"] == 0.3 and found["accuracy/pgd"] == 0.4
+    assert found["E(x) - E(x*)/pgd"] == -2.5 and found["E(x, y) - E(x*, y)/pgd"] == 1.5
+    assert "accuracy/pgd" not in without
+    text = (tmp_path / "log.txt").read_text()
+    assert re.search(r"E\(x\) - E\(x\*\)/pgd +-2\.5 +-\n", text)
 
 
 def test_other_images_are_told(tmp_path):
