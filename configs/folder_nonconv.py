@@ -4,9 +4,9 @@ python3 ebm_tf/train.py configs/folder_nonconv.py --set data.path=FOLDER
 
 Expected: 0.7 seconds an update on two cores. It shows colours and coarse shapes; for
 more use a GPU and the published values of cifar10_nonconv or celeb_a_nonconv with
-`--set data.name=folder --set data.path=FOLDER`. In a folder of classes whose objects
-have a fixed place, the energy, the chains and the Langevin step of mnist_nonconv learn
-more.
+`--set data.name=folder --set data.path=FOLDER`. With a sub-folder for each class, and
+objects aligned as in MNIST, try `energy`, `langevin`, `data_epsilon` and `chains` of
+mnist_nonconv (not tried on photographs).
 """
 
 import dataclasses

@@ -2,7 +2,7 @@
 
 python3 ebm_tf/analyze.py configs/mnist_analysis.py --data_dir DIR --set weights=RUN
 
-RUN is the folder that one of configs/mnist_{clean,sat,trades,weat_adv}.py left.
+RUN is the folder that one of configs/mnist_{clean,sat,trades,mart,weat_adv}.py left.
 The digits of scikit-learn are by other writers and have 8 pixels a side.
 Expected: at most four minutes on two cores.
 """

@@ -27,10 +27,11 @@ config = dataclasses.replace(
         architecture="sngan", width=16, norm="none", activation="silu", pooling="none"
     ),
     terms=JointTerms(posterior=3.0, marginal=1.0),
-    # A step may be as long as images are noisy, and an image is always within reach.
+    # Noise below that of the data (data_epsilon), else a step overshoots; images are
+    # kept where the energy is learned.
     langevin=ClippedLangevin(drift=0.6, noise=0.05, image_bound=1.25),
     data_epsilon=0.06,
-    # Uniform noise takes more than 100 steps to become a digit, this fewer than 20.
+    # Nearer to digits than uniform noise is, so that 10 steps an update are enough.
     chains=Persistent(
         start="class_gaussian",
         bank_size=5000,

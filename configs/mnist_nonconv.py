@@ -17,10 +17,10 @@ config = dataclasses.replace(
     digits,
     name="mnist_nonconv",
     data=Data(name="mnist", image_size=32, channels=1),
-    # It sees where strokes are: means over space know of strokes alone.
+    # Means over space see strokes, but not where they are.
     energy=Network(width=16, activation="silu", pooling="none"),
-    # Energies are low where no chain has been: chains stay where images and their
-    # noise are. A step is no longer than images are noisy, else chains swing.
+    # Noise below that of the data (data_epsilon), else a step overshoots; chains are
+    # kept where the energy is learned.
     langevin=ClippedLangevin(noise=0.05, image_bound=1.25),
     data_epsilon=0.06,
     chains=Persistent(

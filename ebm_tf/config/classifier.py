@@ -52,8 +52,7 @@ class ClassifierNetwork(AnyNetwork):
       dropout: the share of features that is dropped in training mode, in [0, 1).
       energy_head: whether E(x) is minus a further output, not -logsumexp of the logits.
       pooling: what the last layer sees: the "mean" over space of the last features, or,
-        of a "small_cnn" and an "sngan", with "none" those of each place, which tells
-        more where objects have theirs, as MNIST's digits.
+        of a "small_cnn" and an "sngan", with "none" all of them: location counts then.
       final_norm: of a "preact_resnet", whether its last sum is normalised.
       raw_shortcut: of a "preact_resnet", whether the convolutions of its shortcuts see
         what comes into a block before it is normalised and activated.

@@ -66,8 +66,8 @@ class Network(AnyNetwork):
       width: channels of the narrowest block; the published ones if None.
       activation: any Keras activation.
       pooling: what the energy is a weighted sum of: the "mean" over space of the last
-        features, or with "none" those of each place, which learns faster what images
-        are as a whole where objects have their place, as MNIST's digits.
+        features, or with "none" all of them, so that location counts, which helps where
+        objects are aligned, as MNIST's digits.
     """
 
     architecture: str = "sngan"

@@ -15,6 +15,8 @@ from ebm_tf.attacks.outcomes import errs
 from ebm_tf.evaluation.robustness import POINT
 
 PERCENTILES = (5, 25, 50, 75, 95)
+# Of natural images x and attacked ones x*, by what programs call them.
+DIFFERENCES = {"delta_marginal": "E(x) - E(x*)", "delta_joint": "E(x, y) - E(x*, y)"}
 _LEVELS = (0.025, 0.975)  # of a 95 % interval
 
 

@@ -18,15 +18,26 @@ Kind = TypeVar("Kind", bound=Experiment)
 MeasuredFn = Callable[[str], Row]
 
 
-def finished(folder: str, kind: type[Kind]) -> tuple[Kind, dict[str, Any]]:
+def finished(
+    folder: str, kind: type[Kind], of: str = ""
+) -> tuple[Kind, dict[str, Any]]:
     """The config and the results of a finished run.
+
+    Args:
+      folder: of the run.
+      kind: of its config.
+      of: what a message says of such runs besides their program.
 
     Raises:
       UserError: if it is no run of that kind, or not finished.
     """
     config, results = read_config(folder), reopen(folder).results()
-    if not isinstance(config, kind) or results is None:
-        raise ConfigError(f"{folder} is not a finished run of {kind.executable}.py.")
+    # Some comparisons are measurements as well, of a program of their own.
+    is_one = isinstance(config, kind) and config.executable == kind.executable
+    if not is_one or results is None:
+        raise ConfigError(
+            f"{folder} is not a finished run of {kind.executable}.py{of}."
+        )
     return config, results
 
 

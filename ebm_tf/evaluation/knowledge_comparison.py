@@ -6,6 +6,7 @@ from typing import Any
 from ebm_tf.config.analysis import Analysis
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation import finished_runs
+from ebm_tf.evaluation.energy_statistics import DIFFERENCES
 from ebm_tf.evaluation.finished_runs import RUN, finished, row
 from ebm_tf.evaluation.scores import SCORES
 from ebm_tf.runtime import sweeps
@@ -13,8 +14,9 @@ from ebm_tf.runtime.sweeps import Row
 from ebm_tf.runtime.workspace import Workspace
 
 TABLE = "knowledge.csv"
-DIFFERENCES = {"delta_marginal": "E(x) - E(x*)", "delta_joint": "E(x, y) - E(x*, y)"}
-_SETTINGS = ("data", "split", "num_images", "num_bins")  # what must be in common
+ATTACKS = "attack_settings"
+# What two runs must have in common.
+_SETTINGS = ("data", "split", "num_images", "num_bins", ATTACKS)
 
 
 def measured(folder: str, noise: float) -> Row:
@@ -40,7 +42,7 @@ def measured(folder: str, noise: float) -> Row:
         )
     level = results["by_noise"][config.noise.index(noise)]
     calibrated, error = level["calibration"], "expected_calibration_error"
-    figures = {
+    figures: dict[str, Any] = {
         "accuracy": level["accuracy"],
         error: calibrated["before"][error],
         f"{error}_scaled": calibrated["after"][error],
@@ -48,8 +50,10 @@ def measured(folder: str, noise: float) -> Row:
     for other, by_score in level["out_of_distribution"].items():
         for score in SCORES:
             figures[f"AUROC/{other}/{score}"] = by_score[score]["auroc"]
-    figures |= _under_attack(results["attacks"] or {})
-    figures |= {name: results[name] for name in _SETTINGS}
+    attacks = results["attacks"] or {}
+    figures |= _under_attack(attacks)
+    figures |= {name: results[name] for name in _SETTINGS if name != ATTACKS}
+    figures[ATTACKS] = {name: attacks.get(name) for name in ("num_images", "settings")}
     return row(folder, results["weights"], figures)
 
 

@@ -198,7 +198,7 @@ def norm_activate(images: Any, name: str, kit: ClassifierKit) -> Any:
 def class_logits(
     features: Any, num_classes: int, energy_head: bool, **initial: Any
 ) -> Any:
-    """The last layer, of features [B,C]; `initial` is for its kernel and bias."""
+    """The last layer, of flat features [B,F]; `initial` is for kernel and bias."""
     num_outputs = num_classes + 1 if energy_head else num_classes
     dense = layers.Dense(num_outputs, name="logits", dtype="float32", **initial)
     outputs = dense(features)

@@ -98,7 +98,7 @@ def log_pace(workspace: Workspace, total: int, name: str) -> Action:
 
 
 def now_and_then(action: Action, total: int) -> Action:
-    """The action where the last time is some seconds ago, and after the last step."""
+    """Runs the action some seconds after the last time, and after the last step."""
     last = -math.inf
 
     def seldom(moment: Moment) -> None:

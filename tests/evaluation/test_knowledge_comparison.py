@@ -85,12 +85,18 @@ def test_the_noise_is_chosen(tmp_path):
 def test_energies_under_attack_are_compared_where_they_were_measured(tmp_path):
     means = {"delta_marginal": {"mean": -2.5}, "delta_joint": {"mean": 1.5}}
     attacks = {
+        "num_images": 360,
+        "settings": {"num_steps": 20},
         "worst_case": {"accuracy": 0.3},
         "by_attack": {"pgd": {"accuracy": 0.4, "all": means}},
     }
     run = analysed(tmp_path, "jem", 0, 0.91, attacks=attacks)
     other = analysed(tmp_path, "jem_baseline", 1, 0.9)
-    found, without = compared([run, other], 0.0, Workspace(str(tmp_path)))["runs"]
+    results = compared([run, other], 0.0, Workspace(str(tmp_path)))
+    found, without = results["runs"]
+    assert results["warnings"] == [
+        f"{other} was measured with other attack_settings than {run}."
+    ]
     assert found["accuracy/worst case"] == 0.3 and found["accuracy/pgd"] == 0.4
     assert found["E(x) - E(x*)/pgd"] == -2.5 and found["E(x, y) - E(x*, y)/pgd"] == 1.5
     assert "accuracy/pgd" not in without
@@ -107,7 +113,11 @@ def test_other_images_are_told(tmp_path):
     assert warning == f"{runs[1]} was measured with other num_images than {runs[0]}."
 
 
-def test_what_is_no_finished_analysis_is_refused(tmp_path):
-    run = run_folders.create(str(tmp_path), ANALYSIS, 1_700_000_000)
+@pytest.mark.parametrize("name", ["digits_analysis", "digits_energy_comparison"])
+def test_what_is_no_finished_analysis_is_refused(name, tmp_path):
+    config = load(str(ROOT / "configs" / f"{name}.py"))
+    run = run_folders.create(str(tmp_path), config, 1_700_000_000)
+    if name != "digits_analysis":
+        run.write_results({})
     with pytest.raises(ConfigError, match="not a finished run of analyze.py"):
         measured(run.folder, 0.0)

@@ -8,13 +8,13 @@ import numpy as np
 
 from ebm_tf.config.analysis import Analysis
 from ebm_tf.config.robustness import RobustnessMeasurement
-from ebm_tf.errors import ConfigError, RunError
+from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation.attack_energies import plots
 from ebm_tf.evaluation.attack_energies.attacks import in_words
 from ebm_tf.evaluation.attack_energies.figures import ARRAYS, NATURAL
 from ebm_tf.evaluation.attack_energies.plots import Violin
+from ebm_tf.evaluation.finished_runs import finished
 from ebm_tf.runtime.files import load_arrays
-from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.workspace import Workspace
 
 # What figures of two analyses must have in common.
@@ -65,11 +65,9 @@ def robustness(folder: str) -> dict[str, Any]:
     """The results of a run of `attack.py`, with its folder under "folder".
 
     Raises:
-      RunError: if it is no such run, or not finished.
+      ConfigError: if it is no such run, or not finished.
     """
-    results = reopen(folder).results()
-    if not isinstance(read_config(folder), RobustnessMeasurement) or results is None:
-        raise RunError(f"{folder} is not a finished run of attack.py on a classifier.")
+    _, results = finished(folder, RobustnessMeasurement, " on a classifier")
     return results | {"folder": folder}
 
 

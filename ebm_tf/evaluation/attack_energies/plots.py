@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ebm_tf.evaluation.energy_statistics import Energies
+from ebm_tf.evaluation.energy_statistics import DIFFERENCES, Energies
 from ebm_tf.runtime.plots import save_figure
 
 FEWEST_BINS, MOST_BINS = 20, 200
@@ -107,9 +107,7 @@ def save_violins(path: str, title: str, violins: Sequence[Violin]) -> None:
     axes.axhline(0.0, color="black", linewidth=0.8)
     _halves(axes, [v.marginal for v in violins], "low", _COLORS[0])
     _halves(axes, [v.joint for v in violins], "high", _COLORS[1])
-    for color, label in zip(
-        _COLORS, ("E(x) - E(x*)", "E(x, y) - E(x*, y)"), strict=True
-    ):
+    for color, label in zip(_COLORS, DIFFERENCES.values(), strict=True):
         axes.fill_between([], [], color=color, alpha=0.5, label=label)
     captions = [violin.caption for violin in violins]
     axes.set_xticks(range(len(violins)), captions, fontsize=8)

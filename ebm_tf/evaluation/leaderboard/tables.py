@@ -5,9 +5,9 @@ from typing import Any
 
 from ebm_tf.config.robustness import RobustnessMeasurement
 from ebm_tf.errors import ConfigError
+from ebm_tf.evaluation.finished_runs import finished
 from ebm_tf.evaluation.leaderboard import plots
 from ebm_tf.evaluation.leaderboard.summaries import TITLES
-from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.sweeps import unlike
 from ebm_tf.runtime.workspace import Workspace
 
@@ -23,11 +23,7 @@ def measured(folder: str) -> dict[str, Any]:
     Raises:
       UserError: if it is none, is not finished, or is of a version without summaries.
     """
-    results = reopen(folder).results()
-    if not isinstance(read_config(folder), RobustnessMeasurement) or results is None:
-        raise ConfigError(
-            f"{folder} is not a finished run of attack.py on a classifier."
-        )
+    _, results = finished(folder, RobustnessMeasurement, " on a classifier")
     if "summary" not in results:
         raise ConfigError(
             f"The results of {folder} have no summary: an earlier version made them; "

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ebm_tf.evaluation.energy_statistics import DIFFERENCES
 from ebm_tf.evaluation.training.diagnosis import diagnose
 from ebm_tf.runtime.loop import Action, Moment
 from ebm_tf.runtime.plots import save_figure
@@ -13,12 +14,7 @@ from ebm_tf.runtime.workspace import Workspace
 
 Lines = Sequence[Mapping[str, float]]
 COLORS = {"train": "tab:orange", "validation": "tab:blue"}
-PANELS = {
-    "marginal": "E(x)",
-    "joint": "E(x, y)",
-    "delta_marginal": "E(x) - E(x*)",
-    "delta_joint": "E(x, y) - E(x*, y)",
-}
+PANELS = {"marginal": "E(x)", "joint": "E(x, y)", **DIFFERENCES}
 
 
 def save_training_curves(
