@@ -23,7 +23,9 @@ config = dataclasses.replace(
     # kept where the energy is learned.
     langevin=ClippedLangevin(noise=0.05, image_bound=1.25),
     data_epsilon=0.06,
-    chains=Persistent(start="noise", bank_size=5000, num_steps=10, rejuvenation=0.05),
+    chains=Persistent(
+        start="class_gaussian", bank_size=5000, num_steps=10, rejuvenation=0.05
+    ),
     energy_optimizer=Optimizer(
         learning_rate=((1e-3, 0), (5e-4, 2500), (2e-4, 4000), (5e-5, 5000)),
         beta_1=0.5,
