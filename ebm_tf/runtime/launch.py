@@ -103,11 +103,22 @@ def _launch(executable: str | None, options: Options) -> int:
         print(f"hardware: {json.dumps(facts)}")
         _describe(module, config)
         return DONE
-    workspace, work = _work(module, runs, given, options)
-    try:
+    with contextlib.ExitStack() as stack:
+        if given:
+            stack.enter_context(_alone_in(given.folder, config))
+        workspace, work = _work(module, runs, given, options)
+        if not given:
+            stack.enter_context(_alone_in(workspace.folder, config))
+        stack.callback(workspace.write_waiting)
         return _run(module, config, workspace, work)
-    finally:
-        workspace.write_waiting()
+
+
+def _alone_in(folder: str, config: Experiment) -> contextlib.AbstractContextManager:
+    """Keeps other processes than the workers of a run out of its folder."""
+    from ebm_tf.runtime import run_folders, run_locks
+
+    is_chief = run_folders.worker_of(config) == 0
+    return run_locks.held(folder) if is_chief else contextlib.nullcontext()
 
 
 def settled(config: Experiment, output: str) -> Experiment:
