@@ -158,6 +158,7 @@ def test_the_distance_is_that_of_the_bytes(measured):
     assert measured[1]["frechet_pixels"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
     config = measuring(learning(), learned[0], denoising_steps=1)
     folder, results = learn_here(config, tmp_path)
@@ -169,6 +170,7 @@ def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
     assert len(cached) == 1, "the same reference for all seeds"
 
 
+@pytest.mark.slow
 def test_raw_weights_give_other_samples(measured, learned, tmp_path):
     changed = {"denoising_steps": 1, "weights_kind": "raw"}
     config = measuring(learning(), learned[0], **changed)
@@ -359,6 +361,7 @@ def test_a_measurement_does_not_go_on_with_other_weights(
     )
 
 
+@pytest.mark.slow
 def test_another_reference_is_compared_with_the_samples_that_are_there(
     swept, learned, tmp_path
 ):

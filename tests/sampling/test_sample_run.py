@@ -128,7 +128,7 @@ def test_the_schedule(changed, num_rounds, ends):
         ("noise", 1, {}),
         ("noise", 3, {}),
         ("noise", 7, {}),
-        ("data", 3, {}),
+        pytest.param("data", 3, {}, marks=pytest.mark.slow),
         ("generator", 3, {}),
         ("noise", 3, MOMENTUM),
         ("noise", 3, CLASSES),
@@ -179,7 +179,9 @@ def test_after_no_steps_there_is_what_chains_begin_from(replicas, tmp_path):
     assert {image.tobytes() for image in images} == expected
 
 
-@pytest.mark.parametrize("start", ["noise", "data", "generator"])
+@pytest.mark.parametrize(
+    "start", ["noise", pytest.param("data", marks=pytest.mark.slow), "generator"]
+)
 def test_measuring_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
     """They go on as without it, and its energy is that of the images there."""
     config = settings(start=start, num_steps=(0, STEPS), denoising_steps=0)
@@ -246,7 +248,7 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
         ("noise", 6, "signal", {}),
         ("noise", 2, "kill", {}),
         ("data", 11, "kill", {}),
-        ("generator", 8, "signal", {}),
+        pytest.param("generator", 8, "signal", {}, marks=pytest.mark.slow),
         ("noise", 7, "kill", CLASSES),
     ],
 )
