@@ -139,12 +139,12 @@ def create(folder, config: EbmLearning) -> Workspace:
 @pytest.mark.parametrize(
     "name",
     [
-        "cifar10_medconv",
+        pytest.param("cifar10_medconv", marks=pytest.mark.slow),
         pytest.param("cifar10_medconv_data", marks=pytest.mark.slow),
         pytest.param("cifar10_prior", marks=pytest.mark.slow),
         pytest.param("cifar10_conv", marks=pytest.mark.slow),
         pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
-        pytest.param("mnist_nonconv", marks=pytest.mark.slow),
+        "mnist_nonconv",
     ],
 )
 def test_two_steps_at_32_pixels(name, data_dir, tmp_path):

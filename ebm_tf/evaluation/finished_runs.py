@@ -32,9 +32,12 @@ def finished(
       UserError: if it is no run of that kind, or not finished.
     """
     config, results = read_config(folder), reopen(folder).results()
-    # Some comparisons are measurements as well, of a program of their own.
-    is_one = isinstance(config, kind) and config.executable == kind.executable
-    if not is_one or results is None:
+    if (
+        not isinstance(config, kind)
+        # Some comparisons are measurements as well, of a program of their own.
+        or config.executable != kind.executable
+        or results is None
+    ):
         raise ConfigError(
             f"{folder} is not a finished run of {kind.executable}.py{of}."
         )

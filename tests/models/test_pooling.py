@@ -1,5 +1,7 @@
 """What the last layer of a classifier sees of the features of all places."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from tests.models.small_classifiers import NORMS, unsettled
 IMAGES = tf.random.stateless_uniform([3, 16, 16, 1], [4, 5], -1.0, 1.0)
 
 
-def built(architecture: str, pooling: str, **choices) -> keras.Model:
+def built(architecture: str, pooling: Any, **choices) -> keras.Model:
     network = ClassifierNetwork(
         architecture=architecture,
         width=4,
@@ -51,7 +53,7 @@ def test_others_have_a_mean():
 def test_an_energy_of_all_places_can_be_that_of_the_mean(architecture, side, channels):
     images = tf.random.stateless_uniform([2, side, side, channels], [4, 5], -1.0, 1.0)
 
-    def energy(pooling: str) -> keras.Model:
+    def energy(pooling: Any) -> keras.Model:
         network = Network(architecture=architecture, width=4, pooling=pooling)
         return build(network, side, channels, "float32")
 
