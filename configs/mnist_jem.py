@@ -2,7 +2,7 @@
 
 python3 ebm_tf/train_jem.py configs/mnist_jem.py --data_dir DIR
 
-Expected: 22 minutes on one core; `test_accuracy` 0.986, where the first 2,000 test
+Expected: 20 minutes on one core; `test_accuracy` 0.986, where the first 2,000 test
 images count, and `frechet_pixels` 17 with 500 samples after 200 steps from the Gaussian
 of each class.
 """

@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_mart.py
 
-The attack and the network are those of configs/mnist_sat.py. Expected: about six
-minutes on two cores.
+The attack and the network are those of configs/mnist_sat.py. Expected: about its time
+(not run by us).
 """
 
 import dataclasses
