@@ -226,9 +226,8 @@ def _actions(
         pictures["burn_in"] = lambda moment: first(moment.state.burn_in.images)
     if "generator" in learning:
         pictures["generator"] = generated
-    diagnosis = actions.now_and_then(plot_diagnosis(workspace), config.num_updates)
     return [
-        every(config.log_every, diagnosis, config.num_updates),
+        plot_diagnosis(workspace, config.log_every, config.num_updates),
         every(config.picture_every, actions.save_pictures(workspace, pictures), 1),
     ]
 

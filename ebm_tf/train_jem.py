@@ -226,9 +226,8 @@ def _pictures(
     }
     if hasattr(config.chains, "bank_size"):
         shown["bank"] = lambda moment: first(moment.state.bank)
-    diagnosis = actions.now_and_then(plot_diagnosis(workspace), config.num_updates)
     found = [
-        every(config.log_every, diagnosis, config.num_updates),
+        plot_diagnosis(workspace, config.log_every, config.num_updates),
         every(config.picture_every, actions.save_pictures(workspace, shown), 1),
     ]
     if config.animate_every is not None:

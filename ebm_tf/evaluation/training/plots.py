@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from ebm_tf.evaluation.energy_statistics import DIFFERENCES
 from ebm_tf.evaluation.training.diagnosis import diagnose
-from ebm_tf.runtime.loop import Action, Moment
+from ebm_tf.runtime.actions import now_and_then
+from ebm_tf.runtime.loop import Action, Moment, every
 from ebm_tf.runtime.plots import save_figure
 from ebm_tf.runtime.workspace import Workspace
 
@@ -128,8 +129,14 @@ def save_ages(path: str, ages: Mapping[str, np.ndarray]) -> None:
     save_figure(figure, path)
 
 
-def plot_diagnosis(workspace: Workspace) -> Action:
-    """Plots whether sampling keeps pace with learning."""
+def plot_diagnosis(workspace: Workspace, period: int, total: int) -> Action:
+    """Plots whether sampling keeps pace with learning.
+
+    Args:
+      workspace: the run's folder.
+      period: plots at its multiples, but not twice within seconds.
+      total: the last update, which is always plotted.
+    """
 
     def plot(moment: Moment) -> None:
         if len(moment.history) < 2:
@@ -139,4 +146,4 @@ def plot_diagnosis(workspace: Workspace) -> Action:
         path = workspace.path("plots", "diagnosis.png")
         save_diagnosis(path, *records, last=moment.step)
 
-    return plot
+    return every(period, now_and_then(plot, total), total)
