@@ -7,6 +7,7 @@ import functools
 import math
 import os
 import signal
+import statistics
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import CHECKPOINTS, Workspace
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+DIFFERENCE = "energy_difference"  # the metric that the guard bounds
+NEAR, NUM_LOOKED_AT = 0.1, 10  # a tenth of the bound, over ten updates
 
 
 class StopRequest:
@@ -130,10 +133,26 @@ def divergence(
     for name, value in metrics.items():
         if not math.isfinite(value):
             return f"{name} is {value}"
-    difference = abs(metrics.get("energy_difference", 0.0))
+    difference = abs(metrics.get(DIFFERENCE, 0.0))
     if difference > guard.max_energy_difference * num_dimensions:
         return f"the energy difference ran away to {difference:.3g}"
     return None
+
+
+def was_running_away(
+    history: History, updates_ago: int, guard: Guard, num_dimensions: int
+) -> bool:
+    """Whether the energy difference was on its way to the guard's bound already.
+
+    Its mean over the last `NUM_LOOKED_AT` updates was beyond `NEAR` of the bound.
+    False where the history does not go back so far.
+    """
+    end = len(history) - updates_ago
+    looked_at = list(history)[max(end - NUM_LOOKED_AT, 0) : max(end, 0)]
+    if not looked_at:
+        return False
+    mean = statistics.fmean(metrics.get(DIFFERENCE, 0.0) for metrics in looked_at)
+    return abs(mean) > NEAR * guard.max_energy_difference * num_dimensions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -301,10 +320,7 @@ class Loop:
                 f"last good checkpoint is kept. Try a lower learning rate: --resume "
                 f"takes --set {self.task.rate_setting}=RATE."
             )
-        steps = self.checkpoints.steps()
-        if steps[-1] == position.returned_to and len(steps) > 1:
-            # It led here before: what is wrong is in it already.
-            self.checkpoints.remove(steps[-1])
+        self._drop_bad_checkpoints(position, guard)
         restored = self._restore()
         rollbacks = position.rollbacks + 1
         factor = self._slow_down(rollbacks)
@@ -314,3 +330,14 @@ class Loop:
             f"learning rates times {factor:g}."
         )
         return restored._replace(rollbacks=rollbacks, returned_to=restored.step)
+
+    def _drop_bad_checkpoints(self, position: Position, guard: Guard) -> None:
+        """Removes the newest that have what is wrong in them; the oldest one stays."""
+        for step in reversed(self.checkpoints.steps()[1:]):
+            led_here_before = step == position.returned_to
+            near = was_running_away(
+                position.history, position.step - step, guard, self.task.num_dimensions
+            )
+            if not led_here_before and not near:
+                return
+            self.checkpoints.remove(step)

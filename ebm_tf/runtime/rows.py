@@ -132,10 +132,13 @@ def _gathering(replicas: Replicas) -> Callable:
         return _joining(replicas)
 
     def of_all(leaf: Any) -> tf.Tensor:
-        dtype = replicas.strategy.experimental_local_results(leaf)[0].dtype
-        if dtype == tf.bool:  # which collectives cannot move
+        here = replicas.strategy.experimental_local_results(leaf)[0]
+        if 0 in here.shape[1:]:  # collectives crash where there is nothing to move
+            count = replicas.count * tf.shape(here)[0]
+            return tf.zeros([count, *here.shape[1:]], here.dtype)
+        if here.dtype == tf.bool:  # which collectives cannot move
             leaf = replicas.strategy.run(tf.cast, args=(leaf, tf.int32))
-        return tf.cast(replicas.strategy.gather(leaf, axis=0), dtype)
+        return tf.cast(replicas.strategy.gather(leaf, axis=0), here.dtype)
 
     # Compiled: outside a function each gathering would be traced again.
     gathered = tf.function(

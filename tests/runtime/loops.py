@@ -14,8 +14,8 @@ from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.loop import Loop, Moment, Task
 from ebm_tf.runtime.workspace import Workspace
 
-# Visit (0 is the first) and update (1 is the first) -> the metric "loss".
-LossFn = Callable[[int, int], float]
+# Visit (0 is the first) and update (1 is the first) -> a metric.
+MetricFn = Callable[[int, int], float]
 
 
 class Walk:
@@ -24,9 +24,12 @@ class Walk:
     Anything that a resume forgets changes all that follows.
     """
 
-    def __init__(self, loss: LossFn | None = None):
-        """Takes the loss to report, else it follows from the weight."""
+    def __init__(
+        self, loss: MetricFn | None = None, difference: MetricFn | None = None
+    ):
+        """Takes what to report; without a loss it follows from the weight."""
         self.loss = loss
+        self.difference = difference or (lambda *_: 0.5)
         self.weight = tf.Variable([0.0, 0.0])
         self.rate = types.SimpleNamespace(factor=tf.Variable(1.0))
         self.visits: dict[int, int] = {}
@@ -49,7 +52,8 @@ class Walk:
         self.seeds.append((update, tuple(seed.numpy().tolist())))
         self.rates.append(rate)
         told = float(self.weight[0]) if self.loss is None else self.loss(visit, update)
-        return (walker, count), {"loss": told, "energy_difference": 0.5}, walker
+        metrics = {"loss": told, "energy_difference": self.difference(visit, update)}
+        return (walker, count), metrics, walker
 
     def batches(self, start: int) -> Iterator[int]:
         return itertools.count(start)

@@ -1,16 +1,18 @@
 """Learning that diverges goes back, and what was good is kept."""
 
+import collections
 import math
 
 import pytest
 
 from ebm_tf.config.parts import Guard
 from ebm_tf.errors import EarlyStopError
+from ebm_tf.runtime.loop import was_running_away
 from tests.runs import assert_same_arrays
-from tests.runtime.loops import LossFn, Walk, checkpoints, make_loop, recorder
+from tests.runtime.loops import MetricFn, Walk, checkpoints, make_loop, recorder
 
 
-def diverging(*moments: tuple[int, int]) -> LossFn:
+def diverging(*moments: tuple[int, int]) -> MetricFn:
     """NaN at these (visit, update)s: visit 0 is the first time that it is reached."""
     return lambda visit, update: math.nan if (visit, update) in moments else 1.0
 
@@ -67,6 +69,38 @@ def test_a_checkpoint_that_leads_to_divergence_twice_is_dropped(tmp_path, one_re
     assert "learning rates times 0.25." in told[1]
     assert checkpoints(tmp_path).steps() == [10, 15, 17]
     assert walk.rates[-1] == 0.25
+
+
+def test_a_checkpoint_on_the_way_to_divergence_is_dropped(tmp_path, one_replica):
+    """Saved at 10 after five updates beyond a tenth of the bound, half of its ten."""
+    guard = Guard(max_energy_difference=1.0)  # times 64 dimensions
+
+    def difference(visit: int, update: int) -> float:
+        runs_away = visit == 0 and update > 5
+        return 65.0 if runs_away and update == 12 else 13.0 if runs_away else -0.1
+
+    walk = Walk(difference=difference)
+    make_loop(walk, tmp_path, one_replica, guard=guard).run(12, [])
+    assert log(tmp_path) == [
+        "Learning diverged at update 12: the energy difference ran away to 65. Rolled "
+        "back to update 5 (1 of 3), new key, learning rates times 0.5."
+    ]
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_counts_as_running_away(sign):
+    """The mean of ten updates against a tenth of the bound, 6.4."""
+    guard = Guard(max_energy_difference=1.0)
+    calm, near = [{"energy_difference": sign * value} for value in (0.0, 12.9)]
+
+    def away(history: list, updates_ago: int = 0) -> bool:
+        return was_running_away(collections.deque(history), updates_ago, guard, 64)
+
+    assert away([calm] * 15 + [near] * 5)
+    assert not away([calm] * 15 + [near] * 4)
+    assert not away([calm] * 15 + [near] * 5, updates_ago=1)
+    assert not away([near] * 5, updates_ago=5), "it does not go back so far"
+    assert not away([{"loss": 1.0}] * 20)
 
 
 def test_the_first_checkpoint_is_never_dropped(tmp_path, one_replica):
