@@ -438,7 +438,7 @@ def test_few_classes_are_attacked_and_told(num_classes, tmp_path, monkeypatch):
     )
     lines = list(attack.describe(config))
     folder, results = measure(config, tmp_path)
-    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "carlini_wagner"]
+    names = ["pgd", "apgd_ce", "apgd_t", "fab_t", "square", "apgd_pm", "carlini_wagner"]
     assert list(results["by_attack"]) == names
     targets = f"targets of apgd_t and fab_t: {num_classes - 1} in place of 9"
     told = [f"apgd_t raises the gap of two logits: of {num_classes} classes", targets]
