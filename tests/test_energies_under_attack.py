@@ -93,7 +93,7 @@ def test_classifiers_are_compared_new_and_analysed_before(tmp_path):
     assert plain["pgd"] == read(before)["attacks"]["by_attack"]["pgd"]
     assert robust["classifier"] == "digits_weat_adv"
     assert robust["robust_accuracy"] == read(attacked)["robust_accuracy"]
-    assert robust["robust_accuracy_by"] == [str(attacked.folder), "pgd"]
+    assert robust["robust_accuracy_by"] == [str(attacked.folder), "pgd", "apgd_pm"]
     spread = [
         np.ptp(list(row["pgd"]["all"]["delta_joint"]["percentiles"].values()))
         for row in (plain, robust)
