@@ -148,7 +148,7 @@ class Position(NamedTuple):
       rollbacks: how often the run went back to a checkpoint.
       state: of the task, distributed.
       history: metrics of the last updates.
-      returned_to: step of the checkpoint of the last rollback in this process.
+      returned_to: step of the checkpoint of the last rollback, if there was one.
     """
 
     step: int
@@ -165,6 +165,7 @@ def to_arrays(
     yield "num_replicas", replicas.count
     yield "num_local", replicas.num_local
     yield "rollbacks", position.rollbacks
+    yield "returned_to", -1 if position.returned_to is None else position.returned_to
     names = list(position.history[0]) if position.history else []
     yield "history_names", np.array(names, np.str_)
     yield "history", np.array([list(m.values()) for m in position.history])
@@ -229,4 +230,7 @@ def from_arrays(
         maxlen=HISTORY,
     )
     state = distributed(replicas, parts)
-    return Position(step, rollbacks, state, history, returned_to=None)
+    returned_to = int(arrays.get("returned_to", -1))  # earlier versions lack it, too
+    return Position(
+        step, rollbacks, state, history, returned_to if returned_to >= 0 else None
+    )

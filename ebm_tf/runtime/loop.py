@@ -332,12 +332,16 @@ class Loop:
         return restored._replace(rollbacks=rollbacks, returned_to=restored.step)
 
     def _drop_bad_checkpoints(self, position: Position, guard: Guard) -> None:
-        """Removes the newest that have what is wrong in them; the oldest one stays."""
+        """Removes the newest that have what is wrong in them; the oldest one stays.
+
+        Those of a stop in between go as well: without it they would not be there.
+        """
         for step in reversed(self.checkpoints.steps()[1:]):
             led_here_before = step == position.returned_to
+            of_a_stop = step % self.save_every != 0
             near = was_running_away(
                 position.history, position.step - step, guard, self.task.num_dimensions
             )
-            if not led_here_before and not near:
+            if not (led_here_before or of_a_stop or near):
                 return
             self.checkpoints.remove(step)

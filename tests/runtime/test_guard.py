@@ -162,6 +162,8 @@ def in_pieces(folder, strategy, moments, stops):
         ([(0, 3), (0, 12)], 10),
         ([(0, 3), (0, 12), (1, 13)], 10),
         ([(0, 3), (0, 12), (1, 13)], 15),
+        ([(0, 12)], 11),
+        ([(0, 8), (0, 9)], 8),
     ],
 )
 def test_a_stop_changes_nothing_about_rollbacks(tmp_path, one_replica, moments, stop):
