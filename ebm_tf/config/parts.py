@@ -257,9 +257,9 @@ class Guard(Settings):
     Attributes:
       max_energy_difference: bound on the energy difference (over temperature) per
         image dimension, where an energy is learned.
-      max_rollbacks: how often a run goes back to its last good checkpoint: neither one
-        that led to a divergence before, nor one whose last ten energy differences have
-        a mean beyond a tenth of the bound.
+      max_rollbacks: how often a run goes back to its last good checkpoint: not to one
+        that led to a divergence before, nor to one whose last ten energy differences
+        have a mean beyond a tenth of the bound, nor to that of a stop.
       rate_factor: factor of the learning rates at each rollback.
     """
 
