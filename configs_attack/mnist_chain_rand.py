@@ -10,13 +10,11 @@ images 0.745 on fresh noise after 28 minutes of one core, where BPDA leaves 0.95
 
 import dataclasses
 
+from configs_attack.digits_chain_rand import config as of_digits
 from configs_attack.mnist import config as mnist
-from ebm_tf.config.defense import PurifiedAutoAttack
 
 config = dataclasses.replace(
     mnist,
     name="mnist_chain_rand",
-    attack=PurifiedAutoAttack(
-        gradient="chain", climbs=("apgd_ce",), num_steps=40, num_replicates=2
-    ),
+    attack=dataclasses.replace(of_digits.attack, num_replicates=2),
 )
