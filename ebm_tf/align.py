@@ -43,7 +43,8 @@ from ebm_tf.runtime.plots import save_grid
 from ebm_tf.runtime.rows import over_rows
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER, LoadedModel, open_model
+from ebm_tf.store.models import LoadedModel, open_model
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.provenance import Provenance, provenance
 
 

@@ -56,7 +56,8 @@ from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.run_folders import versions
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER, ENERGY, PRIOR, LoadedModel, open_model
+from ebm_tf.store.models import LoadedModel, open_model
+from ebm_tf.store.network_sources import CLASSIFIER, ENERGY, PRIOR
 from ebm_tf.store.provenance import Provenance, provenance
 
 Config = RobustnessMeasurement | DefenseMeasurement

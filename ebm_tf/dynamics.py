@@ -33,7 +33,8 @@ from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from ebm_tf.store.models import CLASSIFIER, LoadedModel, open_model
+from ebm_tf.store.models import LoadedModel, open_model
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.provenance import Provenance, provenance
 from ebm_tf.store.sources import find
 

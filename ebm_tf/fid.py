@@ -34,7 +34,8 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.segments import load_samples, run_chains, schedule_of
-from ebm_tf.store.models import ENERGY, GENERATOR, PRIOR, LoadedModel, open_model
+from ebm_tf.store.models import LoadedModel, open_model
+from ebm_tf.store.network_sources import ENERGY, GENERATOR, PRIOR
 from ebm_tf.store.provenance import provenance
 
 

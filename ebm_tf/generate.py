@@ -47,7 +47,8 @@ from ebm_tf.sampling.class_chains import ClassSampling
 from ebm_tf.sampling.class_starts import ClassImages, StartFn, class_start
 from ebm_tf.sampling.class_statistics import ClassStatistics, class_statistics
 from ebm_tf.sampling.segments import run_chains
-from ebm_tf.store.models import ENERGY, LoadedModel, open_model
+from ebm_tf.store.models import LoadedModel, open_model
+from ebm_tf.store.network_sources import ENERGY
 from ebm_tf.store.provenance import provenance
 
 MOST_TESTED = 2000

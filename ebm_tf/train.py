@@ -44,7 +44,7 @@ from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.chains import chain_source
-from ebm_tf.store.models import load_initial
+from ebm_tf.store.network_sources import load_initial
 
 Average = Callable[[], keras.Model]
 

@@ -54,7 +54,7 @@ from ebm_tf.runtime.loop import Action, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.weight_files import FOLDER, weights_name
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from ebm_tf.store.models import CLASSIFIER, load_initial
+from ebm_tf.store.network_sources import CLASSIFIER, load_initial
 
 SELECTED = f"{FOLDER}/{weights_name(CLASSIFIER, kind='selected')}"
 

@@ -34,7 +34,7 @@ from ebm_tf.runtime.loop import Task
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.potentials import potential
-from ebm_tf.store.models import ENERGY, load_initial
+from ebm_tf.store.network_sources import ENERGY, load_initial
 
 
 def build(config: ScoreMatching) -> Learner:

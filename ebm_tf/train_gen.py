@@ -55,7 +55,7 @@ from ebm_tf.runtime.learner import NUM_PICTURED, Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from ebm_tf.store.models import DISCRIMINATOR, GENERATOR, load_initial
+from ebm_tf.store.network_sources import DISCRIMINATOR, GENERATOR, load_initial
 
 # (number of images) -> samples of the averaged generator [n, H, W, C].
 DrawFn = Callable[[int], np.ndarray]

@@ -44,7 +44,7 @@ from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.sampling.annealing import from_noise
 from ebm_tf.sampling.chain_runner import NUM_FOLLOWED, EbmSampling, class_order
 from ebm_tf.sampling.chains import chain_source
-from ebm_tf.store.models import CLASSIFIER, load_initial
+from ebm_tf.store.network_sources import CLASSIFIER, load_initial
 from ebm_tf.train_clf import SELECTED, Networks, Sources
 
 

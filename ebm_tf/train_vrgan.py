@@ -40,7 +40,7 @@ from ebm_tf.runtime.learner import Learner, entry_points
 from ebm_tf.runtime.loop import Action, Moment, Task, every
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import VALIDATION, Workspace
-from ebm_tf.store.models import CLASSIFIER, MAPPER, load_initial
+from ebm_tf.store.network_sources import CLASSIFIER, MAPPER, load_initial
 
 # Images of which the statistics of the averaged mapper are taken.
 NUM_HELD = 1000

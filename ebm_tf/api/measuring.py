@@ -18,7 +18,7 @@ from ebm_tf.evaluation.summaries import Summary, compare, published, summarize
 from ebm_tf.pixels import PixelRange
 from ebm_tf.runtime.bounded_arrays import array_names
 from ebm_tf.runtime.distribution import Replicas, make_replicas
-from ebm_tf.store.models import CLASSIFIER
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.own_networks import use_of
 from ebm_tf.store.sources import find
 

@@ -33,7 +33,8 @@ from ebm_tf.sampling.purifying import (
 )
 from ebm_tf.store import models as stored
 from ebm_tf.store import own_networks
-from ebm_tf.store.models import CLASSIFIER, LoadedModel
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.own_networks import OwnSource
 from ebm_tf.store.sources import find
 

@@ -18,11 +18,11 @@ from ebm_tf.errors import ConfigError, DataError, UnnamedWeightsError, WeightsEr
 from ebm_tf.models.catalogue import in_inference
 from ebm_tf.protocols import Directions
 from ebm_tf.runtime.cache_folders import cache_folder
-from ebm_tf.store.models import (
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import (
     CLASSIFIER,
     GENERATOR,
     MAPPER,
-    LoadedModel,
     learned_data,
     network_source,
 )

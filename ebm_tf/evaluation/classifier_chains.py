@@ -18,7 +18,8 @@ from ebm_tf.evaluation.features import Extractor, open_extractor
 from ebm_tf.models.ebm import EbmModels, marginal_energy
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.sampling.chain_runner import EbmSampling
-from ebm_tf.store.models import CLASSIFIER, LoadedModel
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.replay_buffers import why_none
 
 # The sets of samples, by which energy and from where.

@@ -37,7 +37,7 @@ from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.plots import save_grid
 from ebm_tf.runtime.seeds import Purpose
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.replay_buffers import replay_buffer, why_none
 
 # The names of their pictures.

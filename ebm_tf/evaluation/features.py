@@ -29,7 +29,7 @@ from ebm_tf.pixels import from_bytes
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.rows import over_rows
-from ebm_tf.store.models import CLASSIFIER, network_source
+from ebm_tf.store.network_sources import CLASSIFIER, network_source
 
 CHUNK = 50
 

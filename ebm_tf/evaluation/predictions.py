@@ -8,7 +8,8 @@ import tensorflow as tf
 from ebm_tf.models.catalogue import in_lanes
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.rows import over_rows
-from ebm_tf.store.models import CLASSIFIER, ENERGY, LoadedModel
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER, ENERGY
 
 
 def predictor(

@@ -14,13 +14,8 @@ from ebm_tf.errors import ConfigError
 from ebm_tf.models.adapted import adapted
 from ebm_tf.models.own import read
 from ebm_tf.models.trials import in_a_line
-from ebm_tf.store.models import (
-    CLASSIFIER,
-    ENERGY,
-    GENERATOR,
-    LoadedModel,
-    network_source,
-)
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER, ENERGY, GENERATOR, network_source
 
 OwnSource = str | keras.Model
 

@@ -9,7 +9,7 @@ from ebm_tf.config.ebm import SampledExperiment
 from ebm_tf.config.parts import Data
 from ebm_tf.config.splits import overlap
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER, ENERGY, NetworkSource, learned_data
+from ebm_tf.store.network_sources import CLASSIFIER, ENERGY, NetworkSource, learned_data
 
 _SAMPLED_FIELDS = ("temperature", "prior_temperature", "gaussian_stddev", "langevin")
 

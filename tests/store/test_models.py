@@ -21,15 +21,13 @@ from ebm_tf.models.catalogue import build
 from ebm_tf.models.ebm import build_energy, marginal_energy
 from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import save_weights, weights_name
-from ebm_tf.store.models import (
+from ebm_tf.store.models import LoadedModel, load, open_model
+from ebm_tf.store.network_sources import (
     CLASSIFIER,
     ENERGY,
     GENERATOR,
-    LoadedModel,
-    load,
     load_initial,
     network_sources,
-    open_model,
 )
 from ebm_tf.store.provenance import Provenance, provenance
 from tests.store.small_weights import network, same

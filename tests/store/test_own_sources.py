@@ -21,14 +21,14 @@ from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.files import sha256_of
 from ebm_tf.runtime.run_folders import create, read_config
 from ebm_tf.runtime.weight_files import save_weights
-from ebm_tf.store.models import (
+from ebm_tf.store.models import open_model
+from ebm_tf.store.network_sources import (
     CLASSIFIER,
     ENERGY,
     GENERATOR,
     PRIOR,
     load_initial,
     network_sources,
-    open_model,
 )
 from ebm_tf.store.provenance import provenance
 from tests.runs import ROOT

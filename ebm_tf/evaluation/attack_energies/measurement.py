@@ -29,7 +29,8 @@ from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import save_arrays
 from ebm_tf.runtime.rows import KeyFn, over_rows
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER, LoadedModel
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER
 
 
 class AttackStudy(NamedTuple):

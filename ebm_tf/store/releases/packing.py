@@ -26,7 +26,7 @@ from ebm_tf.runtime.run_folders import read_config, reopen
 from ebm_tf.runtime.weight_files import FOLDER, INFIXES
 from ebm_tf.runtime.weight_files import SUFFIX as WEIGHTS
 from ebm_tf.runtime.workspace import CONFIG, RESULTS
-from ebm_tf.store.models import MEASURED
+from ebm_tf.store.network_sources import MEASURED
 from ebm_tf.store.releases import archives, cards, index
 from ebm_tf.store.releases.index import Entry, located
 from ebm_tf.store.sources import find, newest_weights

@@ -19,7 +19,8 @@ from ebm_tf.evaluation.attack_energies.measurement import open_study
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import load_arrays
 from ebm_tf.runtime.workspace import Workspace
-from ebm_tf.store.models import CLASSIFIER, LoadedModel, NetworkSource
+from ebm_tf.store.models import LoadedModel
+from ebm_tf.store.network_sources import CLASSIFIER, NetworkSource
 from tests.runs import assert_same_arrays
 
 COUNT = 14
