@@ -1,18 +1,17 @@
 """Defends a plain classifier of MNIST by purification with an EBM, at 32x32.
 
-python3 ebm_tf/attack.py configs_attack/mnist.py --data_dir DIR \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/mnist.py --data_dir DIR
 
-CLASSIFIER_RUN is the folder that configs/mnist_clean.py left with --set
-data.image_size=32, the size of the energy's images. The energy is the released one of
-configs/mnist_nonconv.py; `--set weights=RUN` takes another.
+The energy is the released one of configs/mnist_nonconv.py, the classifier that of
+configs/mnist_clean32.py; `--set weights=RUN` and `--set classifier.weights=RUN` take
+others.
 Expected: of the first 200 test images, after 16 minutes of CPU time, `robust_accuracy`
 0.945, by an attack that does not see through the chain (mnist_chain.py does).
 """
 
 import dataclasses
 
-from configs.mnist_clean import config as classifier
+from configs.mnist_clean32 import config as classifier
 from configs.mnist_nonconv import config as learning
 from ebm_tf.config.defense import DefenseMeasurement, Purification, PurifiedPgd
 
@@ -23,7 +22,9 @@ config = DefenseMeasurement(
     energy=learning.energy,
     temperature=learning.temperature,
     langevin=learning.langevin,
-    classifier=classifier.classifier,
+    classifier=dataclasses.replace(
+        classifier.classifier, weights="release:mnist_clean32"
+    ),
     ball=classifier.ball,
     defense=Purification(num_steps=100, num_replicates=16),
     attack=PurifiedPgd(

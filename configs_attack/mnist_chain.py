@@ -1,7 +1,6 @@
 """As configs_attack/mnist.py; the attack differentiates through the whole chain.
 
-python3 ebm_tf/attack.py configs_attack/mnist_chain.py --data_dir DIR \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/mnist_chain.py --data_dir DIR
 
 Not run by us in full. Expected: of 200 images, with four chains and eight steps (14
 minutes of CPU time, docs/defence.md), 0.805 where BPDA leaves 0.945.

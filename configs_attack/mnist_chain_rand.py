@@ -1,7 +1,6 @@
 """As configs_attack/mnist_chain.py; APGD by the exact gradient of the whole chain.
 
-python3 ebm_tf/attack.py configs_attack/mnist_chain_rand.py --data_dir DIR \
-    --set classifier.weights=CLASSIFIER_RUN
+python3 ebm_tf/attack.py configs_attack/mnist_chain_rand.py --data_dir DIR
 
 The strongest attack on this defence that we found. Expected: of the first 200 test
 images 0.745 on fresh noise after 28 minutes of one core, where BPDA leaves 0.950
