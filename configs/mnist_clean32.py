@@ -3,8 +3,8 @@
 python3 ebm_tf/train_clf.py configs/mnist_clean32.py
 
 The size of the images of configs/mnist_nonconv.py, an energy that defends it and whose
-samples are measured by its features. Expected: at most three minutes on two cores; `test_accuracy`
-about 0.99, `pgd20_accuracy` about 0.00.
+samples are measured by its features. Expected: at most four minutes on two cores;
+`test_accuracy` about 0.99, `pgd20_accuracy` about 0.00.
 """
 
 import dataclasses

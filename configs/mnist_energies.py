@@ -2,8 +2,8 @@
 
 python3 ebm_tf/analyze.py configs/mnist_energies.py --data_dir DIR --set weights=RUN
 
-RUN is the folder that one of configs/mnist_{clean,sat,trades,mart,weat_nat,weat_adv}.py left.
-The first 250 test images are attacked, all 10,000 are analysed.
+RUN is the folder that one of configs/mnist_{clean,sat,trades,mart,weat_nat,weat_adv}.py
+left. The first 250 test images are attacked, all 10,000 are analysed.
 Expected: at most four minutes on two cores; of mnist_clean mean E(x) -8.9, and -31
 under PGD, -26 under TRADES-KL, -33 under APGD-CE, -12 under APGD-DLR, -7.2 under
 APGD-T, -5.8 under FAB-T and -6.2 under Carlini and Wagner.

@@ -232,6 +232,7 @@ class Loop:
                     self._act(position, metrics, outputs, before_save)
                     self._save(position)
                 if stopping and (self.part or not ended):
+                    gather(self.replicas, 0)  # workers leave together
                     done = f"{position.step} of {num_steps} {self.task.unit}"
                     cause = request.signal_name or "another worker"
                     raise EarlyStopError(f"Stopped by {cause} and saved after {done}.")
