@@ -152,6 +152,7 @@ def test_a_run_in_pieces_is_one_run(whole, tmp_path):
     assert_same_run(folder, expected)
 
 
+@pytest.mark.slow
 def test_generators_of_a_run_begin_chains_and_learn_on(whole, tmp_path):
     folder, _ = whole
     settings = [

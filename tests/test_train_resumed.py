@@ -38,6 +38,7 @@ def copy(whole, tmp_path) -> pathlib.Path:
     return pathlib.Path(shutil.copytree(whole[0], tmp_path / "copy"))
 
 
+@pytest.mark.slow
 def test_the_same_config_gives_the_same_bits(whole, longer):
     assert_same_arrays(saved_arrays(whole[0], 9), saved_arrays(longer, 9))
 

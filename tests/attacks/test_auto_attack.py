@@ -35,7 +35,7 @@ def test_the_published_order():
     assert AutoAttack(version="rand").attacks == tuple(rand)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("settings", [SMALL, RAND], ids=["standard", "rand"])
 def test_all_attacks_are_sound_on_one_batch(norm, settings):
     classifier, images = network(), draw_colours(6)

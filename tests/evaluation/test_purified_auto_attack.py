@@ -72,7 +72,9 @@ def data():
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("average", ["loss", "logits"])
+@pytest.mark.parametrize(
+    "average", ["loss", pytest.param("logits", marks=pytest.mark.slow)]
+)
 def test_without_noise_it_breaks_just_where_it_can(norm, average):
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=25, num_replicates=2, average=average)

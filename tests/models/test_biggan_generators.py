@@ -60,14 +60,21 @@ def test_published_unconditional_generators(image_size, parameters, total):
     assert total_with_vectors(model) == total
 
 
-@pytest.mark.parametrize("image_size", [64, 128, 224, 256, 512])
+@pytest.mark.parametrize(
+    "image_size",
+    [
+        64,
+        224,
+        *(pytest.param(size, marks=pytest.mark.slow) for size in (128, 256, 512)),
+    ],
+)
 def test_every_conditional_size_is_finite(image_size):
     images = conditional(image_size)(draw(1))
     assert images.shape == (1, image_size, image_size, 3)
     assert np.abs(images).max() <= 1.0
 
 
-@pytest.mark.parametrize("image_size", [64, 128])
+@pytest.mark.parametrize("image_size", [64, pytest.param(128, marks=pytest.mark.slow)])
 def test_every_unconditional_size_is_finite(image_size):
     model = biggan_generators.generator(image_size, width=4, latent_size=6)
     images = model(latents.truncated_normal(6)(2, SEED), training=True)

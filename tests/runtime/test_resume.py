@@ -134,6 +134,7 @@ def test_signals_save_and_say_how_to_resume_and_a_kill_loses_nothing(
     ends_as(whole, folder)
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_are_named_and_the_one_before_is_used(tmp_path, whole):
     folder = tmp_path / whole.name
     shutil.copytree(whole, folder)

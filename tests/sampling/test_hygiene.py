@@ -98,8 +98,15 @@ def test_the_chains_that_are_returned_stay_as_they_are():
     assert as_before.info.healthy == ()
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("hygiene", [CLEAN, Hygiene(max_pixel=5.0)])
+@pytest.mark.parametrize(
+    ("hygiene", "jit"),
+    [
+        (CLEAN, False),
+        (CLEAN, True),
+        (Hygiene(max_pixel=5.0), False),
+        pytest.param(Hygiene(max_pixel=5.0), True, marks=pytest.mark.slow),
+    ],
+)
 def test_nothing_happens_to_a_healthy_bank(hygiene, jit):
     settings = {"batch": 8, "jit": jit, "rejuvenation": 0.3}
     clean, without = (

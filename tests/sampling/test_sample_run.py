@@ -125,9 +125,9 @@ def test_the_schedule(changed, num_rounds, ends):
 @pytest.mark.parametrize(
     ("start", "record_every", "more"),
     [
-        ("noise", 1, {}),
+        pytest.param("noise", 1, {}, marks=pytest.mark.slow),
         ("noise", 3, {}),
-        ("noise", 7, {}),
+        pytest.param("noise", 7, {}, marks=pytest.mark.slow),
         pytest.param("data", 3, {}, marks=pytest.mark.slow),
         ("generator", 3, {}),
         ("noise", 3, MOMENTUM),
@@ -180,7 +180,11 @@ def test_after_no_steps_there_is_what_chains_begin_from(replicas, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "start", ["noise", pytest.param("data", marks=pytest.mark.slow), "generator"]
+    "start",
+    [
+        "noise",
+        *(pytest.param(x, marks=pytest.mark.slow) for x in ("data", "generator")),
+    ],
 )
 def test_measuring_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
     """They go on as without it, and its energy is that of the images there."""
@@ -247,7 +251,7 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
     [
         ("noise", 6, "signal", {}),
         ("noise", 2, "kill", {}),
-        ("data", 11, "kill", {}),
+        pytest.param("data", 11, "kill", {}, marks=pytest.mark.slow),
         pytest.param("generator", 8, "signal", {}, marks=pytest.mark.slow),
         ("noise", 7, "kill", CLASSES),
     ],
