@@ -1,0 +1,30 @@
+"""Compares two classifiers of MNIST (28x28) by their energies under PGD.
+
+python3 ebm_tf/compare.py configs/mnist_energy_comparison.py --data_dir DIR
+
+They are the released ones of configs/mnist_clean.py and configs/mnist_sat.py; `--set
+"runs=('RUN', 'RUN')"` compares others, each the folder of a run that learned one, or of
+a finished run of configs/mnist_energies.py.
+"""
+
+import dataclasses
+
+from configs.mnist_energies import config as mnist
+from ebm_tf.config.attack_energies import AttackEnergies
+from ebm_tf.config.comparison import EnergyComparison
+
+config = EnergyComparison(
+    name="mnist_energy_comparison",
+    data=mnist.data,
+    validation_split=mnist.validation_split,
+    test_split=mnist.test_split,
+    classifier=mnist.classifier,
+    noise=mnist.noise,
+    distal=None,
+    attacks=dataclasses.replace(
+        mnist.attacks or AttackEnergies(),
+        attacks=("pgd", "trades_kl", "apgd_ce", "apgd_t"),
+    ),
+    runs=("release:mnist_clean", "release:mnist_sat"),
+    batch=mnist.batch,
+)
