@@ -258,3 +258,11 @@ def test_keras_alone_does_not_find_what_it_need_not_import():
     command = [sys.executable, "-c", IMPORTS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split("\n")[0] == "set() True True", done.stderr
+
+
+def test_a_flag_for_data_of_a_config_without_data_is_told(folder):
+    compare = ROOT / "ebm_tf" / "compare.py"
+    done = run_program(
+        "configs/knowledge.py", "--data_dir", "x", program=[compare], cwd=ROOT
+    )
+    assert_mistake(done, "Expected no --data_dir: knowledge has no data.")

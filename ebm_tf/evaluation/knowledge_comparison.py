@@ -30,7 +30,8 @@ def measured(folder: str, noise: float) -> Row:
       The method and the seed that its classifier learned by, and the run's figures:
       accuracy, calibration error as it is and with a fitted temperature, the AUROC of
       each set of other images by each score, as AUROC/SET/SCORE, and of each attack,
-      where energies under attack were measured, accuracy and mean differences.
+      where energies under attack were measured, accuracy, and mean and standard
+      deviation of differences.
 
     Raises:
       UserError: if it is no such run, not finished, or has another noise.
@@ -58,14 +59,16 @@ def measured(folder: str, noise: float) -> Row:
 
 
 def _under_attack(found: Mapping[str, Any]) -> dict[str, float]:
-    """Accuracies and the means of differences of energies, all images counted."""
+    """Accuracies, and means and spreads of differences of energies, of all images."""
     figures = {}
     if found:
         figures["accuracy/worst case"] = found["worst_case"]["accuracy"]
     for attack, of in found.get("by_attack", {}).items():
         figures[f"accuracy/{attack}"] = of["accuracy"]
         for name, title in DIFFERENCES.items():
-            figures[f"{title}/{attack}"] = of["all"][name]["mean"]
+            differences = of["all"][name]
+            figures[f"{title}/{attack}"] = differences["mean"]
+            figures[f"{title}/{attack}/stddev"] = differences["stddev"]
     return figures
 
 

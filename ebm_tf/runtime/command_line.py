@@ -84,6 +84,19 @@ def parse(arguments: Sequence[str]) -> Options:
     )
 
 
+def require_settings(config: Any, options: Options) -> None:
+    """Checks that a config has the settings that flags stand for.
+
+    Raises:
+      ConfigError: if one is given that it lacks, such as data.
+    """
+    for flag, setting in SHORTHANDS.items():
+        name, given = setting.partition(".")[0], f"{setting}="
+        if any(word.startswith(given) for word in options.assignments):
+            if not hasattr(config, name):
+                raise ConfigError(f"Expected no --{flag}: {config.name} has no {name}.")
+
+
 def _unknown(error: flags.UnrecognizedFlagError, arguments: Sequence[str]) -> str:
     """What to write in place of a flag that is not there."""
     name, word = error.flagname, error.flagvalue

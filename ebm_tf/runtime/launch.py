@@ -241,7 +241,9 @@ def _fresh(executable: str | None, options: Options) -> Runs:
         word, given = SETS, (*sets, *given)
     elif len(options.paths) != 1:
         raise ConfigError(f"Expected one config file: {_program(executable)} CONFIG.")
-    config = override(bundled.open_config(word), given)
+    config = bundled.open_config(word)
+    command_line.require_settings(config, options)
+    config = override(config, given)
     axes = sweeps.axes(options.sweep)
     return sweeps.experiments(config, axes) if axes else {sweeps.SINGLE: config}
 

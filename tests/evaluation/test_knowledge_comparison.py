@@ -83,7 +83,8 @@ def test_the_noise_is_chosen(tmp_path):
 
 
 def test_energies_under_attack_are_compared_where_they_were_measured(tmp_path):
-    means = {"delta_marginal": {"mean": -2.5}, "delta_joint": {"mean": 1.5}}
+    differences = {"delta_marginal": (-2.5, 0.5), "delta_joint": (1.5, 0.7)}
+    means = {k: {"mean": m, "stddev": d} for k, (m, d) in differences.items()}
     attacks = {
         "num_images": 360,
         "settings": {"num_steps": 20},
@@ -99,6 +100,7 @@ def test_energies_under_attack_are_compared_where_they_were_measured(tmp_path):
     ]
     assert found["accuracy/worst case"] == 0.3 and found["accuracy/pgd"] == 0.4
     assert found["E(x) - E(x*)/pgd"] == -2.5 and found["E(x, y) - E(x*, y)/pgd"] == 1.5
+    assert found["E(x) - E(x*)/pgd/stddev"] == 0.5
     assert "accuracy/pgd" not in without
     text = (tmp_path / "log.txt").read_text()
     assert re.search(r"E\(x\) - E\(x\*\)/pgd +-2\.5 +-\n", text)
