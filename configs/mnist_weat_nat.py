@@ -2,7 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_weat_nat.py
 
-The attack and the network are those of configs/mnist_weat_adv.py.
+The attack and the network are those of configs/mnist_weat_adv.py. Expected: about
+its time (not run by us).
 """
 
 import dataclasses
