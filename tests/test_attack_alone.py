@@ -24,7 +24,7 @@ from ebm_tf.evaluation import attack_phases, batch_files
 from ebm_tf.evaluation.robustness import interval
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
-from ebm_tf.store import models
+from ebm_tf.store import network_sources
 from tests.runs import assert_same_arrays
 
 NETWORK = ClassifierNetwork(architecture="small_cnn")
@@ -366,8 +366,8 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
         inner.load_weights(learned)
         return model
 
-    monkeypatch.setattr(models, "build", between)
-    monkeypatch.setattr(models.NetworkSource, "load", lambda *_: learned)
+    monkeypatch.setattr(network_sources, "build", between)
+    monkeypatch.setattr(network_sources.NetworkSource, "load", lambda *_: learned)
 
 
 @pytest.mark.parametrize(
