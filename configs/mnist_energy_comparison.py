@@ -4,7 +4,9 @@ python3 ebm_tf/compare.py configs/mnist_energy_comparison.py --data_dir DIR
 
 They are the released ones of configs/mnist_clean.py and configs/mnist_sat.py; `--set
 "runs=('RUN', 'RUN')"` compares others, each the folder of a run that learned one, or of
-a finished run of configs/mnist_energies.py.
+a finished run of configs/mnist_energies.py. Expected: about a minute; mean E(x) - E(x*)
+39 for mnist_clean, of which the attacks leave nothing, and -1.0 for mnist_sat, of which
+they leave 0.95 of 250 images.
 """
 
 import dataclasses
