@@ -11,18 +11,17 @@ they leave 0.95 of 250 images.
 
 import dataclasses
 
+from configs.digits_energy_comparison import config as digits
 from configs.mnist_energies import config as mnist
 from ebm_tf.config.attack_energies import AttackEnergies
-from ebm_tf.config.comparison import EnergyComparison
 
-config = EnergyComparison(
+config = dataclasses.replace(
+    digits,
     name="mnist_energy_comparison",
     data=mnist.data,
     validation_split=mnist.validation_split,
     test_split=mnist.test_split,
     classifier=mnist.classifier,
-    noise=mnist.noise,
-    distal=None,
     attacks=dataclasses.replace(
         mnist.attacks or AttackEnergies(),
         attacks=("pgd", "trades_kl", "apgd_ce", "apgd_t"),

@@ -91,10 +91,10 @@ def require_settings(config: Any, options: Options) -> None:
       ConfigError: if one is given that it lacks, such as data.
     """
     for flag, setting in SHORTHANDS.items():
-        name, given = setting.partition(".")[0], f"{setting}="
-        if any(word.startswith(given) for word in options.assignments):
-            if not hasattr(config, name):
-                raise ConfigError(f"Expected no --{flag}: {config.name} has no {name}.")
+        name = setting.partition(".")[0]
+        is_given = any(word.startswith(f"{setting}=") for word in options.assignments)
+        if is_given and not hasattr(config, name):
+            raise ConfigError(f"Expected no --{flag}: {config.name} has no {name}.")
 
 
 def _unknown(error: flags.UnrecognizedFlagError, arguments: Sequence[str]) -> str:
