@@ -1,11 +1,20 @@
 """Small networks whose weights go to files and back."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
+from configs.digits_clean import config as clean
+from configs_attack.digits import config as attack
 from ebm_tf.models import sngan
+from ebm_tf.runtime.run_folders import create
 from ebm_tf.runtime.weight_files import read_weights
+from ebm_tf.store.models import open_model
+from ebm_tf.store.network_sources import CLASSIFIER
 from ebm_tf.store.sources import find
+
+STAMP = 1_700_000_000
 
 
 def network(seed: int, width: int = 4, image_size: int = 8) -> keras.Model:
@@ -23,3 +32,15 @@ def weights_into(source: str, model: keras.Model, role: str) -> str:
     path = find(source).file(role)
     read_weights(model, path, role)
     return path
+
+
+def run_of(folder, config) -> str:
+    """The folder of a run that has not begun to learn."""
+    return create(str(folder), config, STAMP).folder
+
+
+def built(source: str) -> keras.Model:
+    """The classifier of a run, with weights of its own."""
+    classifier = dataclasses.replace(clean.classifier, weights=source)
+    config = dataclasses.replace(attack, classifier=classifier)
+    return open_model(config, [CLASSIFIER]).networks[CLASSIFIER]
