@@ -2,7 +2,9 @@
 
 python3 ebm_tf/train_clf.py configs/cifar10_clean_small.py
 
-Otherwise as configs/cifar10_weat_adv_small.py.
+Otherwise as configs/cifar10_weat_adv_small.py. Expected: 20 minutes of one core; of the
+first 1,017 test images `test_accuracy` 0.787 and `pgd20_accuracy` 0, the release
+`cifar10_clean_small`.
 """
 
 import dataclasses

@@ -3,7 +3,8 @@
 python3 ebm_tf/train_clf.py configs/cifar10_mart_small.py
 
 The attack is that of configs/cifar10_mart.py, the rest, the schedule too, as
-configs/cifar10_weat_adv_small.py.
+configs/cifar10_weat_adv_small.py. Expected: about the time of
+configs/cifar10_sat_small.py.
 """
 
 import dataclasses

@@ -1,8 +1,10 @@
-"""ResNet-18 of width 16 by standard adversarial training, from 7,880 images of CIFAR-10.
+"""ResNet-18 of width 16 by adversarial training, from 7,880 images of CIFAR-10.
 
 python3 ebm_tf/train_clf.py configs/cifar10_sat_small.py
 
-Otherwise as configs/cifar10_weat_adv_small.py.
+Otherwise as configs/cifar10_weat_adv_small.py. Expected: 75 minutes of one core; of the
+first 1,017 test images `test_accuracy` 0.537 and `pgd20_accuracy` 0.327, the release
+`cifar10_sat_small`.
 """
 
 import dataclasses

@@ -2,7 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/cifar10_trades_small.py
 
-Otherwise as configs/cifar10_weat_adv_small.py.
+Otherwise as configs/cifar10_weat_adv_small.py. Expected: about the time of
+configs/cifar10_sat_small.py.
 """
 
 import dataclasses

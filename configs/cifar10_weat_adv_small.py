@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/cifar10_weat_adv_small.py
 
-The attack and the objective of configs/cifar10_weat_adv.py on a network and a number
-of images and updates that a laptop can take. Expected: about the time of
+The attack and the objective of configs/cifar10_weat_adv.py, but a network and a number
+of images and updates for a laptop: 25 epochs. Expected: about the time of
 configs/cifar10_sat_small.py.
 """
 
