@@ -9,13 +9,12 @@ configs/cifar10_sat_small.py.
 
 import dataclasses
 
+from configs.cifar10_mart import config as published
 from configs.cifar10_weat_adv_small import config as weat_adv
-from ebm_tf.config.attacks import Pgd
-from ebm_tf.config.objectives import Mart
 
 config = dataclasses.replace(
     weat_adv,
     name="cifar10_mart_small",
-    objective=Mart(),
-    attack=Pgd(num_steps=10, start="normal"),
+    objective=published.objective,
+    attack=published.attack,
 )

@@ -1,4 +1,4 @@
-"""Small networks whose weights go to files and back."""
+"""Small networks whose weights go to files and back, and runs that had them."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ def run_of(folder, config) -> str:
     return create(str(folder), config, STAMP).folder
 
 
-def built(source: str) -> keras.Model:
+def classifier_of(source: str) -> keras.Model:
     """The classifier of a run, with weights of its own."""
     classifier = dataclasses.replace(clean.classifier, weights=source)
     config = dataclasses.replace(attack, classifier=classifier)

@@ -13,7 +13,7 @@ from ebm_tf.models.ebm import marginal_energy
 from ebm_tf.runtime.weight_files import save_weights, weights_name
 from ebm_tf.store.models import LoadedModel, load, open_model
 from ebm_tf.store.network_sources import CLASSIFIER, ENERGY
-from tests.store.small_weights import built, network, run_of, same
+from tests.store.small_weights import classifier_of, network, run_of, same
 
 
 def test_a_classifier_is_an_energy(tmp_path):
@@ -25,7 +25,7 @@ def test_a_classifier_is_an_energy(tmp_path):
     assert found.role_there == CLASSIFIER and found.settings == small
     assert model.ebm.energy.output_shape == (None, 1)
     save_weights(
-        built(source),
+        classifier_of(source),
         f"{source}/weights/{weights_name(CLASSIFIER, 3, kind='averaged')}",
     )
     assert model.load()[ENERGY].endswith("classifier_average_00000003.weights.h5")

@@ -25,7 +25,7 @@ from ebm_tf.store.network_sources import (
     network_sources,
 )
 from ebm_tf.store.provenance import Provenance, provenance
-from tests.store.small_weights import built, network, run_of, same
+from tests.store.small_weights import classifier_of, network, run_of, same
 
 
 def seen(folder, split: str) -> list[str]:
@@ -65,7 +65,7 @@ def test_weights_bring_the_network_of_their_run(tmp_path):
     file = f"{learned}/weights/classifier_selected.weights.h5"
     other = tmp_path / "x.weights.h5"
     for path in (file, other):
-        save_weights(built(learned), str(path))
+        save_weights(classifier_of(learned), str(path))
     for source in (learned, file):
         assert of_classifier(clean.classifier, source)[0] == small
     settings, said = of_classifier(clean.classifier, str(other))
@@ -151,7 +151,9 @@ def test_weights_beside_a_normalisation_are_not_those_of_a_network_without(
 ):
     """Keras loads them, and ignores the scales; old runs do not say what they have."""
     source = run_of(tmp_path, clean)
-    save_weights(built(source), f"{source}/weights/classifier_selected.weights.h5")
+    save_weights(
+        classifier_of(source), f"{source}/weights/classifier_selected.weights.h5"
+    )
     path = pathlib.Path(source, "config.json")
     content = json.loads(path.read_text())
     if not knows:
@@ -195,7 +197,7 @@ def test_an_energy_that_was_learned_as_a_classifier_is_its_runs(tmp_path):
 def test_learning_an_energy_begins_with_a_classifier(tmp_path):
     source = run_of(tmp_path, clean)
     path = f"{source}/weights/{weights_name(CLASSIFIER, kind='selected')}"
-    classifier = built(source)
+    classifier = classifier_of(source)
     save_weights(classifier, path)
     energy = dataclasses.replace(clean.classifier, weights=source)
     config = dataclasses.replace(shortrun_learning, energy=energy)
