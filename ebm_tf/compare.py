@@ -1,8 +1,9 @@
 """Compares learned models: python3 ebm_tf/compare.py CONFIG.
 
 Energies by the life of their chains; classifiers by their energies under attack, by
-what attacks have left of their accuracy, by where their gradients point, or by what
-they know: accuracy, calibration, detection of other images.
+what attacks have left of their accuracy, by where their gradients point, by the images
+that they generate, or by what they know: accuracy, calibration, detection of other
+images.
 """
 
 if __name__ == "__main__":  # first, so that a mistake is answered at once
@@ -25,6 +26,7 @@ from ebm_tf.config.comparison import (
     AlignmentComparison,
     Comparison,
     EnergyComparison,
+    GenerationComparison,
     KnowledgeComparison,
     Leaderboard,
 )
@@ -33,7 +35,7 @@ from ebm_tf.config.fid import SampleMeasurement
 from ebm_tf.config.kinds import is_own
 from ebm_tf.data.pipelines import describe_data
 from ebm_tf.errors import ConfigError
-from ebm_tf.evaluation import finished_runs, knowledge_comparison
+from ebm_tf.evaluation import finished_runs, generation_comparison, knowledge_comparison
 from ebm_tf.evaluation.alignment import comparison as alignments
 from ebm_tf.evaluation.attack_energies import comparison
 from ebm_tf.evaluation.attack_energies.comparison import Analysed
@@ -49,6 +51,7 @@ Config = (
     | Leaderboard
     | AlignmentComparison
     | KnowledgeComparison
+    | GenerationComparison
 )
 
 
@@ -66,6 +69,8 @@ def run(config: Config, workspace: Workspace) -> dict[str, Any]:
             return alignments.compared(config.runs, workspace)
         case KnowledgeComparison():
             return knowledge_comparison.compared(config.runs, config.noise, workspace)
+        case GenerationComparison():
+            return generation_comparison.compared(config.runs, workspace)
         case EnergyComparison():
             return _compare_energies(config, workspace)
         case Comparison():
@@ -83,6 +88,9 @@ def describe(config: Config) -> Iterator[str]:
             yield from finished_runs.described(found)
         case KnowledgeComparison():
             found = knowledge_comparison.measured_all(config.runs, config.noise)
+            yield from finished_runs.described(found)
+        case GenerationComparison():
+            found = generation_comparison.measured_all(config.runs)
             yield from finished_runs.described(found)
         case EnergyComparison():
             yield from _describe_energies(config)

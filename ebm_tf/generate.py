@@ -10,6 +10,8 @@ if __name__ == "__main__":  # first, so that a mistake is answered at once
     sys.exit(main("generate"))
 
 import dataclasses
+import functools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +39,7 @@ from ebm_tf.models.ebm import image_shape, logits_of, num_classes
 from ebm_tf.runtime import seeds
 from ebm_tf.runtime.distribution import Replicas, gather, make_replicas
 from ebm_tf.runtime.inputs import require_same
+from ebm_tf.runtime.kept import kept, short_hash
 from ebm_tf.runtime.learner import summary
 from ebm_tf.runtime.plots import save_animation, save_panels
 from ebm_tf.runtime.rows import over_rows
@@ -228,7 +231,7 @@ def sampling(parts: Parts, workspace: Workspace) -> ClassSampling:
         parts.model.ebm,
         parts.source,
         _start(parts, workspace),
-        _statistics(parts) if config.needs_statistics else None,
+        _statistics(parts, workspace) if config.needs_statistics else None,
     )
 
 
@@ -246,14 +249,28 @@ def _start(parts: Parts, workspace: Workspace) -> StartFn:
     )
 
 
-def _statistics(parts: Parts) -> ClassStatistics:
-    """Of the classifier's logits of images of learning, some that the seed draws."""
+def _statistics(parts: Parts, workspace: Workspace) -> ClassStatistics:
+    """Of the classifier's logits of images of learning, kept beside the runs."""
+    config, source = parts.config, parts.source
+    key = [
+        sorted(parts.model.digests(None).items()),
+        source.digest(source.num_examples),
+        [config.data.image_size, config.data.channels],
+        [config.num_statistics, config.seed],
+    ]
+    name = f"{os.path.basename(config.data.name)}_{short_hash(key)}.npz"
+    path = os.path.join(workspace.root, "class_statistics", name)
+    return kept(path, ClassStatistics, functools.partial(_measured_statistics, parts))
+
+
+def _measured_statistics(parts: Parts) -> ClassStatistics:
+    """The same, of some images that the seed draws; every worker does all of it."""
     config, source = parts.config, parts.source
     seed = seeds.integer(config.seed, Purpose.STATISTICS)
     chosen = positions_at_random(source.num_examples, config.num_statistics, seed)
     images, labels = load_images(subset(source, chosen), config.data)
     logits = logits_of(parts.model.networks[ENERGY])
-    run = over_rows(logits, parts.replicas, config.batch)
+    run = over_rows(logits, parts.replicas, config.batch, together=False)
     return class_statistics(run(images), labels)
 
 

@@ -73,6 +73,18 @@ def test_other_potentials_and_stopping(potential, tmp_path):
 
 
 @pytest.mark.slow
+def test_statistics_of_classes_are_measured_once(tmp_path):
+    folder = tmp_path / "class_statistics"
+    assert results(generate("--output", tmp_path, potential="reference"))
+    (path,) = folder.iterdir()
+    written = path.stat().st_mtime_ns
+    assert results(generate("--output", tmp_path, stop_within=0.5))
+    assert [p.stat().st_mtime_ns for p in folder.iterdir()] == [written]
+    assert results(generate("--output", tmp_path, stop_within=0.5, seed=1))
+    assert len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.slow
 def test_an_energy_without_classes_has_no_classes(tmp_path):
     done = generate("--output", tmp_path, **CLASSLESS)
     found = results(done)

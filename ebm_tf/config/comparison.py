@@ -159,3 +159,11 @@ class KnowledgeComparison(FinishedRuns):
         """Checks the noise too."""
         super().validate()
         self.require_least(0, "noise")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GenerationComparison(FinishedRuns):
+    """Compares classifiers by the images that are drawn from them.
+
+    The runs are of `generate.py`, or sweeps of them.
+    """

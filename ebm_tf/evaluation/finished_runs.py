@@ -97,3 +97,13 @@ def tabulated(
         "runs": [{**labels, **figures} for labels, figures in found],
         "warnings": warnings,
     }
+
+
+def in_columns(
+    found: Sequence[Row], settings: Sequence[str], table: str, workspace: Workspace
+) -> dict[str, Any]:
+    """`tabulated` with a column for each method, and a line for each figure."""
+    names = dict.fromkeys(name for _, figures in found for name in figures)
+    shown = [name for name in names if name not in (RUN, *settings)]
+    lines = sweeps.columns(found, shown)
+    return tabulated(found, lines, settings, table, workspace)

@@ -7,9 +7,8 @@ from ebm_tf.config.analysis import Analysis
 from ebm_tf.errors import ConfigError
 from ebm_tf.evaluation import finished_runs
 from ebm_tf.evaluation.energy_statistics import DIFFERENCES
-from ebm_tf.evaluation.finished_runs import RUN, finished, row
+from ebm_tf.evaluation.finished_runs import finished, row
 from ebm_tf.evaluation.scores import SCORES
-from ebm_tf.runtime import sweeps
 from ebm_tf.runtime.sweeps import Row
 from ebm_tf.runtime.workspace import Workspace
 
@@ -89,7 +88,4 @@ def compared(runs: Sequence[str], noise: float, workspace: Workspace) -> dict[st
       The figures of all runs, and warnings where two are of different images.
     """
     rows = measured_all(runs, noise)
-    names = dict.fromkeys(name for _, figures in rows for name in figures)
-    shown = [name for name in names if name not in (RUN, *_SETTINGS)]
-    lines = sweeps.columns(rows, shown)
-    return finished_runs.tabulated(rows, lines, _SETTINGS, TABLE, workspace)
+    return finished_runs.in_columns(rows, _SETTINGS, TABLE, workspace)

@@ -1,7 +1,5 @@
 """Summaries of the images that samples are compared with, computed once."""
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +14,7 @@ from ebm_tf.evaluation.frechet import Moments, load_moments
 from ebm_tf.evaluation.summaries import Summary, published, summarize
 from ebm_tf.runtime.distribution import Replicas
 from ebm_tf.runtime.files import load_arrays, make_folder, save_arrays
+from ebm_tf.runtime.kept import short_hash
 from ebm_tf.runtime.workspace import Workspace
 
 FOLDER = "reference"
@@ -78,9 +77,8 @@ def _cache_path(
         "extractor": [extractor.name, extractor.size, extractor.resize],
         "weights": [extractor.weights, extractor.network],
     }
-    digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
     stem = os.path.basename(data.name)  # of a guest's file
-    name = f"{stem}_{extractor.name}_{digest}.npz"
+    name = f"{stem}_{extractor.name}_{short_hash(key)}.npz"
     return os.path.join(workspace.root, FOLDER, name)
 
 

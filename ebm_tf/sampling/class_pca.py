@@ -1,16 +1,12 @@
 """The principal components of the images of each class, decomposed once and kept."""
 
-import contextlib
-import hashlib
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import scipy.linalg
 
-from ebm_tf.errors import RunError
-from ebm_tf.runtime.files import exists, load_arrays, make_folder, save_arrays
+from ebm_tf.runtime.kept import kept, short_hash
 from ebm_tf.sampling.initialization import ClassGaussians
 
 # Variances below this share of the largest are what rounding left of 0.
@@ -74,15 +70,8 @@ def kept_components(vectors: np.ndarray, stem: str) -> Components:
       vectors: [n, D].
       stem: what the path of the file begins with; a digest of the vectors ends it.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()[:16]
-    path = f"{stem}_{digest}.npz"
-    if exists(path):
-        with contextlib.suppress(RunError, TypeError):  # damaged, so computed again
-            return Components(**load_arrays(path))
-    found = components(vectors)
-    make_folder(os.path.dirname(path))
-    save_arrays(path, **found._asdict())
-    return found
+    digest = short_hash(np.ascontiguousarray(vectors).tobytes())
+    return kept(f"{stem}_{digest}.npz", Components, lambda: components(vectors))
 
 
 def gaussians(
