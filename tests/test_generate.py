@@ -73,6 +73,13 @@ def test_other_potentials_and_stopping(potential, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits_jem", "digits_clean"])
+def test_other_classifiers_draw_too(name, tmp_path):
+    done = generate("--output", tmp_path, weights=f"release:{name}")
+    assert results(done)["class_agreement"]["logistic_regression"]["share"] > 0.9
+
+
+@pytest.mark.slow
 def test_statistics_of_classes_are_measured_once(tmp_path):
     folder = tmp_path / "class_statistics"
     assert results(generate("--output", tmp_path, potential="reference"))
