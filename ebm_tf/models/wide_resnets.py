@@ -21,6 +21,7 @@ from ebm_tf.models.classifier_layers import (
     class_logits,
     classifier_kit,
     conv,
+    every,
     norm_activate,
     normal_kernel,
     pooled_logits,
@@ -174,9 +175,9 @@ def _biased_block(
         return x + inputs
     initial = {} if kit.is_normalised else uniform(inputs.shape[-1])
     shortcut = layers.Conv2D(
-        filters, 1, strides=stride, name=f"{name}_shortcut", dtype=kit.policy, **initial
+        filters, 1, name=f"{name}_shortcut", dtype=kit.policy, **initial
     )
-    return x + shortcut(inputs)
+    return x + shortcut(every(inputs, stride))
 
 
 def _biased_conv(

@@ -107,6 +107,24 @@ def test_every_classifier_is_tested_here():
     ]
 
 
+@pytest.mark.parametrize("architecture", list(catalogue.NETWORKS[ClassifierNetwork]))
+def test_no_1x1_convolution_skips_pixels(architecture):
+    # Its gradient writes past the memory of oneDNN where channels are few.
+    settings = ClassifierNetwork(
+        architecture=architecture,
+        depth=50
+        if "resnet" in architecture and architecture != "wide_resnet"
+        else None,
+        norm="none" if architecture == "sngan" else "batch",
+    )
+    with without_values():
+        model = catalogue.build(settings, 32, 3, "float32")
+    convolutions = [layer for layer in model.layers if hasattr(layer, "kernel_size")]
+    pointwise = [one for one in convolutions if one.kernel_size == (1, 1)]
+    assert all(one.strides == (1, 1) for one in pointwise)
+    assert bool(pointwise) == (architecture not in ("small_cnn", "mlp"))
+
+
 def test_missing_settings_are_the_published_ones():
     assert catalogue.build(Network(), 32, 3, "float32").count_params() == (4_204_800)
     settings = GeneratorNetwork(architecture="biggan", width=4)
