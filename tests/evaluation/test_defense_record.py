@@ -9,9 +9,9 @@ from ebm_tf.evaluation.defense_record import metrics
 from tests.evaluation.purified import measurement
 
 RECORD = {
-    "class_path": np.float32([[1, 1, 1, 0], [1, 1, 0, 0]]),
-    "labs": np.int64([3, 1, 2, 0]),
-    "final_predictions": np.int64([3, 4, 5, 6]),
+    "class_path": np.array([[1, 1, 1, 0], [1, 1, 0, 0]], np.float32),
+    "labs": np.array([3, 1, 2, 0]),
+    "final_predictions": np.array([3, 4, 5, 6]),
     "losses": np.zeros([1, 4], np.float32),
     "last_rise": np.zeros(4, np.float32),
     "zero_gradient": np.zeros(4, np.float32),

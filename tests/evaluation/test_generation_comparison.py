@@ -13,7 +13,8 @@ from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.workspace import Workspace
 from tests.runs import ROOT
 
-GENERATION = load(str(ROOT / "configs" / "digits_generate.py"))
+CONFIG = load(str(ROOT / "configs" / "digits_generate.py"))
+GENERATION = to_mapping(CONFIG)
 METHODS = {
     name: load(str(ROOT / "configs" / f"digits_{name}.py")) for name in ("sat", "clean")
 }
@@ -24,7 +25,7 @@ def generated(tmp_path, method: str, seed: int, distance: float, **changes) -> s
     """A finished run, and a variation of it that is farther by one."""
     learning = dataclasses.replace(METHODS[method], seed=seed)
     learned = run_folders.create(str(tmp_path / "learned"), learning, seed)
-    run = run_folders.create(str(tmp_path / "generated"), GENERATION, seed)
+    run = run_folders.create(str(tmp_path / "generated"), CONFIG, seed)
     figures = COMMON | {"frechet_classifier": distance, "kernel_classifier": 0.1}
     varied = figures | {
         "value": "ClassGaussian",
@@ -40,8 +41,8 @@ def generated(tmp_path, method: str, seed: int, distance: float, **changes) -> s
         "num_steps": 20,
         "classes": list(range(10)),
         "potential": "joint",
-        "start": to_mapping(GENERATION.start),
-        "langevin": to_mapping(GENERATION.langevin),
+        "start": GENERATION["start"],
+        "langevin": GENERATION["langevin"],
         "stop_within": None,
         "feature_weights": "some",
         "reference": "digits, split train[:1197], 1,197 images",
