@@ -3,7 +3,7 @@
 python3 ebm_tf/train_clf.py configs/squares_baseline_small.py
 
 The images of configs/squares_baseline.py, a tenth of them, and its network, narrow and
-with a larger learning rate.
+with a larger learning rate. Expected: all test images right, none of them under PGD-40.
 """
 
 import dataclasses
@@ -17,6 +17,7 @@ config = dataclasses.replace(
     data=dataclasses.replace(published.data, split="train[:1000]"),
     classifier=dataclasses.replace(published.classifier, width=8),
     optimizer=Optimizer(learning_rate=1e-3, beta_1=0.0, beta_2=0.9, average_decay=0.99),
+    num_validation=60,
     num_test=200,
     num_updates=600,
     validate_every=200,
