@@ -27,7 +27,8 @@ MOST_IN_A_ROW = 10
 
 MEANINGS = {
     "samples": "images in 8 bits, chosen by chance alone; Fréchet and kernel "
-    "distances, precision and recall are by the features that are named, against images of learning; "
+    "distances, precision and recall are by the features that are named, against "
+    "images of learning; "
     "class_agreement is the share of samples that are of the class asked for, by the "
     "classifier itself and by a logistic regression on pixels, with 95 % intervals of "
     "Wilson; diversity is the mean distance of two samples of a class, by these "
