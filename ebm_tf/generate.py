@@ -255,6 +255,7 @@ def _statistics(parts: Parts, workspace: Workspace) -> ClassStatistics:
     key = [
         sorted(parts.model.digests(None).items()),
         source.digest(source.num_examples),
+        [to_mapping(config.energy), config.compute_dtype],
         [config.data.image_size, config.data.channels],
         [config.num_statistics, config.seed],
     ]

@@ -112,9 +112,7 @@ def test_no_1x1_convolution_skips_pixels(architecture):
     # Its gradient writes past the memory of oneDNN where channels are few.
     settings = ClassifierNetwork(
         architecture=architecture,
-        depth=50
-        if "resnet" in architecture and architecture != "wide_resnet"
-        else None,
+        depth={"resnet": 50, "preact_resnet": 50}.get(architecture),
         norm="none" if architecture == "sngan" else "batch",
     )
     with without_values():
