@@ -14,5 +14,5 @@ config = dataclasses.replace(
     data=published.data,
     generator=dataclasses.replace(small.generator, num_classes=10, width=32),
     discriminator=dataclasses.replace(small.discriminator, width=32),
-    num_updates=2500,
+    num_updates=3000,
 )
