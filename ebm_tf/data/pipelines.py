@@ -138,9 +138,18 @@ def stream(
         batched = order.map(prepare, tf.data.AUTOTUNE)
         batched = batched.batch(size, drop_remainder=True)
     batched = batched.map(augment, tf.data.AUTOTUNE)
+    return _untuned(batched).prefetch(tf.data.AUTOTUNE)
+
+
+def _untuned(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """The same in the same order, without the thread that tunes it.
+
+    A stopped run would wait for that thread, up to a minute.
+    """
     options = tf.data.Options()
     options.deterministic = True
-    return batched.with_options(options).prefetch(tf.data.AUTOTUNE)
+    options.autotune.enabled = False
+    return examples.with_options(options)
 
 
 def _order(source: Source, *, batch: int, seed: int, start: int) -> tf.data.Dataset:
@@ -194,7 +203,7 @@ def images_in_order(
         .map(lambda encoded: _decoded(source, data, encoded, None), tf.data.AUTOTUNE)
     )
     with raises_data_errors(source):
-        batched = examples.batch(batch).prefetch(1)
+        batched = _untuned(examples.batch(batch)).prefetch(1)
         for part in batched.as_numpy_iterator():
             yield part["image"], part["label"]
 

@@ -172,6 +172,12 @@ def test_a_strategy_gets_per_replica_batches(held):
     np.testing.assert_array_equal(local["image"], draw(held, 1, seed=1)[0])
 
 
+def test_nothing_tunes_a_stream_whose_thread_a_stop_would_wait_for(opened):
+    source, data = opened
+    options = pipelines.stream(source, data, ALONE, batch=BATCH, seed=1).options()
+    assert options.autotune.enabled is False and options.deterministic is True
+
+
 def test_load_images_is_in_file_order_and_never_random(opened):
     source, data = opened
     images, labels = pipelines.load_images(source, data)
