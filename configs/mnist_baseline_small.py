@@ -1,4 +1,4 @@
-"""The classifier of configs/mnist_baseline.py, of 2,000 images.
+"""The classifier of configs/mnist_baseline.py, of 1,000 images.
 
 python3 ebm_tf/train_clf.py configs/mnist_baseline_small.py
 
@@ -12,7 +12,7 @@ from configs.mnist_baseline import config as learning
 config = dataclasses.replace(
     learning,
     name="mnist_baseline_small",
-    data=dataclasses.replace(learning.data, split="train[:2000]"),
+    data=dataclasses.replace(learning.data, split="train[:1000]"),
     num_updates=1000,
     validate_every=200,
     log_every=100,

@@ -1,11 +1,11 @@
 """The same with gradients that are rewarded for directions of searches (L_alpha).
 
-python3 ebm_tf/train_clf.py configs/mnist_lalpha.py \
-    --set alignment.directions.weights=GENERATOR
+python3 ebm_tf/train_clf.py configs/mnist_lalpha.py
 
-GENERATOR is the folder that configs/mnist_cgan.py or its smaller one left; measure with
-another one, of another seed. A search of every image and class that is met takes long,
-and is kept. The rates and the penalty of searches are published.
+The released generator of configs/mnist_cgan_small.py is searched, or that of --set
+alignment.directions.weights=GENERATOR, the folder that configs/mnist_cgan.py left;
+measure with another one, of another seed. A search of every image and class that is met
+takes long, and is kept. The rates and the penalty of searches are published.
 """
 
 import dataclasses
@@ -16,5 +16,8 @@ from ebm_tf.config.directions import AlignmentReward, SearchedDirections
 config = dataclasses.replace(
     baseline,
     name="mnist_lalpha",
-    alignment=AlignmentReward(weight=0.3, directions=SearchedDirections(penalty=1.5)),
+    alignment=AlignmentReward(
+        weight=0.3,
+        directions=SearchedDirections(weights="release:mnist_cgan_small", penalty=1.5),
+    ),
 )

@@ -2,8 +2,8 @@
 
 python3 ebm_tf/train_clf.py configs/mnist_lalpha_small.py
 
-The released generator of configs/mnist_cgan_small.py is searched, a hundred steps and
-fifty; what is found is kept, so that a second run takes a fraction of the time.
+Searches have a hundred steps and fifty, not 600 and 150. What is found is kept, so that
+a second run takes a fraction of the time.
 """
 
 import dataclasses

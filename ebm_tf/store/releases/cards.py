@@ -52,6 +52,9 @@ MEANINGS = {
     "pgd_accuracy": "share of images that PGD alone did not break",
     "apgd_ce_accuracy": "share of images that APGD on the cross-entropy alone did not "
     "break",
+    "flip_rate": "share of mapped images that the classifier which learned beside the "
+    "mapper puts into the other class",
+    "cosine": "mean cosine of the mapper's differences with the true directions",
 }
 DEVIATIONS = ("interval", "stderr", "stddev")
 CONDITIONS = (
@@ -100,9 +103,9 @@ def reported_metrics(
 def _conditions(config: Any, results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     data = getattr(config, "data", None)
     split, counts = getattr(data, "split", None), {}
-    # Training a classifier measures its answers on a split of its own; samples, where
+    # Training a classifier or a mapper measures it on a split of its own; samples, where
     # it makes some, are compared with what it learned from.
-    if metric.startswith(("test", "pgd")) and hasattr(config, "test_split"):
+    if metric.startswith(("test", "pgd", "flip", "cosine")) and hasattr(config, "test_split"):
         split = config.test_split
         if "num_test_images" in results:
             counts = {"num_images": results["num_test_images"], "num_samples": None}

@@ -3,6 +3,7 @@
 import pytest
 
 from configs.digits_clean import config
+from configs.squares32_vrgan_small import config as of_mapper
 from ebm_tf.store.releases.cards import reported_metrics
 
 
@@ -21,3 +22,11 @@ def test_accuracies_under_every_attack_are_reported(metric, meaning):
     (figure,) = reported_metrics(config, results, "it")
     assert figure["metric"] == metric and figure["value"] == 0.5
     assert meaning in figure["meaning"] and figure["interval"] == [0.4, 0.6]
+
+
+def test_a_mapper_s_measurements_are_reported_of_its_test_split():
+    results = {"flip_rate": 0.9, "cosine": 0.8, "num_images": 100}
+    flips, cosines = reported_metrics(of_mapper, results, "it")
+    assert (flips["metric"], cosines["metric"]) == ("flip_rate", "cosine")
+    assert flips["reference"] == cosines["reference"] == "squares32, split test"
+    assert flips["num_images"] == 100
