@@ -4,8 +4,10 @@ python3 ebm_tf/align.py configs/cifar10_align.py --set weights=RUN \
     --set directions.weights=GENERATOR
 
 RUN is the folder that one of configs/cifar10_{baseline,lalpha,pgd}.py left, GENERATOR
-that of a run of configs/cifar10_cgan.py, other than the one that was learned with. The
-radii are published; not run by us.
+that of a run of configs/cifar10_cgan.py, other than the one that was learned with.
+Without them it is a small classifier and a small generator, the released ones of
+configs/cifar10_sat_small.py and configs/cifar10_cgan_small.py. The radii are published;
+not run by us.
 """
 
 import dataclasses
@@ -25,7 +27,13 @@ config = AlignmentMeasurement(
     name="cifar10_align",
     data=dataclasses.replace(learning.data, split="test"),
     classifier=learning.classifier,
-    directions=SearchedDirections(near_rate=0.1, likely_rate=0.1),
+    weights="release:cifar10_sat_small",
+    directions=SearchedDirections(
+        weights="release:cifar10_cgan_small",
+        judge="release:cifar10_clean_small",
+        near_rate=0.1,
+        likely_rate=0.1,
+    ),
     searches=(
         PgdSearch(radii=RADII),
         PgdSearch(norm="l2", radii=tuple(3072**0.5 * radius for radius in RADII)),

@@ -1,11 +1,11 @@
 """Where the gradients of a classifier of threes and fives point, and its least radii.
 
-python3 ebm_tf/align.py configs/mnist35_align.py --set weights=RUN \
-    --set directions.weights=MAPPER
+python3 ebm_tf/align.py configs/mnist35_align.py
 
-RUN is the folder that one of configs/mnist35_{baseline,lalpha,pgd}.py left, MAPPER that
-of a run of configs/mnist35_vrgan.py or its smaller one, other than the one that was
-learned with. The radii are published.
+It is the released one of configs/mnist35_lalpha.py; `--set weights=RUN` takes another,
+the folder that one of configs/mnist35_{baseline,lalpha,pgd}.py left. The directions are
+those of the released mapper of configs/mnist35_vrgan_reference_small.py, which nothing
+learned with, or of `--set directions.weights=RUN`. The radii are published.
 """
 
 import dataclasses
@@ -26,7 +26,8 @@ config = AlignmentMeasurement(
     data=dataclasses.replace(learning.data, split="test"),
     num_images=300,
     classifier=learning.classifier,
-    directions=GeneratorDirections(),
+    weights="release:mnist35_lalpha",
+    directions=GeneratorDirections(weights="release:mnist35_vrgan_reference_small"),
     searches=(
         PgdSearch(radii=RADII),
         PgdSearch(norm="l2", radii=tuple(28 * radius for radius in RADII)),

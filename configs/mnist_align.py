@@ -1,11 +1,13 @@
 """Where the gradients of a classifier of MNIST point, and its least radii.
 
-python3 ebm_tf/align.py configs/mnist_align.py --set weights=RUN \
-    --set directions.weights=GENERATOR
+python3 ebm_tf/align.py configs/mnist_align.py
 
-RUN is the folder that one of configs/mnist_{baseline,lalpha,pgd}.py left, GENERATOR
-that of a run of configs/mnist_cgan.py or its smaller one, other than the one that was
-learned with. The radii are published.
+It is the released one of configs/mnist_lalpha_small.py; `--set weights=RUN` takes
+another, the folder that one of configs/mnist_{baseline,lalpha,pgd}.py or their smaller
+ones left. The released generator of configs/mnist_cgan_reference_small.py is searched,
+which nothing learned with, or that of `--set directions.weights=RUN`; the released
+classifier of configs/mnist_clean.py counts how often what is found is of its class. The
+radii are published.
 """
 
 import dataclasses
@@ -20,5 +22,10 @@ config = dataclasses.replace(
     data=dataclasses.replace(learning.data, split="test"),
     num_images=200,
     classifier=learning.classifier,
-    directions=SearchedDirections(penalty=1.5),
+    weights="release:mnist_lalpha_small",
+    directions=SearchedDirections(
+        weights="release:mnist_cgan_reference_small",
+        judge="release:mnist_clean",
+        penalty=1.5,
+    ),
 )

@@ -1,8 +1,9 @@
 """Where the gradients of a classifier of two spheres point, and its least radii.
 
-python3 ebm_tf/align.py configs/sphere_align.py --set weights=RUN
+python3 ebm_tf/align.py configs/sphere_align.py
 
-RUN is the folder that one of configs/sphere_{baseline,lalpha,pgd}.py left. The radii
+It is the released one of configs/sphere_lalpha_small.py; `--set weights=RUN` takes
+another, the folder that one of configs/sphere_{baseline,lalpha,pgd}.py left. The radii
 are published; Square has a fifth of the published queries.
 """
 
@@ -18,6 +19,7 @@ config = AlignmentMeasurement(
     name="sphere_align",
     data=dataclasses.replace(learning.data, split="test"),
     classifier=learning.classifier,
+    weights="release:sphere_lalpha_small",
     in_range=False,
     searches=(
         PgdSearch(radii=RADII),

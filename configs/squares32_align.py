@@ -1,8 +1,9 @@
 """Where the gradients of a classifier of squares (32x32) point, and its least radii.
 
-python3 ebm_tf/align.py configs/squares32_align.py --set weights=RUN
+python3 ebm_tf/align.py configs/squares32_align.py
 
-RUN is the folder that one of configs/squares32_{baseline,lalpha,pgd}.py left.
+It is the released one of configs/squares32_lalpha.py; `--set weights=RUN` takes
+another, the folder that one of configs/squares32_{baseline,lalpha,pgd}.py left.
 """
 
 import dataclasses
@@ -23,6 +24,7 @@ config = AlignmentMeasurement(
     data=dataclasses.replace(learning.data, split="test"),
     num_images=200,
     classifier=learning.classifier,
+    weights="release:squares32_lalpha",
     searches=(
         PgdSearch(radii=RADII),
         PgdSearch(norm="l2", radii=tuple(32 * radius for radius in RADII)),

@@ -1,10 +1,10 @@
 """Directions of a mapper (VR-GAN) beside the true ones, of squares (32x32).
 
-python3 ebm_tf/align.py configs/squares32_align_vrgan.py --set weights=RUN
+python3 ebm_tf/align.py configs/squares32_align_vrgan.py
 
-It needs --set estimated.weights=MAPPER, too. RUN is the folder that one of
-configs/squares32_{baseline,lalpha,pgd}.py left, MAPPER that of
-configs/squares32_vrgan.py or its smaller one. Nothing is attacked.
+It is the released mapper of configs/squares32_vrgan_small.py; `--set
+estimated.weights=RUN` takes another, the folder that configs/squares32_vrgan.py or its
+smaller one left. Nothing is attacked.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from ebm_tf.config.directions import GeneratorDirections
 config = dataclasses.replace(
     with_attacks,
     name="squares32_align_vrgan",
-    estimated=GeneratorDirections(),
+    estimated=GeneratorDirections(weights="release:squares32_vrgan_small"),
     searches=(),
     linearity=None,
 )

@@ -2,9 +2,9 @@
 
 python3 ebm_tf/align.py configs/squares_align.py --set weights=RUN
 
-RUN is the folder that one of configs/squares_{baseline,lalpha,pgd}.py left. The radii
-are published; attacked images may leave [-1, 1], as the images themselves do. It was
-not run by us.
+RUN is the folder that one of configs/squares_{baseline,lalpha,pgd}.py left; without it,
+it is the released one of configs/squares_lalpha_small.py. The radii are published;
+attacked images may leave [-1, 1], as the images themselves do. It was not run by us.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ config = AlignmentMeasurement(
     name="squares_align",
     data=dataclasses.replace(learning.data, split="test"),
     classifier=learning.classifier,
+    weights="release:squares_lalpha_small",
     in_range=False,
     searches=(
         PgdSearch(radii=RADII),
