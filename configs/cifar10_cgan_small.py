@@ -1,4 +1,4 @@
-"""Class-conditional generator of CIFAR-10 (32x32), on a laptop.
+"""Class-conditional generator of CIFAR-10 (32x32), of 7,880 images, on a laptop.
 
 python3 ebm_tf/train_gen.py configs/cifar10_cgan_small.py
 """
@@ -11,7 +11,7 @@ from configs.squares32_cgan_small import config as small
 config = dataclasses.replace(
     small,
     name="cifar10_cgan_small",
-    data=published.data,
+    data=dataclasses.replace(published.data, split="train[:7880]"),
     generator=dataclasses.replace(small.generator, num_classes=10, width=32),
     discriminator=dataclasses.replace(small.discriminator, width=32),
     num_updates=3000,
