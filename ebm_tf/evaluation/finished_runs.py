@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ebm_tf.config.core import Experiment
+from ebm_tf.config.core import Experiment, differing_fields
 from ebm_tf.errors import ConfigError
 from ebm_tf.runtime import sweeps
 from ebm_tf.runtime.resuming import saved_in
@@ -13,7 +13,8 @@ from ebm_tf.runtime.sweeps import SEED, Row
 from ebm_tf.runtime.workspace import Workspace
 from ebm_tf.store.sources import Source
 
-RUN = "run"  # the folder, among the figures of a row
+# Among the figures of a row: the folder of the run, and what it has measured.
+RUN, WEIGHTS = "run", "weights"
 Kind = TypeVar("Kind", bound=Experiment)
 MeasuredFn = Callable[[str], Row]
 
@@ -53,7 +54,7 @@ def row(folder: str, weights: str, figures: Mapping[str, Any]) -> Row:
     labels = {"method": weights, SEED: "-"}
     if config is not None:
         labels = {"method": config.name, SEED: str(config.seed)}
-    return labels, {RUN: folder.rstrip("/"), **figures}
+    return labels, {RUN: folder.rstrip("/"), WEIGHTS: weights, **figures}
 
 
 def rows(runs: Sequence[str], measured: MeasuredFn) -> list[Row]:
@@ -84,9 +85,11 @@ def tabulated(
       workspace: of the comparison.
 
     Returns:
-      The figures of all runs, and warnings where two differ in those settings.
+      The figures of all runs, and warnings where two differ in those settings, or
+      where two of one method learned otherwise.
     """
     warnings = list(sweeps.unlike([figures for _, figures in found], settings))
+    warnings += _unlike_learning(found)
     for warning in warnings:
         workspace.log(f"Warning: {warning}")
     for line in lines:
@@ -99,11 +102,32 @@ def tabulated(
     }
 
 
+def _unlike_learning(found: Sequence[Row]) -> Iterator[str]:
+    """What tells that a method's name stands for several."""
+    configs: dict[str, list[Experiment]] = {}
+    for labels, figures in found:
+        config = Source(figures[WEIGHTS]).config
+        if config is not None:
+            configs.setdefault(labels["method"], []).append(config)
+    for method, (first, *others) in configs.items():
+        differing = dict.fromkeys(
+            path
+            for other in others
+            for path in differing_fields(first, other, fixed_only=False)
+            if path != SEED
+        )
+        if differing:
+            yield (
+                f"Runs of {method} learned with other {', '.join(differing)} than each "
+                "other; a name of its own, --set name=NAME, gives each a column."
+            )
+
+
 def in_columns(
     found: Sequence[Row], settings: Sequence[str], table: str, workspace: Workspace
 ) -> dict[str, Any]:
     """`tabulated` with a column for each method, and a line for each figure."""
     names = dict.fromkeys(name for _, figures in found for name in figures)
-    shown = [name for name in names if name not in (RUN, *settings)]
+    shown = [name for name in names if name not in (RUN, WEIGHTS, *settings)]
     lines = sweeps.columns(found, shown)
     return tabulated(found, lines, settings, table, workspace)

@@ -36,9 +36,11 @@ def level(noise: float, accuracy: float) -> dict:
     }
 
 
-def analysed(tmp_path, method: str, seed: int, accuracy: float, **changes) -> str:
+def analysed(
+    tmp_path, method: str, seed: int, accuracy: float, learned_with=(), **changes
+) -> str:
     """A finished run, whose accuracy is lower by 0.1 on noisy images."""
-    learning = dataclasses.replace(METHODS[method], seed=seed)
+    learning = dataclasses.replace(METHODS[method], seed=seed, **dict(learned_with))
     learned = run_folders.create(str(tmp_path / "learned"), learning, seed)
     run = run_folders.create(str(tmp_path / "analysed"), ANALYSIS, seed)
     results = {
@@ -113,6 +115,16 @@ def test_other_images_are_told(tmp_path):
     ]
     (warning,) = compared(runs, 0.0, Workspace(str(tmp_path)))["warnings"]
     assert warning == f"{runs[1]} was measured with other num_images than {runs[0]}."
+
+
+def test_runs_of_one_name_that_learned_otherwise_are_told(tmp_path):
+    runs = [
+        analysed(tmp_path, "jem", 0, 0.91),
+        analysed(tmp_path, "jem", 1, 0.91, learned_with={"batch": 5}),
+        analysed(tmp_path, "jem_baseline", 0, 0.9),
+    ]
+    (warning,) = compared(runs, 0.0, Workspace(str(tmp_path)))["warnings"]
+    assert warning.startswith("Runs of digits_jem learned with other batch than")
 
 
 @pytest.mark.parametrize("name", ["digits_analysis", "digits_energy_comparison"])

@@ -7,7 +7,7 @@ from typing import Any
 from ebm_tf.config.alignment import AlignmentMeasurement
 from ebm_tf.evaluation import finished_runs
 from ebm_tf.evaluation.alignment.plots import RadiiByAlignment, save_radii
-from ebm_tf.evaluation.finished_runs import RUN, finished, row
+from ebm_tf.evaluation.finished_runs import RUN, WEIGHTS, finished, row
 from ebm_tf.runtime import sweeps
 from ebm_tf.runtime.sweeps import Row
 from ebm_tf.runtime.workspace import Workspace
@@ -60,7 +60,8 @@ def compared(runs: Sequence[str], workspace: Workspace) -> dict[str, Any]:
       The figures of all runs, and warnings where two are of different images.
     """
     rows = finished_runs.rows(runs, measured)
-    shown = [name for name in rows[0][1] if name not in (RUN, HALF, *_SETTINGS)]
+    hidden = (RUN, WEIGHTS, HALF, *_SETTINGS)
+    shown = [name for name in rows[0][1] if name not in hidden]
     if workspace.is_chief:
         searches = [name for name in shown if name.startswith(_MEDIAN)]
         for name, radii in zip(searches, _points(rows, searches), strict=True):

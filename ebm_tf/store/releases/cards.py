@@ -103,9 +103,11 @@ def reported_metrics(
 def _conditions(config: Any, results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     data = getattr(config, "data", None)
     split, counts = getattr(data, "split", None), {}
-    # Training a classifier or a mapper measures it on a split of its own; samples, where
-    # it makes some, are compared with what it learned from.
-    if metric.startswith(("test", "pgd", "flip", "cosine")) and hasattr(config, "test_split"):
+    # Training a classifier or a mapper measures it on a split of its own; samples,
+    # where it makes some, are compared with what it learned from.
+    if metric.startswith(("test", "pgd", "flip", "cosine")) and hasattr(
+        config, "test_split"
+    ):
         split = config.test_split
         if "num_test_images" in results:
             counts = {"num_images": results["num_test_images"], "num_samples": None}
