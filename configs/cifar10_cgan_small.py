@@ -1,11 +1,15 @@
 """Class-conditional generator of CIFAR-10 (32x32), of 7,880 images, on a laptop.
 
 python3 ebm_tf/train_gen.py configs/cifar10_cgan_small.py
+
+At the rates of configs/squares32_cgan_small.py the discriminator comes to call every
+image a generated one.
 """
 
 import dataclasses
 
 from configs.cifar10_cgan import config as published
+from configs.squares32_cgan_small import ADAM
 from configs.squares32_cgan_small import config as small
 
 config = dataclasses.replace(
@@ -14,5 +18,7 @@ config = dataclasses.replace(
     data=dataclasses.replace(published.data, split="train[:7880]"),
     generator=dataclasses.replace(small.generator, num_classes=10, width=32),
     discriminator=dataclasses.replace(small.discriminator, width=32),
+    generator_optimizer=dataclasses.replace(ADAM, learning_rate=2e-4),
+    discriminator_optimizer=dataclasses.replace(ADAM, learning_rate=4e-4),
     num_updates=3000,
 )
