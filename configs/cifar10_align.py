@@ -5,9 +5,8 @@ python3 ebm_tf/align.py configs/cifar10_align.py --set weights=RUN \
 
 RUN is the folder that one of configs/cifar10_{baseline,lalpha,pgd}.py left, GENERATOR
 that of a run of configs/cifar10_cgan.py, other than the one that was learned with.
-Without them it is a small classifier and a small generator, the released ones of
-configs/cifar10_sat_small.py and configs/cifar10_cgan_small.py. The radii are published;
-not run by us.
+Without a RUN it is the small classifier that is released, of
+configs/cifar10_sat_small.py. The radii are published; not run by us.
 """
 
 import dataclasses
@@ -29,10 +28,7 @@ config = AlignmentMeasurement(
     classifier=learning.classifier,
     weights="release:cifar10_sat_small",
     directions=SearchedDirections(
-        weights="release:cifar10_cgan_small",
-        judge="release:cifar10_clean_small",
-        near_rate=0.1,
-        likely_rate=0.1,
+        judge="release:cifar10_clean_small", near_rate=0.1, likely_rate=0.1
     ),
     searches=(
         PgdSearch(radii=RADII),

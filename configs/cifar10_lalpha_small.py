@@ -1,9 +1,10 @@
 """The same with gradients that are rewarded for directions of searches (L_alpha).
 
-python3 ebm_tf/train_clf.py configs/cifar10_lalpha_small.py
+python3 ebm_tf/train_clf.py configs/cifar10_lalpha_small.py \
+    --set alignment.directions.weights=GENERATOR
 
-The released generator of configs/cifar10_cgan_small.py is searched, a hundred steps and
-fifty; what is found is kept.
+GENERATOR is the folder that configs/cifar10_cgan_small.py left. Searches have a hundred
+steps and fifty; what is found is kept.
 """
 
 import dataclasses
@@ -17,11 +18,7 @@ config = dataclasses.replace(
     alignment=AlignmentReward(
         weight=0.3,
         directions=SearchedDirections(
-            weights="release:cifar10_cgan_small",
-            near_rate=0.1,
-            likely_rate=0.1,
-            near_steps=100,
-            likely_steps=50,
+            near_rate=0.1, likely_rate=0.1, near_steps=100, likely_steps=50
         ),
     ),
 )
