@@ -113,7 +113,7 @@ def test_a_dry_run_tells_what_is_measured(learned, config, tmp_path):
 
 
 def test_weights_are_asked_for(tmp_path):
-    done = run("sphere_align", "align", {}, "--output", tmp_path)
+    done = run("sphere_align", "align", {"weights": None}, "--output", tmp_path)
     assert done.code == 2 and "sphere_align needs weights: --set weights=" in done.err
 
 
