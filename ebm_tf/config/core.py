@@ -182,8 +182,8 @@ def convert(value: Any, hint: Any, name: str) -> Any:
                 convert(item, kind, name)
                 for item, kind in zip(value, inner, strict=True)
             )
-    elif dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        if value.get("type") == typing.cast(type, hint).__name__:
+    elif dataclasses.is_dataclass(hint) and _is_part(value):
+        if value["type"] == typing.cast(type, hint).__name__:
             return from_mapping(typing.cast(type, hint), value)
     elif hint is float:
         if type(value) in (int, float) and math.isfinite(value):
@@ -192,9 +192,15 @@ def convert(value: Any, hint: Any, name: str) -> Any:
         # bool is an int to Python, not to a reader of a config.
         if isinstance(value, hint) and (type(value) is not bool or hint is bool):
             return value
+    shown = f"{value['type']}(...)" if _is_part(value) else repr(value)
     raise TypeMismatchError(
-        f"Expected {name}={value!r} to be of type {describe_type(hint)}."
+        f"Expected {name}={shown} to be of type {describe_type(hint)}."
     )
+
+
+def _is_part(value: Any) -> typing.TypeGuard[Mapping[str, Any]]:
+    """Whether it describes settings, as those of `to_mapping` do."""
+    return isinstance(value, Mapping) and "type" in value
 
 
 class TypeMismatchError(ConfigError):

@@ -22,7 +22,9 @@ from ebm_tf.errors import ConfigError
 def override(config: Settings, assignments: Iterable[str]) -> Any:
     """Applies ``key.path=value`` assignments, each checked against its field.
 
-    All are applied before the result is validated, so their order is free.
+    A value is a literal, a text, or a part of a config as Python writes it:
+    ``objective=MultiHinge(class_weight=0.1)``. All are applied before the result is
+    validated, so their order is free.
     """
     mapping = to_mapping(config)
     for assignment in assignments:
@@ -78,7 +80,20 @@ def _parsed(text: str, hint: Any, key: str) -> Any:
 
 
 def _literal(text: str) -> Any:
+    """The value that Python would read; the text itself where it would read none."""
     try:
-        return ast.literal_eval(text)
+        return _value_of(ast.parse(text, mode="eval").body)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return text
+
+
+def _value_of(node: ast.expr) -> Any:
+    """A literal; of ``Kind(field=literal)`` the mapping that describes the part."""
+    if isinstance(node, ast.Tuple | ast.List):
+        return tuple(_value_of(item) for item in node.elts)
+    if not isinstance(node, ast.Call):
+        return ast.literal_eval(node)
+    if node.args or not isinstance(node.func, ast.Name):
+        raise ValueError("neither a literal nor a part of a config")
+    fields = {str(keyword.arg): _value_of(keyword.value) for keyword in node.keywords}
+    return {"type": node.func.id} | fields

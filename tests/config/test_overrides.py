@@ -2,11 +2,15 @@
 
 import pytest
 
+from ebm_tf.config.alignment import PgdSearch, SquareSearch
 from ebm_tf.config.chains import Hygiene, Transient
+from ebm_tf.config.core import load
+from ebm_tf.config.optimizers import Linear, Optimizer
 from ebm_tf.config.overrides import override
-from ebm_tf.config.parts import GeneratorNetwork
+from ebm_tf.config.parts import ClippedLangevin, GeneratorNetwork, Langevin
 from ebm_tf.errors import ConfigError
 from tests.config.test_settings import COOPERATIVE, TRANSIENT, WARMED_UP, experiment
+from tests.runs import ROOT
 
 
 def reach(config, path):
@@ -84,12 +88,58 @@ def test_every_field_is_reached(config, assignment, value):
         ("langevin.noise=-1", "Expected noise=-1.0 >= 0."),
         ("batch=100", "Expected batch=100 to be at most bank_size=64."),
         ("chains.rejuvenation=1.5", "Expected rejuvenation=1.5 in [0, 1]."),
+        ("langevin=Langevin()", "Langevin needs noise."),
+        ("langevin=Langevin(0.5)", "Expected langevin='Langevin(0.5)' to be of type"),
+        ("langevin=Langevin(noisy=1)", "Unknown setting 'noisy'; the nearest are"),
+        ("langevin=Hinge()", "Expected langevin=Hinge(...) to be of type Langevin |"),
     ],
 )
 def test_mistakes_are_reported_in_a_line(assignment, message):
     with pytest.raises(ConfigError) as error:
         override(experiment(), [assignment])
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "part"),
+    [
+        ("langevin=Langevin(noise=0.5)", Langevin(noise=0.5)),
+        (
+            "langevin=ClippedLangevin(noise=1, drift=2, max_gradient=None)",
+            ClippedLangevin(noise=1.0, drift=2.0, max_gradient=None),
+        ),
+        (
+            "energy_optimizer=Optimizer(learning_rate=Linear(first=1, last=0, "
+            "num_steps=9))",
+            Optimizer(learning_rate=Linear(first=1.0, last=0.0, num_steps=9)),
+        ),
+    ],
+)
+def test_a_part_can_be_of_another_kind(assignment, part):
+    changed = override(experiment(), [assignment])
+    assert reach(changed, assignment.partition("=")[0]) == part
+
+
+def test_fields_of_a_new_part_are_reached():
+    changed = override(
+        experiment(), ["langevin=Langevin(noise=0.5)", "langevin.max_drift=3"]
+    )
+    assert changed.langevin == Langevin(noise=0.5, max_drift=3.0)
+
+
+def test_what_looks_like_a_part_may_be_a_text():
+    assert override(experiment(), ["name=Run(seed=3)"]).name == "Run(seed=3)"
+
+
+def test_parts_of_a_list():
+    config = load(str(ROOT / "configs" / "squares32_align.py"))
+    changed = override(
+        config, ["searches=(PgdSearch(radii=(0.1, 1)), SquareSearch(radii=(1, 2)))"]
+    )
+    assert changed.searches == (
+        PgdSearch(radii=(0.1, 1.0)),
+        SquareSearch(radii=(1.0, 2.0)),
+    )
 
 
 def test_fields_of_the_other_kind_of_chains_are_unknown():
