@@ -56,6 +56,8 @@ MEANINGS = {
     "mapper puts into the other class",
     "cosine": "mean cosine of the mapper's differences with the true directions",
 }
+# Those that training measures on a split of its own begin so.
+_OF_TEST_IMAGES = ("test", "pgd", "flip", "cosine")
 DEVIATIONS = ("interval", "stderr", "stddev")
 CONDITIONS = (
     *("num_samples", "num_reference", "num_images"),
@@ -103,11 +105,8 @@ def reported_metrics(
 def _conditions(config: Any, results: Mapping[str, Any], metric: str) -> dict[str, Any]:
     data = getattr(config, "data", None)
     split, counts = getattr(data, "split", None), {}
-    # Training a classifier or a mapper measures it on a split of its own; samples,
-    # where it makes some, are compared with what it learned from.
-    if metric.startswith(("test", "pgd", "flip", "cosine")) and hasattr(
-        config, "test_split"
-    ):
+    # Samples, where training makes some, are compared with what it learned from.
+    if metric.startswith(_OF_TEST_IMAGES) and hasattr(config, "test_split"):
         split = config.test_split
         if "num_test_images" in results:
             counts = {"num_images": results["num_test_images"], "num_samples": None}
