@@ -4,7 +4,7 @@ python3 ebm_tf/attack.py configs_attack/mnist_chain_rand.py --data_dir DIR
 
 The strongest attack on this defence that we found. Expected: of 200 test images 0.745
 on fresh noise after 28 minutes of one core, 0.705 with `--set attack.num_steps=80`, and
-0.68 with more of them on what is left, where BPDA leaves 0.965 (docs/defence.md).
+0.68 with 160 and 320 on what is left, where BPDA leaves 0.965 (docs/defence.md).
 """
 
 import dataclasses
