@@ -1,12 +1,12 @@
 """Where the gradients of a classifier of CIFAR-10 point, and its least radii.
 
-python3 ebm_tf/align.py configs/cifar10_align.py --set weights=RUN \
-    --set directions.weights=GENERATOR
+python3 ebm_tf/align.py configs/cifar10_align.py
 
-RUN is the folder that one of configs/cifar10_{baseline,lalpha,pgd}.py left, GENERATOR
-that of a run of configs/cifar10_cgan.py, other than the one that was learned with.
-Without a RUN it is the small classifier that is released, of
-configs/cifar10_sat_small.py. The radii are published; not run by us.
+It is the released one of configs/cifar10_sat_small.py; `--set weights=RUN` takes
+another, the folder that one of configs/cifar10_{baseline,lalpha,pgd}.py left. The
+released small generator of configs/cifar10_cgan_reference_small.py is searched, or that
+of `--set directions.weights=RUN`, such as of a second run of configs/cifar10_cgan.py.
+The radii are published; not run by us.
 """
 
 import dataclasses
@@ -28,7 +28,10 @@ config = AlignmentMeasurement(
     classifier=learning.classifier,
     weights="release:cifar10_sat_small",
     directions=SearchedDirections(
-        judge="release:cifar10_clean_small", near_rate=0.1, likely_rate=0.1
+        weights="release:cifar10_cgan_reference_small",
+        judge="release:cifar10_clean_small",
+        near_rate=0.1,
+        likely_rate=0.1,
     ),
     searches=(
         PgdSearch(radii=RADII),

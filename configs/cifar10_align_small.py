@@ -1,12 +1,10 @@
 """Where the gradients of a small classifier of CIFAR-10 point, on a laptop.
 
-python3 ebm_tf/align.py configs/cifar10_align_small.py \
-    --set directions.weights=GENERATOR
+python3 ebm_tf/align.py configs/cifar10_align_small.py
 
-GENERATOR is the folder that configs/cifar10_cgan_small.py left. The classifier is the
-released one of configs/cifar10_sat_small.py; `--set weights=RUN` takes another, such as
-that of configs/cifar10_{baseline,lalpha,pgd}_small.py. A hundred images, and few
-queries of Square; all else as configs/cifar10_align.py.
+It is the released one of configs/cifar10_sat_small.py; `--set weights=RUN` takes
+another, such as that of configs/cifar10_{baseline,lalpha,pgd}_small.py. A hundred
+images, and few queries of Square; all else as configs/cifar10_align.py.
 """
 
 import dataclasses
