@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pathlib
 from collections.abc import Iterator
 
 import ebm_tf  # noqa: F401  TensorFlow reads what this sets
@@ -21,8 +22,12 @@ tf.config.set_logical_device_configuration(
 )
 
 from ebm_tf.runtime.distribution import forget_programs, make_replicas  # noqa: E402
+from tests.runs import learn_here, tiny  # noqa: E402
 
-gc.freeze()  # what was imported stays: no collection looks at it again
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks at it again."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -47,6 +52,12 @@ def _indexes_of_images(tmp_path_factory) -> None:
 def _same_networks_in_every_order() -> None:
     """Networks begin with the same weights, whichever tests ran before."""
     keras.utils.set_random_seed(2)
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+    """The folder and results of a short run with digits, for tests to read or copy."""
+    return learn_here(tiny(), tmp_path_factory.mktemp("digits_run"))
 
 
 @pytest.fixture(scope="session")

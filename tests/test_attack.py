@@ -96,6 +96,7 @@ def test_a_weight_file_takes_the_network_of_the_config(learned, tmp_path):
     assert done.code == 2 and "do not fit the classifier" in done.err
 
 
+@pytest.mark.slow
 def test_a_weight_file_of_a_run_brings_its_network(learned, tmp_path):
     path = find(str(learned)).file("classifier", kind="selected")
     done = attack(DIGITS, "--output", tmp_path, weights=path)

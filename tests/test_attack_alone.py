@@ -26,6 +26,7 @@ from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
 from ebm_tf.store import network_sources
 from tests.runs import assert_same_arrays
+from tests.slow import slow
 
 NETWORK = ClassifierNetwork(architecture="small_cnn")
 DATA = Data(name="digits", image_size=8, channels=1, split="train[1437:]")
@@ -374,13 +375,7 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
     ("before", "after", "attacks", "flags"),
     [
         ([], [keras.layers.Softmax], None, {"probabilities"}),
-        pytest.param(
-            [Coarse],
-            [],
-            BLIND,
-            {"zero_gradients", "black_box_wins"},
-            marks=pytest.mark.slow,
-        ),
+        slow([Coarse], [], BLIND, {"zero_gradients", "black_box_wins"}),
         ([Noisy], [], None, {"random_logits"}),
     ],
     ids=["softmax", "coarse", "noisy"],

@@ -20,6 +20,7 @@ from ebm_tf.models import pretrained
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.weight_files import save_weights
+from tests.slow import first_fast, slow
 
 NUM_IMAGES, SIZE, CLASSES = 12, 8, 4
 RADII = {"linf": 8.0, "l2": 64.0}
@@ -53,7 +54,7 @@ NETWORKS = {
         name="VGG16", image_size=SIZE, num_classes=CLASSES
     ),
 }
-QUICK = ("-1..1", "0..255", "BGR, centred")
+QUICK = "BGR, centred"
 BYTES = np.random.default_rng(2).integers(0, 256, [NUM_IMAGES, SIZE, SIZE, 3], np.uint8)
 
 
@@ -116,13 +117,9 @@ def lengths(record: dict[str, np.ndarray], norm: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "network",
-    [
-        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow)
-        for name in NETWORKS
-    ],
+    "network", [name if name == QUICK else slow(name) for name in NETWORKS]
 )
-@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("norm", first_fast("linf", "l2"))
 def test_no_image_moves_farther_than_the_radius(network, norm, tmp_path):
     radius = RADII[norm]
     results, record = measured(

@@ -41,14 +41,8 @@ def read(done: Done) -> tuple[dict, dict[str, np.ndarray]]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "seen",
-    [
-        pytest.param({}, id="bpda"),
-        pytest.param(
-            {"attack__gradient": "chain", "attack__chain_steps": 2},
-            id="chain",
-            marks=pytest.mark.slow,
-        ),
-    ],
+    [{}, {"attack__gradient": "chain", "attack__chain_steps": 2}],
+    ids=["bpda", "chain"],
 )
 def test_one_run_is_energy_and_classifier(learned, tmp_path, seen):
     done = attack("--output", tmp_path, weights=learned, **seen)

@@ -31,6 +31,7 @@ from ebm_tf.evaluation.purified_setup import purified_system
 from ebm_tf.models.catalogue import build
 from ebm_tf.runtime.distribution import Replicas, make_replicas
 from ebm_tf.runtime.workspace import Workspace
+from tests.slow import slow
 
 SMALL = ClassifierNetwork(architecture="small_cnn", width=4)
 ENERGY = Network(width=4, activation="silu")
@@ -235,9 +236,9 @@ def test_a_stopped_run_loses_no_more_than_a_batch(weights, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param({"gradient": "chain", "chain_steps": 2}, marks=pytest.mark.slow),
-        pytest.param({"gradient": "transfer"}, marks=pytest.mark.slow),
-        pytest.param({"average": "probabilities"}, marks=pytest.mark.slow),
+        slow({"gradient": "chain", "chain_steps": 2}),
+        slow({"gradient": "transfer"}),
+        slow({"average": "probabilities"}),
     ],
     ids=lambda changed: next(iter(changed.values())),
 )
@@ -378,6 +379,7 @@ def test_auto_attack_on_what_is_random(weights, tmp_path):
     assert "attack: AutoAttack rand, bpda, 2 steps, 3 replicates" in text
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_labels")
 def test_images_are_drawn_by_the_seed(weights, tmp_path):
     config = config_of(weights)

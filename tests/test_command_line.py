@@ -228,6 +228,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(folder):
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_weights_of_another_network_in_a_process_of_its_own(folder):
     """Outside of pytest, which catches them, no warning of a library may be seen."""
     path = folder / "wide.weights.h5"

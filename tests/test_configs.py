@@ -135,15 +135,16 @@ def create(folder, config: EbmLearning) -> Workspace:
     return run_folders.create(str(folder), config, 1_700_000_000)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param("cifar10_medconv", marks=pytest.mark.slow),
-        pytest.param("cifar10_medconv_data", marks=pytest.mark.slow),
-        pytest.param("cifar10_prior", marks=pytest.mark.slow),
-        pytest.param("cifar10_conv", marks=pytest.mark.slow),
-        pytest.param("cifar10_conv_data", marks=pytest.mark.slow),
+        "cifar10_medconv",
+        "cifar10_medconv_data",
+        "cifar10_prior",
+        "cifar10_conv",
+        "cifar10_conv_data",
         "mnist_nonconv",
     ],
 )

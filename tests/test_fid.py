@@ -286,6 +286,7 @@ def go_on(told: runs.Done) -> runs.Done:
     return run_here(*arguments, executable="fid")
 
 
+@pytest.mark.slow
 def test_a_stopped_sweep_goes_on_where_it_was(learned, swept, tmp_path, monkeypatch):
     write_config(tmp_path / "sweeping.py", sweeping(learned))
     with monkeypatch.context() as patched:
@@ -430,6 +431,7 @@ def test_a_dry_run_looks_at_the_reference(learned, tmp_path):
     assert [ln for ln in fid.describe(config) if ln.startswith(few.format(9))]
 
 
+@pytest.mark.slow
 def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch):
     """They need no dataset."""
     data = learning().data

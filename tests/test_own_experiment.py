@@ -82,6 +82,7 @@ def test_a_config_imports_the_files_beside_it(tmp_path):
         assert neighbours(str(folder / "mine.py")) == [str(folder / "common_values.py")]
 
 
+@pytest.mark.slow
 def test_it_resumes(learned):
     done = run_here("--resume", learned, "--set", "num_updates=6")
     assert (done.code, done.err) == (0, ""), done

@@ -15,16 +15,11 @@ from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.models.catalogue import build
 from ebm_tf.store.sources import find
 from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
+from tests.slow import slow
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[pathlib.Path, dict]:
-    """A run that never stopped."""
-    return learn_here(tiny(), tmp_path_factory.mktemp("whole"))
-
-
-def test_results(whole):
-    results = whole[1]
+def test_results(digits_run):
+    results = digits_run[1]
     assert json.loads(json.dumps(results)) == results
     assert results["num_updates"] == 9 and results["num_samples"] == 20
     assert results["num_images"] == 100
@@ -33,8 +28,8 @@ def test_results(whole):
     assert set(results["class_shares"]) == set("0123456789")
 
 
-def test_what_a_run_leaves(whole):
-    folder = whole[0]
+def test_what_a_run_leaves(digits_run):
+    folder = digits_run[0]
     found = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     events = {name for name in found if name.startswith("tensorboard/")}
     assert events and found - events == {
@@ -65,12 +60,11 @@ def test_what_a_run_leaves(whole):
     }
 
 
-def test_metrics_are_means_of_their_periods(whole):
-    lines = [
-        json.loads(line) for line in (whole[0] / "metrics.jsonl").open().readlines()
-    ]
+def test_metrics_are_means_of_their_periods(digits_run):
+    told = (digits_run[0] / "metrics.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in told]
     assert [line["step"] for line in lines] == [3, 6, 9]
-    arrays = saved_arrays(whole[0])
+    arrays = saved_arrays(digits_run[0])
     names = arrays["history_names"].tolist()
     history = arrays["history"]
     assert history.shape == (9, len(names)) and np.isfinite(history).all()
@@ -80,8 +74,8 @@ def test_metrics_are_means_of_their_periods(whole):
             assert line[name] == pytest.approx(mean, rel=1e-12)
 
 
-def test_banks_are_apart_and_moving(whole):
-    first, last = (saved_arrays(whole[0], step) for step in (3, 9))
+def test_banks_are_apart_and_moving(digits_run):
+    first, last = (saved_arrays(digits_run[0], step) for step in (3, 9))
     for name in ("state/0/0", "state/1/0"):
         assert last[name].shape == (1000, 8, 8, 1)
         assert not np.array_equal(first[name], last[name])
@@ -90,9 +84,9 @@ def test_banks_are_apart_and_moving(whole):
     assert last["state/0/3"] == last["state/1/3"] == 9
 
 
-def test_weight_files_are_raw_and_averaged(whole):
+def test_weight_files_are_raw_and_averaged(digits_run):
     raw, average = (
-        weights(whole[0] / "weights" / f"{role}_00000009.weights.h5")
+        weights(digits_run[0] / "weights" / f"{role}_00000009.weights.h5")
         for role in ("energy", "energy_average")
     )
     assert raw.keys() == average.keys()
@@ -100,8 +94,8 @@ def test_weight_files_are_raw_and_averaged(whole):
     assert len(moved) == len(raw)
 
 
-def test_the_animation_goes_from_start_to_sample(whole):
-    with Image.open(whole[0] / "images" / "chains.gif") as picture:
+def test_the_animation_goes_from_start_to_sample(digits_run):
+    with Image.open(digits_run[0] / "images" / "chains.gif") as picture:
         assert picture.n_frames == 1 + TINY["samples.num_steps"]  # pyright: ignore
 
 
@@ -122,12 +116,7 @@ CHAINS = {
 
 
 @pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("data", marks=pytest.mark.slow),
-        "data_persistent",
-        pytest.param("coop", marks=pytest.mark.slow),
-    ],
+    scope="module", params=[slow("data"), slow("data_persistent"), slow("coop")]
 )
 def learned(request, tmp_path_factory) -> tuple[EbmTraining, pathlib.Path, dict]:
     config = dataclasses.replace(tiny(num_updates=3), **CHAINS[request.param])

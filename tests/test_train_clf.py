@@ -26,6 +26,7 @@ from tests.runs import (
     saved_steps,
     weights,
 )
+from tests.slow import slow
 from tests.store.small_weights import weights_into
 
 CLEAN = ROOT / "configs" / "digits_clean.py"
@@ -124,12 +125,7 @@ class Killed(Exception):  # noqa: N818
 
 
 @pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param("in a line", marks=pytest.mark.slow),
-        pytest.param("after the line", marks=pytest.mark.slow),
-        pytest.param("after the weights", marks=pytest.mark.slow),
-    ],
+    "moment", [slow("in a line"), slow("after the line"), slow("after the weights")]
 )
 def test_a_killed_run_ends_as_if_it_had_not_been(whole, tmp_path, monkeypatch, moment):
     """Between checkpoints 4 and 8: the measurement of update 6 is lost and made."""

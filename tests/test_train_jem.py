@@ -152,6 +152,7 @@ def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
     assert (distance["num_samples"], distance["num_images"]) == (20, 100)
 
 
+@pytest.mark.slow
 def test_the_baseline_runs_no_chain(tmp_path):
     folder, results = learn_here(tiny(name="digits_jem_baseline"), tmp_path)
     assert "frechet_pixels" not in results and "test_accuracy" in results

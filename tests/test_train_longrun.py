@@ -23,7 +23,6 @@ from tests.runs import (
     measuring,
     run_here,
     saved_arrays,
-    tiny,
     weights,
 )
 
@@ -65,10 +64,9 @@ def correcting(prior: object, **changed: object) -> LongRunTraining:
 
 
 @pytest.fixture(scope="module")
-def prior(tmp_path_factory) -> pathlib.Path:
+def prior(digits_run) -> pathlib.Path:
     """The folder of a run that has learned a prior."""
-    config = tiny(num_updates=3, **{"chains.bank_size": 40})
-    return learn_here(config, tmp_path_factory.mktemp("prior"))[0]
+    return digits_run[0]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +112,7 @@ def test_what_a_run_leaves(learned):
 
 
 def test_the_prior_stays_as_it_was_learned(learned, prior):
-    file = prior / "weights" / "energy_average_00000003.weights.h5"
+    file = prior / "weights" / "energy_average_00000009.weights.h5"
     kept = learned[0] / "weights" / "prior.weights.h5"
     assert_same_arrays(weights(kept), weights(file))
     first, last = (saved_arrays(learned[0], update) for update in (0, 8))
@@ -145,6 +143,7 @@ def test_old_chains_take_the_places_of_others(learned):
     assert 0 < moved.sum() < 160
 
 
+@pytest.mark.slow
 def test_a_run_in_two_pieces_is_one_run(learned, tmp_path):
     """Both banks, the prior and all figures: also where the prior's run is gone."""
     folder = pathlib.Path(shutil.copytree(learned[0], tmp_path / "copy"))
@@ -201,7 +200,7 @@ def test_a_dry_run_tells_both_banks_and_the_prior(prior):
     for line in (
         f"bank: 60 chains, {60 * 4 * 65:,} bytes",
         f"burn_in: 40 chains, {40 * 4 * 65:,} bytes",
-        f"Weights of the prior: {prior}/weights/energy_average_00000003.weights.h5",
+        f"Weights of the prior: {prior}/weights/energy_average_00000009.weights.h5",
     ):
         assert line in done.out.splitlines()
 

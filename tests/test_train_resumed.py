@@ -21,26 +21,20 @@ from tests.runs import (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[pathlib.Path, dict]:
-    """A run that never stopped."""
-    return learn_here(tiny(), tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture(scope="module")
 def longer(tmp_path_factory) -> pathlib.Path:
     """The folder of a longer run that never stopped."""
     return learn_here(tiny(num_updates=12), tmp_path_factory.mktemp("longer"))[0]
 
 
 @pytest.fixture
-def copy(whole, tmp_path) -> pathlib.Path:
+def copy(digits_run, tmp_path) -> pathlib.Path:
     """The same run, to be changed."""
-    return pathlib.Path(shutil.copytree(whole[0], tmp_path / "copy"))
+    return pathlib.Path(shutil.copytree(digits_run[0], tmp_path / "copy"))
 
 
 @pytest.mark.slow
-def test_the_same_config_gives_the_same_bits(whole, longer):
-    assert_same_arrays(saved_arrays(whole[0], 9), saved_arrays(longer, 9))
+def test_the_same_config_gives_the_same_bits(digits_run, longer):
+    assert_same_arrays(saved_arrays(digits_run[0], 9), saved_arrays(longer, 9))
 
 
 @pytest.mark.slow

@@ -212,7 +212,8 @@ def from_mapping(cls: type, mapping: Mapping[str, Any]) -> Any:
     names = field_types(cls)
     given = {key: value for key, value in mapping.items() if key != "type"}
     for key in given:
-        require(key in names, unknown_key(key, names))
+        if key not in names:
+            raise ConfigError(unknown_key(key, names))
     missing = [f.name for f in dataclasses.fields(cls) if _is_required(f)]
     missing = [name for name in missing if name not in given]
     require(not missing, f"{cls.__name__} needs {', '.join(missing)}.")

@@ -19,6 +19,7 @@ from tests.attacks.linear_classifiers import (
     linear_case,
     predicted,
 )
+from tests.slow import first_fast
 
 SEED = tf.constant([2, 2])
 SMALL = AutoAttack(num_steps=5, num_targets=2, num_queries=20, num_eot_samples=3)
@@ -35,8 +36,8 @@ def test_the_published_order():
     assert AutoAttack(version="rand").attacks == tuple(rand)
 
 
-@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("settings", [SMALL, RAND], ids=["standard", "rand"])
+@pytest.mark.parametrize("norm", first_fast("linf", "l2"))
+@pytest.mark.parametrize("settings", first_fast(SMALL, RAND), ids=["standard", "rand"])
 def test_all_attacks_are_sound_on_one_batch(norm, settings):
     classifier, images = network(), draw_colours(6)
     labels = predicted(classifier, images)

@@ -91,6 +91,7 @@ def test_distances_of_a_network_are_confirmed():
         assert_sound(classifier, norm, images, labels, distance * 1.001, attacked)
 
 
+@pytest.mark.slow
 def test_more_targets_and_steps_find_nearer_errors():
     classifier, images = network(key=4), draw_colours(30, key=4)
     labels = predicted(classifier, images)

@@ -16,6 +16,7 @@ from ebm_tf.evaluation.attack_segments import in_segments
 from ebm_tf.runtime.distribution import Replicas
 from tests.attacks.attack_laws import INFO
 from tests.attacks.linear_classifiers import crooked, draw_images, predicted
+from tests.slow import first_fast
 
 NUM = 30
 FEW = CarliniWagner(
@@ -46,14 +47,6 @@ ATTACKS = {
 }
 
 
-QUICK = ("pgd", "fab_t", "square")  # restarts, classes to aim at, queries
-
-
-def slow_or_not(name: str):
-    """The name of an attack as a parameter."""
-    return name if name in QUICK else pytest.param(name, marks=pytest.mark.slow)
-
-
 @pytest.mark.parametrize(("length", "num_steps"), [(10, 100), (10, 23), (50, 7)])
 def test_blocks_hold_all_steps(length, num_steps):
     blocks = range(num_blocks(num_steps, length))
@@ -78,9 +71,9 @@ def case(norm: str):
     return classifier, (images, labels, radii, keys)
 
 
-@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [slow_or_not(name) for name in ATTACKS])
+@pytest.mark.parametrize("norm", first_fast("linf", "l2"))
+@pytest.mark.parametrize("jit", first_fast(False, True))
+@pytest.mark.parametrize("name", first_fast(*ATTACKS))
 def test_verdicts_are_those_of_an_attack_on_all_to_the_end(
     name, jit, norm, one_replica
 ):

@@ -15,6 +15,7 @@ from ebm_tf.data.preparation import prepare
 from ebm_tf.data.sources import Source, deferred
 from ebm_tf.errors import ConfigError, DataError
 from tests.data.raw_files import encoded, picture, write_zip
+from tests.slow import slow
 
 NUM_IMAGES, BATCH = 22, 4
 ALONE = tf.distribute.InputContext()
@@ -77,7 +78,7 @@ def test_order_is_a_pure_function_of_the_seed(opened):
     assert not equal(first, draw(opened, 12, seed=2))
 
 
-@pytest.mark.parametrize("start", [1, 4, 5, 7, 10, 11])
+@pytest.mark.parametrize("start", [5, 11, *map(slow, (1, 4, 7, 10))])
 def test_resuming_equals_never_stopping(opened, start):
     whole = draw(opened, 14, seed=1)
     assert equal(whole[start:], draw(opened, 14 - start, seed=1, start=start))
@@ -147,7 +148,9 @@ def test_a_first_place_is_uniform(held):
     assert statistic < 46.8  # chi-squared of 21 degrees, 0.1 %
 
 
-@pytest.mark.parametrize(("shards", "replicas"), [(1, 2), (2, 2), (2, 4), (4, 4)])
+@pytest.mark.parametrize(
+    ("shards", "replicas"), [(2, 4), slow(1, 2), slow(2, 2), slow(4, 4)]
+)
 def test_workers_together_use_the_single_process_examples(opened, shards, replicas):
     source, data = opened
     single = draw((source, data), 6, seed=1, start=3)

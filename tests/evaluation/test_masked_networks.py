@@ -10,6 +10,7 @@ from ebm_tf.evaluation.attack_phases import Phases, named_attacks
 from ebm_tf.evaluation.attacked import attack_all, metrics
 from ebm_tf.runtime.distribution import Replicas
 from tests.attacks.linear_classifiers import draw_images, linear, predicted
+from tests.slow import slow
 
 NUM = 24
 PLAIN, _, _ = linear(4, key=6)
@@ -63,14 +64,11 @@ SHORT = Pgd(num_steps=3, step_size=1.0, start="natural")
 @pytest.mark.parametrize(
     ("classifier", "attacks", "expected"),
     [
-        pytest.param(
-            *(PLAIN, {"pgd": PGD, "auto_attack": BLIND}, set()), marks=pytest.mark.slow
-        ),
-        pytest.param(
+        slow(PLAIN, {"pgd": PGD, "auto_attack": BLIND}, set()),
+        slow(
             stepped,
             {"pgd": PGD, "auto_attack": BLIND},
             {"zero_gradients", "black_box_wins"},
-            marks=pytest.mark.slow,
         ),
         (scaled, {"pgd": PGD, "auto_attack": None}, {"zero_gradients"}),
         (squashed, {"pgd": PGD, "auto_attack": None}, {"probabilities"}),

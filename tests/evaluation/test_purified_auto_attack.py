@@ -15,6 +15,7 @@ from ebm_tf.evaluation.purified_evaluator import Evaluator
 from ebm_tf.protocols import Ascent
 from tests.attacks.linear_classifiers import draw_images, least_distances, linear
 from tests.evaluation.purified import KEY, ascents_of, evaluator_of, measurement
+from tests.slow import first_fast
 
 NUM = 8
 CLASSIFIER, WEIGHTS, BIAS = linear(3, key=2)
@@ -71,10 +72,8 @@ def data():
     return images, labels, np.arange(40, 40 + NUM)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize(
-    "average", ["loss", pytest.param("logits", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("norm", first_fast("linf", "l2"))
+@pytest.mark.parametrize("average", first_fast("loss", "logits"))
 def test_without_noise_it_breaks_just_where_it_can(norm, average):
     images, labels, positions = data()
     attack = PurifiedAutoAttack(num_steps=25, num_replicates=2, average=average)

@@ -18,6 +18,7 @@ from ebm_tf.models.catalogue import in_inference
 from ebm_tf.models.classifiers import small_cnn
 from ebm_tf.runtime.distribution import Replicas, distributed, replicated
 from tests.learning.small_networks import SEED, weights_of
+from tests.slow import slow
 
 SHAPE = (6, 6, 1)
 RATE = 0.5
@@ -138,6 +139,7 @@ def test_the_attack_is_in_inference_and_leaves_the_network_as_it_is(loss):
         np.testing.assert_allclose(alone, attacked[:2], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_update_with_dropout_is_a_function_of_its_key():
     def updated(seed: tf.Tensor) -> list[np.ndarray]:
         keras.utils.set_random_seed(4)
@@ -265,9 +267,9 @@ def test_a_reward_adds_the_gradient_of_alignments_in_inference_mode():
 @pytest.mark.parametrize(
     ("settings", "attacked", "perturbation"),
     [
-        (Clean(), False, None),
+        slow(Clean(), False, None),
         (WeatAdv(normalize=True), True, None),
-        (MailTrades(first_update=2), True, WeightPerturbation(gamma=0.1)),
+        slow(MailTrades(first_update=2), True, WeightPerturbation(gamma=0.1)),
     ],
     ids=["clean", "weat", "perturbed"],
 )

@@ -175,6 +175,7 @@ def in_halves(tensors, count, updates):
     ]
 
 
+@pytest.mark.slow
 def test_two_replicas_of_half_the_batch_make_the_updates_of_one(
     one_replica, two_replicas
 ):

@@ -255,6 +255,7 @@ def test_two_replicas_make_the_update_of_one(one_replica, two_replicas):
         np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_mixture_is_learned_with_the_weights_of_its_modes():
     """Two classes in the plane, a quarter left and three right, by the density."""
     images, labels = points(256)

@@ -11,6 +11,7 @@ from ebm_tf.learning.optimization import averaged, learned
 from ebm_tf.models import sngan
 from ebm_tf.protocols import Chains
 from tests.learning.small_networks import SEED, run_updates, weights_of
+from tests.slow import slow
 
 UPDATES, BATCH = 3, 8
 
@@ -57,7 +58,7 @@ def images(low, high, key):
     "optimizer",
     [
         Optimizer(name="adam", learning_rate=1e-3, average_decay=0.9),
-        Optimizer(name="sgd", learning_rate=1e-2, average_decay=0.9),
+        slow(Optimizer(name="sgd", learning_rate=1e-2, average_decay=0.9)),
         Optimizer(name="sgd", learning_rate=0.1, max_grad_norm=0.02),
     ],
     ids=["adam", "sgd", "clipped"],

@@ -7,6 +7,7 @@ import tensorflow as tf
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import biggan_generators, latents
 from tests.runs import without_values
+from tests.slow import slow
 
 SEED = tf.constant([17, 18])
 
@@ -60,21 +61,14 @@ def test_published_unconditional_generators(image_size, parameters, total):
     assert total_with_vectors(model) == total
 
 
-@pytest.mark.parametrize(
-    "image_size",
-    [
-        64,
-        224,
-        *(pytest.param(size, marks=pytest.mark.slow) for size in (128, 256, 512)),
-    ],
-)
+@pytest.mark.parametrize("image_size", [64, 224, *map(slow, (128, 256, 512))])
 def test_every_conditional_size_is_finite(image_size):
     images = conditional(image_size)(draw(1))
     assert images.shape == (1, image_size, image_size, 3)
     assert np.abs(images).max() <= 1.0
 
 
-@pytest.mark.parametrize("image_size", [64, pytest.param(128, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("image_size", [64, slow(128)])
 def test_every_unconditional_size_is_finite(image_size):
     model = biggan_generators.generator(image_size, width=4, latent_size=6)
     images = model(latents.truncated_normal(6)(2, SEED), training=True)
@@ -82,6 +76,7 @@ def test_every_unconditional_size_is_finite(image_size):
     assert np.abs(images).max() <= 1.0
 
 
+@pytest.mark.slow
 def test_derived_sizes_are_resized_native_images():
     small, native = conditional(64), conditional(128)
     native.set_weights(small.get_weights())

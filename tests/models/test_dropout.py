@@ -8,6 +8,7 @@ import tensorflow as tf
 from ebm_tf.models import classifiers
 from ebm_tf.models.dropout import Dropout, dropout_key
 from tests.models.small_classifiers import normal
+from tests.slow import first_fast
 
 KEY, OTHER = tf.constant([3, 4]), tf.constant([3, 5])
 RATE = 0.3
@@ -155,7 +156,7 @@ def test_a_network_without_dropout_has_no_such_layer(architecture):
 
 
 @pytest.mark.parametrize("architecture", NETWORKS)
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", first_fast("float32", "bfloat16"))
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_a_compiled_stateless_call_is_a_function_of_the_key(
     architecture, dtype, jit_compile

@@ -12,6 +12,7 @@ from ebm_tf.models.catalogue import NETWORKS, build
 from ebm_tf.models.ebm import build_energy, class_energy, marginal_energy, num_classes
 from ebm_tf.runtime.weight_files import save_weights
 from tests.models.small_classifiers import LEAST_DEPTHS, NORMS, unsettled
+from tests.slow import first_fast
 from tests.store.small_weights import same, weights_into
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
@@ -53,7 +54,7 @@ def test_the_energy_is_minus_the_last_output(architecture, dtype):
     assert [id(v) for v in energy.variables] == [id(v) for v in classifier.variables]
 
 
-@EVERY
+@pytest.mark.parametrize("architecture", first_fast(*NETWORKS[ClassifierNetwork]))
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))

@@ -14,6 +14,7 @@ from ebm_tf.models.catalogue import NETWORKS, build
 from ebm_tf.models.ebm import NegativeLogSumExp, build_energy, marginal_energy
 from ebm_tf.runtime.weight_files import save_weights
 from tests.models.small_classifiers import LEAST_DEPTHS, NORMS
+from tests.slow import first_fast
 from tests.store.small_weights import weights_into
 
 IMAGES = tf.random.stateless_uniform([3, 8, 8, 1], [4, 5], -1.0, 1.0)
@@ -39,7 +40,7 @@ def energies_of(model: keras.Model) -> np.ndarray:
     return network(model)(IMAGES).numpy()
 
 
-@pytest.mark.parametrize("architecture", NETWORKS[ClassifierNetwork])
+@pytest.mark.parametrize("architecture", first_fast(*NETWORKS[ClassifierNetwork]))
 def test_weights_go_there_and_back(architecture, tmp_path):
     classifier, other = built(architecture, 1), built(architecture, 2)
     energy = marginal_energy(built(architecture, 3))

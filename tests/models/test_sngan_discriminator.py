@@ -7,6 +7,7 @@ import tensorflow as tf
 from ebm_tf.errors import ConfigError
 from ebm_tf.models import sngan_discriminator
 from ebm_tf.models.sngan_discriminator import SpectralNorm
+from tests.slow import slow
 
 SEED = tf.constant([23, 24])
 
@@ -39,10 +40,7 @@ def expected_count(channels: int, widths: list[int], num_pools: int) -> int:
     [
         (32, [128] * 4, 2, 1_053_825),
         (64, [64, 128, 256, 512, 1024], 5, 10_141_441),
-        pytest.param(
-            *(128, [64, 128, 256, 512, 1024, 1024], 5, 29_017_857),
-            marks=pytest.mark.slow,
-        ),
+        slow(128, [64, 128, 256, 512, 1024, 1024], 5, 29_017_857),
     ],
 )
 def test_published_discriminators(size, widths, num_pools, count):

@@ -26,6 +26,7 @@ def compiled(monkeypatch) -> list[Any]:
     return made
 
 
+@pytest.mark.slow
 def test_no_program_of_a_run_is_traced_twice(compiled, tmp_path):
     learn_here(tiny(), tmp_path)
     ours = [x for x in compiled if x.python_function.__module__.startswith("ebm_tf.")]

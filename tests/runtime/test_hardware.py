@@ -15,6 +15,7 @@ from ebm_tf.config.kinds import to_json
 from ebm_tf.runtime import cpu, hardware, resuming
 from ebm_tf.runtime.command_line import parse
 from tests.runs import DIGITS, ROOT, run_here
+from tests.slow import first_fast
 
 AUTO = dataclasses.replace(config, compute_dtype="auto")
 HALF = dataclasses.replace(config, compute_dtype="bfloat16")
@@ -81,7 +82,7 @@ def test_a_run_goes_on_with_what_was_chosen(tmp_path):
     assert to_json(resumed) == to_json(saved)
 
 
-@pytest.mark.parametrize("given", [None, "0"])
+@pytest.mark.parametrize("given", first_fast(None, "0"))
 def test_onednn_is_on_unless_the_user_says_otherwise(given):
     program = (
         "import os, ebm_tf; print(os.environ.get('TF_ENABLE_ONEDNN_OPTS'));"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import runs
+from tests.slow import first_fast
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +109,14 @@ def test_kill_at_random_moments(tmp_path, whole, luck):
     ends_as(whole, folder)
 
 
+@pytest.mark.parametrize(
+    "signals", first_fast([signal.SIGTERM], [signal.SIGTERM, signal.SIGINT])
+)
 def test_signals_save_and_say_how_to_resume_and_a_kill_loses_nothing(
-    tmp_path, whole, luck
+    tmp_path, whole, luck, signals
 ):
     process, folder = start_tiny(tmp_path)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals:
         time.sleep(luck.uniform(0, 0.2))
         process.send_signal(number)
         done = runs.finish(process)
@@ -128,7 +132,7 @@ def test_signals_save_and_say_how_to_resume_and_a_kill_loses_nothing(
         assert not (folder / "results.json").exists()
         _, program, *arguments = shlex.split(hint.partition(": ")[2])
         process = runs.start(*arguments, program=[program], cwd=runs.ROOT)
-        if number == signal.SIGTERM:
+        if number != signals[-1]:
             runs.wait_until(process, lambda goal=step + 1: saved_beyond(folder, goal))
     kill_on_the_way(folder, process, luck.choice(MOMENTS), luck)
     ends_as(whole, folder)

@@ -12,6 +12,7 @@ from ebm_tf.energies import gaussian
 from ebm_tf.sampling.chains import ChainState, chain_source, is_healthy, no_chains
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import LangevinInfo, momentum_langevin, sampler
+from tests.slow import slow
 
 SEED = tf.constant([6, 7])
 SHAPE = (2, 2, 1)
@@ -104,7 +105,7 @@ def test_the_chains_that_are_returned_stay_as_they_are():
         (CLEAN, False),
         (CLEAN, True),
         (Hygiene(max_pixel=5.0), False),
-        pytest.param(Hygiene(max_pixel=5.0), True, marks=pytest.mark.slow),
+        slow(Hygiene(max_pixel=5.0), True),
     ],
 )
 def test_nothing_happens_to_a_healthy_bank(hygiene, jit):

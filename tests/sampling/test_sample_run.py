@@ -33,6 +33,7 @@ from ebm_tf.sampling import segments
 from ebm_tf.sampling.chain_runner import EbmSampling
 from ebm_tf.sampling.segments import load_samples, run_chains, saved_steps, schedule_of
 from tests.runs import assert_same_arrays, measuring, models_of, saved_arrays, tiny
+from tests.slow import slow
 
 STEPS = 7
 GENERATOR = GeneratorNetwork(width=4, latent_size=5)
@@ -125,12 +126,12 @@ def test_the_schedule(changed, num_rounds, ends):
 @pytest.mark.parametrize(
     ("start", "record_every", "more"),
     [
-        pytest.param("noise", 1, {}, marks=pytest.mark.slow),
-        ("noise", 3, {}),
-        pytest.param("noise", 7, {}, marks=pytest.mark.slow),
-        pytest.param("data", 3, {}, marks=pytest.mark.slow),
+        slow("noise", 1, {}),
+        slow("noise", 3, {}),
+        slow("noise", 7, {}),
+        slow("data", 3, {}),
         ("generator", 3, {}),
-        ("noise", 3, MOMENTUM),
+        slow("noise", 3, MOMENTUM),
         ("noise", 3, CLASSES),
     ],
 )
@@ -149,6 +150,7 @@ def test_segments_make_the_chain(replicas, tmp_path, start, record_every, more):
         np.testing.assert_array_equal(labels, np.arange(60) % 3)
 
 
+@pytest.mark.slow
 def test_images_on_the_way_are_those_of_shorter_chains(replicas, tmp_path):
     config = settings(num_steps=(2, 3, 7), denoising_steps=2)
     folder = run(config, replicas, tmp_path)
@@ -179,13 +181,7 @@ def test_after_no_steps_there_is_what_chains_begin_from(replicas, tmp_path):
     assert {image.tobytes() for image in images} == expected
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        "noise",
-        *(pytest.param(x, marks=pytest.mark.slow) for x in ("data", "generator")),
-    ],
-)
+@pytest.mark.parametrize("start", ["noise", *(slow(x) for x in ("data", "generator"))])
 def test_measuring_the_beginning_leaves_the_chains_alone(replicas, tmp_path, start):
     """They go on as without it, and its energy is that of the images there."""
     config = settings(start=start, num_steps=(0, STEPS), denoising_steps=0)
@@ -250,9 +246,9 @@ def contents(folder: pathlib.Path) -> dict[str, bytes]:
     ("start", "step", "how", "more"),
     [
         ("noise", 6, "signal", {}),
-        ("noise", 2, "kill", {}),
-        pytest.param("data", 11, "kill", {}, marks=pytest.mark.slow),
-        pytest.param("generator", 8, "signal", {}, marks=pytest.mark.slow),
+        slow("noise", 2, "kill", {}),
+        slow("data", 11, "kill", {}),
+        slow("generator", 8, "signal", {}),
         ("noise", 7, "kill", CLASSES),
     ],
 )

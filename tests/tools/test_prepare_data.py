@@ -59,6 +59,7 @@ def test_mistakes_end_in_one_line_and_code_2(tmp_path, arguments, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_nothing(tmp_path):
     image = encoded(picture(600, 600, seed=0))
     files = {f"{i:04d}.jpg": image for i in range(3000)}

@@ -14,6 +14,7 @@ from ebm_tf.store.conversion.converting import KINDS, Converted, convert, target
 from ebm_tf.store.conversion.fitting import fitted
 from ebm_tf.store.sources import find
 from tests.runs import without_values
+from tests.slow import slow
 from tests.store.conversion import published_classifiers as published
 from tests.store.conversion.published_classifiers import CASES, Case
 from tests.store.small_weights import weights_into
@@ -56,11 +57,7 @@ def assert_as_in_pytorch(name: str, found: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
-        for name in CASES
-    ],
+    "name", [name if name in FAST else slow(name) for name in CASES]
 )
 def test_logits_are_those_of_pytorch(name, tmp_path):
     case = CASES[name]

@@ -10,6 +10,7 @@ from ebm_tf.store.conversion.converting import KINDS, target
 from ebm_tf.store.conversion.fitting import fitted
 from ebm_tf.store.conversion.tables import channels_last, spectrally_normalised
 from tests.runs import without_values
+from tests.slow import first_fast, slow
 from tests.store.conversion import forward, published
 
 TOLERANCE = 1e-5
@@ -90,7 +91,7 @@ def test_sngan_energies_of_object_graphs(size, width):
     assert_close(model, images, expected)
 
 
-@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("size", first_fast(64, 128))
 def test_biggan_energies_of_object_graphs(size):
     arrays = published.filled(published.biggan_energy(size, 8), seed=size)
     model = biggan.energy(size, width=8)
@@ -191,7 +192,7 @@ def test_biggan_without_classes_of_object_graphs():
     assert_close(model, latents, expected)
 
 
-@pytest.mark.parametrize(("depth", "width"), [(10, 1), (16, 2)])
+@pytest.mark.parametrize(("depth", "width"), [(10, 1), slow(16, 2)])
 def test_wide_resnets_of_object_graphs(depth, width):
     arrays = published.filled(published.wide_resnet(depth, width), seed=depth)
     model = classifiers.wide_resnet(32, 3, depth=depth, width=width)

@@ -16,7 +16,7 @@ from ebm_tf import compare
 from ebm_tf.config import core
 from ebm_tf.config.comparison import Comparison
 from ebm_tf.config.core import differing_fields, to_mapping
-from ebm_tf.config.ebm import EbmExperiment, EbmLearning
+from ebm_tf.config.ebm import EbmExperiment
 from ebm_tf.config.fid import FeatureExtractor
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.overrides import override
@@ -41,30 +41,26 @@ def bundled(tmp_path, monkeypatch):
     return tmp_path / "bundled"
 
 
-def learning() -> EbmLearning:
-    return tiny(name="digits_tiny")
-
-
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory) -> pathlib.Path:
-    return learn_here(learning(), tmp_path_factory.mktemp("learned"))[0]
+def learned(digits_run) -> pathlib.Path:
+    return digits_run[0]
 
 
 @pytest.fixture(scope="module")
 def measured(learned, tmp_path_factory) -> pathlib.Path:
-    config = measuring(learning(), learned)
+    config = measuring(tiny(), learned)
     return learn_here(config, tmp_path_factory.mktemp("measured"))[0]
 
 
 @pytest.fixture
 def run(learned, tmp_path):
     """A copy that may be changed."""
-    return pathlib.Path(shutil.copytree(learned, tmp_path / "digits_tiny" / "time"))
+    return pathlib.Path(shutil.copytree(learned, tmp_path / "digits_nonconv" / "time"))
 
 
 def packed(run, bundled, **how) -> pathlib.Path:
     pack(str(run), str(bundled), **how)
-    return bundled / "digits_tiny.zip"
+    return bundled / "digits_nonconv.zip"
 
 
 def test_what_is_packed(learned, measured, bundled):
@@ -77,12 +73,12 @@ def test_what_is_packed(learned, measured, bundled):
     for name in WEIGHTS:
         digest = digest_of(str(learned / "weights" / name))
         assert card["files"][f"weights/{name}"]["sha256"] == digest
-    entry = read_index(str(bundled))["digits_tiny"]
-    path = bundled / "digits_tiny.zip"
+    entry = read_index(str(bundled))["digits_nonconv"]
+    path = bundled / "digits_nonconv.zip"
     assert entry.sha256 == digest_of(str(path))
     assert entry.bytes == path.stat().st_size and entry.address is None
     assert entry.figures.startswith("frechet_pixels ")
-    assert sorted(os.listdir(bundled)) == ["digits_tiny.zip", "index.json"]
+    assert sorted(os.listdir(bundled)) == ["digits_nonconv.zip", "index.json"]
 
 
 def test_a_damaged_environment_is_reported(run, bundled):
@@ -111,8 +107,8 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, bundled):
     assert learned_by["reference"] == "digits, split train[:100]"
     assert learned_by["measurement"] != fid["measurement"]
     run = card["measurements"][fid["measurement"]]
-    assert "--set weights=release:digits_tiny" in run["command"]
-    assert run["config"]["weights"] == "release:digits_tiny"
+    assert run["command"].startswith("python3 ebm_tf/fid.py ")
+    assert run["config"]["weights"] == "release:digits_nonconv"
     assert card["data"] == {
         "name": "digits",
         "split": "train[:100]",
@@ -120,7 +116,7 @@ def test_a_card_says_what_was_measured_and_how(learned, measured, bundled):
         "channels": 1,
     }
     keras.utils.clear_session()
-    network = models_of(learning()).energy
+    network = models_of(tiny()).energy
     facts = card["networks"]["energy"]
     assert facts["parameters"] == network.count_params()
     assert facts["architecture"] == "sngan"
@@ -132,7 +128,7 @@ def test_the_text_of_a_card_has_all_of_it(learned, measured, bundled, tmp_path):
     path = packed(learned, bundled, measured=[str(measured)], licence="CC0-1.0")
     card = verified(str(path), str(tmp_path / "whole"))
     text = (tmp_path / "whole" / "card.md").read_text()
-    assert text.startswith("# digits_tiny\n\nLearns a short-run")
+    assert text.startswith("# digits_nonconv\n\nShort-run EBM of handwritten digits")
     for facts in [f for n, f in card["files"].items() if n != "card.md"]:
         assert facts["sha256"] in text
     for run in card["measurements"].values():
@@ -150,15 +146,15 @@ def test_commands_in_a_card_make_the_very_config(learned, bundled):
     assert (program, script) == ("python3", "ebm_tf/train.py")
     assert path == "configs/digits_nonconv.py" and set(rest[::2]) == {"--set"}
     made = override(core.load(str(ROOT / path)), rest[1::2])
-    assert not differing_fields(made, learning(), fixed_only=False)
+    assert not differing_fields(made, tiny(), fixed_only=False)
 
 
 def test_nothing_tells_of_the_folders_of_a_machine(run, measured, bundled, tmp_path):
     """Neither those of runs nor those of data."""
     config = dataclasses.replace(
-        learning(),
-        data=dataclasses.replace(learning().data, directory=str(tmp_path / "data")),
-        energy=dataclasses.replace(learning().energy, weights=str(run)),
+        tiny(),
+        data=dataclasses.replace(tiny().data, directory=str(tmp_path / "data")),
+        energy=dataclasses.replace(tiny().energy, weights=str(run)),
     )
     (run / "config.json").write_text(to_json(config))
     path = packed(run, bundled, measured=[str(measured)])
@@ -169,29 +165,29 @@ def test_nothing_tells_of_the_folders_of_a_machine(run, measured, bundled, tmp_p
             assert str(place) not in text, file.name
     card = json.loads((tmp_path / "whole" / "card.json").read_text())
     assert card["command"].endswith("--data_dir DATA")
-    assert "energy.weights=release:digits_tiny" in card["command"]
+    assert "energy.weights=release:digits_nonconv" in card["command"]
 
 
 def test_a_release_is_used_as_the_run_was(learned, measured, bundled, tmp_path):
     """Installed, and measured by a command: the same figures."""
     install(str(packed(learned, bundled)), report=lambda _: None)
-    config = measuring(learning(), "release:digits_tiny")
+    config = measuring(tiny(), "release:digits_nonconv")
     folder, results = learn_here(config, tmp_path / "runs")
     expected = json.loads((measured / "results.json").read_text())
     assert (
         results["frechet_pixels"] == expected["frechet_pixels"]
         and results["kernel_pixels"] == expected["kernel_pixels"]
     )
-    file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
+    file = tmp_path / "cache" / "digits_nonconv" / "weights" / WEIGHTS[1]
     assert results["weights"] == {"energy": str(file)}
     kept = json.loads((folder / "config.json").read_text())
-    assert kept["weights"] == "release:digits_tiny"
+    assert kept["weights"] == "release:digits_nonconv"
     assert "learned with" not in (folder / "log.txt").read_text()
     again = packed(learned, bundled, measured=[str(folder)], replace=True)
     card = verified(str(again))
     assert "pixels" in {figure.get("features") for figure in card["figures"]}
-    kind = read_config(releases.located("release:digits_tiny"))
-    assert not differing_fields(kind, learning(), fixed_only=False)
+    kind = read_config(releases.located("release:digits_nonconv"))
+    assert not differing_fields(kind, tiny(), fixed_only=False)
 
 
 def test_a_card_reproduces_its_own_figure(learned, measured, bundled, tmp_path):
@@ -213,13 +209,13 @@ def test_a_comparison_takes_releases(learned, bundled, tmp_path):
     pixels = FeatureExtractor(name="pixels")
     config = Comparison(
         name="it",
-        data=learning().data,
+        data=tiny().data,
         features=pixels,
-        runs=("release:digits_tiny",),
+        runs=("release:digits_nonconv",),
         batch=20,
     )
-    file = tmp_path / "cache" / "digits_tiny" / "weights" / WEIGHTS[1]
-    assert f'0_digits_tiny: {{"energy": "{file}"}}' in list(compare.describe(config))
+    file = tmp_path / "cache" / "digits_nonconv" / "weights" / WEIGHTS[1]
+    assert f'0_digits_nonconv: {{"energy": "{file}"}}' in list(compare.describe(config))
 
 
 def test_an_unfinished_run_is_refused(run, bundled):
@@ -262,7 +258,7 @@ def test_what_did_not_learn_is_refused(measured, bundled):
 
 
 def test_an_address_stays_while_the_bytes_do(learned, run, bundled):
-    address = "https://example.org/digits_tiny.zip"
+    address = "https://example.org/digits_nonconv.zip"
     assert pack(str(learned), str(bundled), address=address).address == address
     assert pack(str(run), str(bundled)).address == address
     assert pack(str(run), str(bundled), licence="CC0-1.0", replace=True).address is None
@@ -271,7 +267,7 @@ def test_an_address_stays_while_the_bytes_do(learned, run, bundled):
 def test_another_archive_of_the_name_is_kept(learned, run, bundled):
     path = packed(learned, bundled)
     before, index = path.read_bytes(), (bundled / "index.json").read_bytes()
-    message = "digits_tiny.zip exists and holds something else: --replace"
+    message = "digits_nonconv.zip exists and holds something else: --replace"
     with pytest.raises(RunError, match=message):
         packed(run, bundled, licence="CC0-1.0")
     assert path.read_bytes() == before
@@ -282,8 +278,8 @@ def test_another_archive_of_the_name_is_kept(learned, run, bundled):
 
 def test_a_release_is_packed_into_a_bucket(learned, bundled):
     pack(str(learned), "ram://bucket/releases")
-    install("ram://bucket/releases/digits_tiny.zip", report=lambda _: None)
-    assert releases.located("release:digits_tiny")
+    install("ram://bucket/releases/digits_nonconv.zip", report=lambda _: None)
+    assert releases.located("release:digits_nonconv")
 
 
 def test_what_others_hold_is_told_by_their_names(tmp_path):
