@@ -11,6 +11,7 @@ from configs.mnist_pgd import config as learning
 config = dataclasses.replace(
     baseline,
     name="mnist_pgd_small",
+    classifier=learning.classifier,
     objective=learning.objective,
     attack=learning.attack,
 )
