@@ -1,6 +1,7 @@
 """Writes programs of this project for a machine that has JAX and no TensorFlow.
 
-python3 benchmarks/export_programs.py FOLDER [--configs FILE ...] [--set KEY=VALUE ...]
+python3 benchmarks/export_programs.py FOLDER [--width 128]
+python3 benchmarks/export_programs.py FOLDER --configs FILE ... [--set KEY=VALUE ...]
 
 The Langevin steps of an SNGAN energy, in float32 and bfloat16, or of each config the
 learning step of one replica, as XLA compiles them; `run_programs.py` times them there.
@@ -19,12 +20,9 @@ sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
+from tensorflow.compiler.xla.service import hlo_pb2  # noqa: E402
 
-from benchmarks.langevin_tensorflow import (  # noqa: E402
-    CHANNELS,
-    NOISE,
-    TEMPERATURE,
-)
+from benchmarks.langevin_tensorflow import CHANNELS, NOISE, TEMPERATURE  # noqa: E402
 from ebm_tf import energies  # noqa: E402
 from ebm_tf.config.core import Experiment, load  # noqa: E402
 from ebm_tf.config.overrides import override  # noqa: E402
@@ -45,12 +43,20 @@ def program_of(function: Callable, *arguments: Any) -> bytes:
     variables assigned.
     """
     compiled = tf.function(function, jit_compile=True, autograph=False)
-    return compiled.experimental_get_compiler_ir(*arguments)(stage="hlo_serialized")
+    program = compiled.experimental_get_compiler_ir(*arguments)(stage="hlo_serialized")
+    proto: Any = hlo_pb2  # made at run time
+    module = proto.HloModuleProto.FromString(program)
+    module.ClearField("input_output_alias")  # it would run only once
+    for computation in module.computations:
+        for instruction in computation.instructions:
+            if instruction.opcode == "copy":  # which JAX does not read
+                instruction.opcode = "convert"
+    return module.SerializeToString()
 
 
-def langevin_steps(dtype: str) -> tuple[Callable, tuple[Any, ...]]:
+def langevin_steps(dtype: str, width: int) -> tuple[Callable, tuple[Any, ...]]:
     """STEPS steps of chains, as the learning step makes them, and their arguments."""
-    model = build(Network(), SIZE, CHANNELS, dtype)
+    model = build(Network(width=width), SIZE, CHANNELS, dtype)
     sample_shape = (BATCH, SIZE, SIZE, CHANNELS)
 
     def steps(weights: list[tf.Tensor], images: tf.Tensor, seed: tf.Tensor):
@@ -72,30 +78,35 @@ def langevin_steps(dtype: str) -> tuple[Callable, tuple[Any, ...]]:
 def learning_step(config: Experiment) -> tuple[Callable, tuple[Any, ...]]:
     """The step of one replica, and the arguments of its first update."""
     module = importlib.import_module(f"ebm_tf.{config.executable}")
-    steps = []
+    kept = []
 
     def keep(replicas: Any, step: Callable) -> Callable:
-        steps.append(step)
+        kept[:] = replicas, step
         return replicated(replicas, step)
 
     with mock.patch.object(module, "replicated", keep):
         task = module.build(config).task
-    state, batch = task.initial_state(), next(task.batches(0))
-    return steps[0], (state, batch, tf.constant([0, 1]))
+    replicas, step = kept
+    state, batch = tf.nest.map_structure(
+        lambda leaf: replicas.strategy.experimental_local_results(leaf)[0],
+        (task.initial_state(), next(task.batches(0))),
+    )
+    return step, (state, batch, tf.constant([0, 1]))
 
 
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--configs", nargs="*", default=[])
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
     make_replicas("cpu")
     options.folder.mkdir(parents=True, exist_ok=True)
     for dtype in () if options.configs else ("float32", "bfloat16"):
-        steps, arguments = langevin_steps(dtype)
-        place = options.folder / f"langevin_{dtype}"
+        steps, arguments = langevin_steps(dtype, options.width)
+        place = options.folder / f"langevin_{options.width}_{dtype}"
         place.with_suffix(".pb").write_bytes(program_of(steps, *arguments))
         results = tf.function(steps, jit_compile=True, autograph=False)(*arguments)
         arrays = [np.asarray(leaf) for leaf in tf.nest.flatten(arguments)]

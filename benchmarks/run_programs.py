@@ -2,9 +2,9 @@
 
 python3 benchmarks/run_programs.py FOLDER [--repeat 10]
 
-Milliseconds of a whole program, the median of so many runs, on the first device that JAX
-finds. Programs without arguments beside them get normal numbers of a deviation of 0.02,
-and zeros. Needs jax 0.10 or 0.11, whose inner names it uses.
+Milliseconds of a whole program, the median of so many runs, on the first device that
+JAX finds. Programs without arguments beside them get normal numbers of a deviation of
+0.02, and zeros. Needs jax 0.10 or 0.11, whose inner names it uses.
 """
 
 import argparse
@@ -18,6 +18,8 @@ import jax  # pyright: ignore[reportMissingImports]
 import numpy as np
 from jax._src import xla_bridge  # pyright: ignore[reportMissingImports]
 from jax._src.lib import xla_client  # pyright: ignore[reportMissingImports]
+
+jax.config.update("jax_enable_x64", True)  # steps are counted in 64 bits
 
 
 def measured(path: pathlib.Path, repeat: int) -> dict[str, Any]:
@@ -39,7 +41,10 @@ def measured(path: pathlib.Path, repeat: int) -> dict[str, Any]:
         started = time.perf_counter()
         jax.block_until_ready(execute(buffers))
         seconds.append(time.perf_counter() - started)
-    return found | {"ms": 1e3 * statistics.median(seconds), "least_ms": 1e3 * min(seconds)}
+    return found | {
+        "ms": 1e3 * statistics.median(seconds),
+        "least_ms": 1e3 * min(seconds),
+    }
 
 
 def compiled(program: Any) -> Any:
