@@ -1,5 +1,7 @@
 """What JAX gets to time: XLA's own programs, that can be run again and again."""
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,8 @@ import tensorflow as tf
 from tensorflow.compiler.xla.service import hlo_pb2
 
 from benchmarks import export_programs
-from tests.runs import tiny
+from ebm_tf.models.ebm import build_energy
+from tests.runs import DIGITS, ROOT, tiny
 
 
 def parsed(program: bytes) -> Any:
@@ -38,10 +41,12 @@ def test_variables_follow_the_arguments_and_come_back():
 
 
 @pytest.mark.slow
-def test_a_learning_step_is_that_of_one_replica():
-    config = tiny(num_updates=3)
-    step, arguments = export_programs.learning_step(config)
-    module = parsed(export_programs.program_of(step, *arguments))
-    leaves = [x for x in tf.nest.flatten(arguments) if np.size(x)]
-    # Weights and their averages, and two moments of each, follow.
-    assert num_parameters(module) > len(leaves) + 4 * 16
+def test_a_learning_step_has_its_weights_as_parameters(tmp_path):
+    """In a process of its own, which has one device."""
+    script = ROOT / "benchmarks" / "export_programs.py"
+    words = [script, tmp_path, "--configs", DIGITS, "--set", "data.split=train[:100]"]
+    subprocess.run([sys.executable, *map(str, words)], check=True, capture_output=True)
+    module = parsed((tmp_path / "digits_nonconv.pb").read_bytes())
+    energy = build_energy(tiny().energy, 8, 1, "float32")
+    # The weights, their averages and two moments of each.
+    assert num_parameters(module) > 4 * len(energy.weights)
