@@ -22,6 +22,7 @@ tf.config.set_logical_device_configuration(
 )
 
 from ebm_tf.runtime.distribution import forget_programs, make_replicas  # noqa: E402
+from tests.joint_runs import tiny_joint  # noqa: E402
 from tests.runs import learn_here, tiny  # noqa: E402
 
 
@@ -58,6 +59,13 @@ def _same_networks_in_every_order() -> None:
 def digits_run(tmp_path_factory) -> tuple[pathlib.Path, dict]:
     """The folder and results of a short run with digits, for tests to read or copy."""
     return learn_here(tiny(), tmp_path_factory.mktemp("digits_run"))
+
+
+@pytest.fixture(scope="session")
+def joint_digits_run(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+    """The same of a joint model whose chains have classes."""
+    config = tiny_joint("conditional=True")
+    return learn_here(config, tmp_path_factory.mktemp("joint_digits_run"))
 
 
 @pytest.fixture(scope="session")

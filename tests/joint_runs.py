@@ -31,6 +31,38 @@ SMALL = (
 )
 
 
+TINY = [
+    "num_updates=8",
+    "validate_every=4",
+    "select_from=4",
+    "save_every=4",
+    "log_every=4",
+    "picture_every=4",
+    "animate_every=8",
+    "batch=20",
+    "data.split=train[:100]",
+    "validation_split=train[1197:1217]",
+    "test_split=train[1437:1460]",
+    "evaluation_batch=10",
+    "classifier.width=4",
+    "classifier.depth=2",
+]
+CHAINS = [
+    "chains.bank_size=60",
+    "chains.num_steps=2",
+    "samples.num_samples=20",
+    "samples.num_steps=3",
+]
+
+
+def tiny_joint(*changes: str, name: str = "digits_jem") -> JointTraining:
+    """A few updates of an example."""
+    config = core.load(str(ROOT / "configs" / f"{name}.py"))
+    assert isinstance(config, JointTraining)
+    chains = CHAINS if config.chains is not None else []
+    return override(config, [*TINY, *chains, *changes])
+
+
 def small_joint(*changes: str) -> JointTraining:
     """The example, with fewer updates, steps and channels."""
     config = core.load(str(ROOT / "configs" / "digits_jem.py"))

@@ -44,7 +44,14 @@ TINY = {
     "samples.num_steps": 2,
 }
 # The bank makes a checkpoint the largest file, for the test of a full disk.
-SHORT = {"num_updates": 9, "log_every": 3, "picture_every": 6, "chains.bank_size": 2000}
+SHORT = {
+    "num_updates": 9,
+    "log_every": 3,
+    "picture_every": 6,
+    "chains.bank_size": 2000,
+    "samples.num_steps": 4,
+    "samples.denoising_steps": 1,
+}
 
 # What makes learning a generator short, as --set takes it.
 SHORT_GENERATOR = [

@@ -374,7 +374,7 @@ def altered(monkeypatch, learned: str, *, before=(), after=()) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "attacks", "flags"),
     [
-        ([], [keras.layers.Softmax], None, {"probabilities"}),
+        slow([], [keras.layers.Softmax], None, {"probabilities"}),
         slow([Coarse], [], BLIND, {"zero_gradients", "black_box_wins"}),
         ([Noisy], [], None, {"random_logits"}),
     ],

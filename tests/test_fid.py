@@ -14,7 +14,6 @@ import pytest
 
 from ebm_tf import fid, pixels
 from ebm_tf.config.chains import Transient
-from ebm_tf.config.ebm import EbmTraining
 from ebm_tf.config.fid import SampleMeasurement, Sweep
 from ebm_tf.config.kinds import to_json
 from ebm_tf.config.optimizers import Optimizer
@@ -60,22 +59,16 @@ FACTS = {
 }
 
 
-def learning() -> EbmTraining:
-    config = tiny()
-    samples = dataclasses.replace(config.samples, num_steps=4, denoising_steps=1)
-    return dataclasses.replace(config, samples=samples)
-
-
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+def learned(digits_run) -> tuple[pathlib.Path, dict]:
     """A run with weights after 3, 6 and 9 updates, and its own figures."""
-    return learn_here(learning(), tmp_path_factory.mktemp("learned"))
+    return digits_run
 
 
 @pytest.fixture(scope="module")
 def measured(learned, tmp_path_factory) -> tuple[pathlib.Path, dict]:
     """Its measurement, with the settings of its own samples."""
-    config = measuring(learning(), learned[0], denoising_steps=1)
+    config = measuring(tiny(), learned[0], denoising_steps=1)
     return learn_here(config, tmp_path_factory.mktemp("measured"))
 
 
@@ -86,7 +79,7 @@ def swept(learned, tmp_path_factory) -> tuple[pathlib.Path, dict]:
 
 
 def sweeping(learned, **settings) -> SampleMeasurement:
-    return measuring(learning(), learned[0], sweep=Sweep(), save_every=1, **settings)
+    return measuring(tiny(), learned[0], sweep=Sweep(), save_every=1, **settings)
 
 
 def text(folder: pathlib.Path, name: str) -> str:
@@ -151,7 +144,7 @@ def test_the_samples_are_those_that_learning_drew(measured, learned):
 
 def test_the_distance_is_that_of_the_bytes(measured):
     samples = pixels.from_bytes(samples_in(measured[0])).numpy()
-    data = learning().data
+    data = tiny().data
     images, labels = load_images(open_source(data), data)
     images = pixels.from_bytes(pixels.to_bytes(images)).numpy()
     expected = measure_pixels(samples, images, labels)["frechet_pixels"]
@@ -160,7 +153,7 @@ def test_the_distance_is_that_of_the_bytes(measured):
 
 @pytest.mark.slow
 def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
-    config = measuring(learning(), learned[0], denoising_steps=1)
+    config = measuring(tiny(), learned[0], denoising_steps=1)
     folder, results = learn_here(config, tmp_path)
     assert text(folder, "results.json") == text(measured[0], "results.json")
     config = dataclasses.replace(config, seed=1)
@@ -173,7 +166,7 @@ def test_a_measurement_can_be_made_again(measured, learned, tmp_path):
 @pytest.mark.slow
 def test_raw_weights_give_other_samples(measured, learned, tmp_path):
     changed = {"denoising_steps": 1, "weights_kind": "raw"}
-    config = measuring(learning(), learned[0], **changed)
+    config = measuring(tiny(), learned[0], **changed)
     _, results = learn_here(config, tmp_path)
     (path,) = results["weights"].values()
     assert path.endswith("energy_00000009.weights.h5")
@@ -185,11 +178,12 @@ def test_raw_weights_give_other_samples(measured, learned, tmp_path):
     assert again == results
 
 
+@pytest.mark.slow
 def test_several_numbers_of_steps_are_measured_on_the_same_chains(
     learned, measured, tmp_path
 ):
     config = measuring(
-        learning(), learned[0], denoising_steps=1, num_steps=(1, 4), num_samples=30
+        tiny(), learned[0], denoising_steps=1, num_steps=(1, 4), num_samples=30
     )
     folder, results = learn_here(config, tmp_path)
     rows = results["by_num_steps"]
@@ -225,7 +219,7 @@ def test_a_sweep_marks_the_best_weights(swept, learned):
             assert {**results, **part} == results
     assert (folder / "plots" / "frechet_pixels_by_update.png").exists()
     single, _ = learn_here(
-        measuring(learning(), learned[0]), folder.parent.parent / "single"
+        measuring(tiny(), learned[0]), folder.parent.parent / "single"
     )
     np.testing.assert_array_equal(
         samples_in(single), samples_in(folder / "update_00000009")
@@ -243,7 +237,7 @@ def test_a_sweep_marks_the_best_weights(swept, learned):
 )
 def test_what_a_sweep_measures(learned, tmp_path, sweep, updates):
     config = tmp_path / "sweeping.py"
-    write_config(config, measuring(learning(), learned[0], sweep=sweep))
+    write_config(config, measuring(tiny(), learned[0], sweep=sweep))
     done = run_here(config, "--dry_run", executable="fid")
     assert (done.code, done.err) == (0, "")
     files = [line for line in done.out.splitlines() if line.startswith("weights of")]
@@ -315,7 +309,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(learned, swept, tmp_path, monkeypa
 def test_a_stopped_measurement_says_how_to_go_on(
     learned, measured, tmp_path, monkeypatch
 ):
-    config = measuring(learning(), learned[0], denoising_steps=1)
+    config = measuring(tiny(), learned[0], denoising_steps=1)
     write_config(tmp_path / "measuring.py", config)
     arguments = (tmp_path / "measuring.py", "--output", tmp_path)
     with monkeypatch.context() as patched:
@@ -347,7 +341,7 @@ def test_a_measurement_does_not_go_on_with_other_weights(
     learned, tmp_path, monkeypatch
 ):
     run = pathlib.Path(shutil.copytree(learned[0], tmp_path / "run"))
-    write_config(tmp_path / "measuring.py", measuring(learning(), run))
+    write_config(tmp_path / "measuring.py", measuring(tiny(), run))
     arguments = (tmp_path / "measuring.py", "--output", tmp_path / "out")
     with monkeypatch.context() as patched:
         patched.setattr(segments.actions, "show_progress", stop_at((0, 1)))
@@ -387,7 +381,7 @@ def test_another_reference_is_compared_with_the_samples_that_are_there(
 
 def test_settings_that_differ_are_noted(learned, measured, tmp_path):
     config = dataclasses.replace(
-        measuring(learning(), learned[0]),
+        measuring(tiny(), learned[0]),
         langevin=Langevin(noise=0.01),
         temperature=0.5,
         gaussian_stddev=1.0,
@@ -402,15 +396,15 @@ def test_settings_that_differ_are_noted(learned, measured, tmp_path):
 
 def test_a_prior_that_was_not_learned_with_is_noted(learned, tmp_path):
     path = str(learned[0] / "weights" / "energy_00000003.weights.h5")
-    prior = dataclasses.replace(learning().energy, weights=path)
-    config = dataclasses.replace(measuring(learning(), learned[0]), prior=prior)
+    prior = dataclasses.replace(tiny().energy, weights=path)
+    config = dataclasses.replace(measuring(tiny(), learned[0]), prior=prior)
     folder, results = learn_here(config, tmp_path)
     assert "Note: prior" in text(folder, "log.txt")
     assert results["weights"]["prior"] == path
 
 
 def test_chains_that_start_from_data(learned, tmp_path):
-    config = measuring(learning(), learned[0], start="data", num_samples=100)
+    config = measuring(tiny(), learned[0], start="data", num_samples=100)
     folder, results = learn_here(config, tmp_path)
     assert results["start"] == "data"
     # After 4 steps they are close to the images from which they begin.
@@ -418,7 +412,7 @@ def test_chains_that_start_from_data(learned, tmp_path):
 
 
 def test_a_dry_run_looks_at_the_reference(learned, tmp_path):
-    config = measuring(learning(), learned[0])
+    config = measuring(tiny(), learned[0])
     few = "warning: The reference has {} images for features of 64 dimensions"
     assert not [line for line in fid.describe(config) if "warning" in line]
     config = dataclasses.replace(config, num_reference=64)
@@ -434,12 +428,12 @@ def test_a_dry_run_looks_at_the_reference(learned, tmp_path):
 @pytest.mark.slow
 def test_moments_as_others_publish_them(measured, learned, tmp_path, monkeypatch):
     """They need no dataset."""
-    data = learning().data
+    data = tiny().data
     images, _ = load_images(open_source(data), data)
     vectors = pixels.from_bytes(pixels.to_bytes(images)).numpy().reshape(100, 64)
     path = str(tmp_path / "published.npz")
     save_moments(path, moments(vectors)._replace(count=None))
-    config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
+    config = measuring(tiny(), learned[0], denoising_steps=1, reference=path)
     monkeypatch.delattr(fid, "open_source")
     assert f"reference: {path}" in list(fid.describe(config))
     _, results = learn_here(config, tmp_path)
@@ -465,7 +459,7 @@ def test_the_moments_of_samples_are_kept_and_are_the_reference_of_others(
     assert kept.count == 20
     np.testing.assert_allclose(kept.mean, direct.mean, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(kept.covariance, direct.covariance, atol=1e-12)
-    config = measuring(learning(), learned[0], denoising_steps=1, reference=path)
+    config = measuring(tiny(), learned[0], denoising_steps=1, reference=path)
     _, itself = learn_here(config, tmp_path / "itself")
     assert itself["frechet_pixels"] == pytest.approx(0, abs=1e-9)
     folder, other = learn_here(dataclasses.replace(config, seed=1), tmp_path / "other")
@@ -479,7 +473,7 @@ def test_the_moments_of_samples_are_kept_and_are_the_reference_of_others(
 
 def test_chains_that_run_away_are_told_and_not_measured(learned, tmp_path):
     config = dataclasses.replace(
-        measuring(learning(), learned[0], num_steps=(1, 4)),
+        measuring(tiny(), learned[0], num_steps=(1, 4)),
         langevin=Langevin(noise=3e38, drift=1.0),
     )
     folder, results = learn_here(config, tmp_path)
@@ -490,7 +484,7 @@ def test_chains_that_run_away_are_told_and_not_measured(learned, tmp_path):
 
 def test_a_sweep_without_a_measured_part(learned, tmp_path):
     config = dataclasses.replace(
-        measuring(learning(), learned[0], sweep=Sweep(first=9)),
+        measuring(tiny(), learned[0], sweep=Sweep(first=9)),
         langevin=Langevin(noise=3e38, drift=1.0),
     )
     _, results = learn_here(config, tmp_path)
@@ -577,7 +571,7 @@ def test_the_wrong_executable_names_the_right_one(tmp_path):
 
 def test_a_sweep_without_a_match_is_told_before_anything_is_made(learned, tmp_path):
     write_config(
-        tmp_path / "none.py", measuring(learning(), learned[0], sweep=Sweep(first=10))
+        tmp_path / "none.py", measuring(tiny(), learned[0], sweep=Sweep(first=10))
     )
     done = run_here(
         tmp_path / "none.py", "--output", tmp_path / "out", executable="fid"

@@ -14,7 +14,7 @@ from ebm_tf.config.optimizers import Optimizer
 from ebm_tf.config.parts import GeneratorNetwork
 from ebm_tf.models.catalogue import build
 from ebm_tf.store.sources import find
-from tests.runs import TINY, learn_here, saved_arrays, tiny, weights
+from tests.runs import learn_here, saved_arrays, tiny, weights
 from tests.slow import slow
 
 
@@ -96,7 +96,7 @@ def test_weight_files_are_raw_and_averaged(digits_run):
 
 def test_the_animation_goes_from_start_to_sample(digits_run):
     with Image.open(digits_run[0] / "images" / "chains.gif") as picture:
-        assert picture.n_frames == 1 + TINY["samples.num_steps"]  # pyright: ignore
+        assert picture.n_frames == 1 + tiny().samples.num_steps
 
 
 CHAINS = {

@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 
 from ebm_tf import train_jem
-from ebm_tf.config import core
-from ebm_tf.config.joint import JointTraining, LabelledImages, SharpnessAware
+from ebm_tf.config.joint import LabelledImages, SharpnessAware
 from ebm_tf.config.overrides import override
 from ebm_tf.errors import ConfigError, DataError, UserError
 from ebm_tf.runtime import run_folders
 from ebm_tf.runtime.learner import learn
 from ebm_tf.store.models import load
 from ebm_tf.store.releases.packing import pack
+from tests.joint_runs import tiny_joint
 from tests.runs import (
-    ROOT,
     assert_same_arrays,
     learn_here,
     run_here,
@@ -28,49 +27,13 @@ from tests.runs import (
     saved_steps,
 )
 
-TINY = [
-    "num_updates=8",
-    "validate_every=4",
-    "select_from=4",
-    "save_every=4",
-    "log_every=4",
-    "picture_every=4",
-    "animate_every=8",
-    "batch=20",
-    "data.split=train[:100]",
-    "validation_split=train[1197:1217]",
-    "test_split=train[1437:1460]",
-    "evaluation_batch=10",
-    "classifier.width=4",
-    "classifier.depth=2",
-]
-CHAINS = [
-    "chains.bank_size=60",
-    "chains.num_steps=2",
-    "samples.num_samples=20",
-    "samples.num_steps=3",
-]
-
-
-def tiny(*changes: str, name: str = "digits_jem") -> JointTraining:
-    config = core.load(str(ROOT / "configs" / f"{name}.py"))
-    assert isinstance(config, JointTraining)
-    chains = CHAINS if config.chains is not None else []
-    return override(config, [*TINY, *chains, *changes])
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> tuple[pathlib.Path, dict]:
-    """A run that never stopped, with classes."""
-    return learn_here(tiny("conditional=True"), tmp_path_factory.mktemp("whole"))
-
 
 def lines(folder: pathlib.Path, name: str = "metrics.jsonl") -> list[dict]:
     return [json.loads(line) for line in (folder / name).read_text().splitlines()]
 
 
-def test_results_and_files(whole):
-    folder, results = whole
+def test_results_and_files(joint_digits_run):
+    folder, results = joint_digits_run
     assert 0 <= results["test_accuracy"] <= 1
     assert results["num_test_images"] == 23 and results["num_samples"] == 20
     assert math.isfinite(results["frechet_pixels"])
@@ -106,11 +69,11 @@ def test_results_and_files(whole):
     json.dumps(results)
 
 
-def test_the_chains_of_the_replay_buffer_have_classes(whole):
+def test_the_chains_of_the_replay_buffer_have_classes(joint_digits_run):
     """Those of two replicas, 30 each."""
     integers = [
         value
-        for value in saved_arrays(whole[0]).values()
+        for value in saved_arrays(joint_digits_run[0]).values()
         if value.dtype == np.int32 and value.shape == (30,) and value.max() == 9
     ]
     counts = np.bincount(np.concatenate(integers), minlength=10)
@@ -118,16 +81,16 @@ def test_the_chains_of_the_replay_buffer_have_classes(whole):
 
 
 @pytest.mark.slow
-def test_a_stopped_run_ends_with_the_same_bits(whole, tmp_path):
-    folder, _ = learn_here(tiny("conditional=True", "num_updates=4"), tmp_path)
+def test_a_stopped_run_ends_with_the_same_bits(joint_digits_run, tmp_path):
+    folder, _ = learn_here(tiny_joint("conditional=True", "num_updates=4"), tmp_path)
     done = run_here("--resume", folder, "--set", "num_updates=8", executable=None)
     assert (done.code, done.err) == (0, ""), done
-    assert_same_arrays(saved_arrays(folder), saved_arrays(whole[0]))
-    assert lines(folder) == lines(whole[0])
+    assert_same_arrays(saved_arrays(folder), saved_arrays(joint_digits_run[0]))
+    assert lines(folder) == lines(joint_digits_run[0])
 
 
-def test_a_run_is_a_classifier_and_an_energy(whole):
-    model = load(str(whole[0]))
+def test_a_run_is_a_classifier_and_an_energy(joint_digits_run):
+    model = load(str(joint_digits_run[0]))
     images = np.zeros([3, 8, 8, 1], np.float32)
     logits, energies = model.classifier(images), model.energy(images)
     np.testing.assert_allclose(
@@ -136,9 +99,9 @@ def test_a_run_is_a_classifier_and_an_energy(whole):
 
 
 def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
-    whole, tmp_path
+    joint_digits_run, tmp_path
 ):
-    pack(str(whole[0]), str(tmp_path), only_best=True)
+    pack(str(joint_digits_run[0]), str(tmp_path), only_best=True)
     with zipfile.ZipFile(tmp_path / "digits_jem.zip") as archive:
         names = archive.namelist()
         card = json.loads(archive.read("card.json"))
@@ -154,7 +117,7 @@ def test_a_release_of_the_selected_weights_says_what_was_measured_on_what(
 
 @pytest.mark.slow
 def test_the_baseline_runs_no_chain(tmp_path):
-    folder, results = learn_here(tiny(name="digits_jem_baseline"), tmp_path)
+    folder, results = learn_here(tiny_joint(name="digits_jem_baseline"), tmp_path)
     assert "frechet_pixels" not in results and "test_accuracy" in results
     assert set(lines(folder)[0]) == {
         "step",
@@ -185,7 +148,7 @@ def test_divergence_is_survived_with_more_steps_and_a_lower_rate(tmp_path, monke
         return call
 
     monkeypatch.setattr(train_jem, "replicated", poisoned)
-    config = tiny()
+    config = tiny_joint()
     run = run_folders.create(str(tmp_path), config, 1_700_000_000)
     learner = train_jem.build(config)
     learned_steps = []
@@ -225,13 +188,13 @@ FEW = dataclasses.replace(LABELLED, batch=40, per_class=3)
     ],
 )
 def test_other_ways_to_learn(replaced, changes, tmp_path):
-    config = override(dataclasses.replace(tiny(), **replaced), changes)
+    config = override(dataclasses.replace(tiny_joint(), **replaced), changes)
     _, results = learn_here(config, tmp_path)
     assert math.isfinite(results["frechet_pixels"])
 
 
 def test_it_is_described():
-    told = list(train_jem.describe(tiny()))
+    told = list(train_jem.describe(tiny_joint()))
     assert told[0].startswith("classifier: small_cnn")
     assert any(line.startswith("bank: 60 chains") for line in told)
     assert any(line.startswith("validation: 20 images") for line in told)
@@ -252,12 +215,12 @@ def test_it_is_described():
 )
 def test_bad_settings(change, message):
     with pytest.raises(ConfigError, match=message):
-        tiny(change)
+        tiny_joint(change)
 
 
 def test_a_buffer_with_fewer_chains_than_classes():
     with pytest.raises(ConfigError, match="one chain for each of 10 classes"):
-        tiny("conditional=True", "batch=4", "chains.bank_size=8")
+        tiny_joint("conditional=True", "batch=4", "chains.bank_size=8")
 
 
 def test_data_without_labels_or_with_too_few(tmp_path):
@@ -269,7 +232,8 @@ def test_data_without_labels_or_with_too_few(tmp_path):
     )
     splits = ["data.split=a", "validation_split=b", "test_split=c"]
     with pytest.raises(DataError, match="has no labels"):
-        list(train_jem.describe(tiny(f"data.name={own}:images", *splits)))
-    few = dataclasses.replace(tiny(), labelled=LabelledImages(batch=20, per_class=11))
+        list(train_jem.describe(tiny_joint(f"data.name={own}:images", *splits)))
+    labelled = LabelledImages(batch=20, per_class=11)
+    few = dataclasses.replace(tiny_joint(), labelled=labelled)
     with pytest.raises(UserError, match="Expected 11 examples of each class"):
         next(train_jem.build(few).task.batches(0))

@@ -24,6 +24,7 @@ from tests.attacks.linear_classifiers import (
     linear_case,
     predicted,
 )
+from tests.slow import first_fast
 
 SEED = tf.constant([4, 7])
 NORMS = ["linf", "l2"]
@@ -38,7 +39,7 @@ def test_the_laws_of_an_attack(norm, loss):
     )
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", first_fast(*NORMS))
 def test_the_laws_of_a_targeted_attack(norm):
     assert_lawful(
         lambda classifier: apgd_targeted(

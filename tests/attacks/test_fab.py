@@ -14,6 +14,7 @@ from tests.attacks.linear_classifiers import (
     linear_case,
     predicted,
 )
+from tests.slow import first_fast
 
 SEED = tf.constant([6, 1])
 NORMS = ["linf", "l2"]
@@ -26,7 +27,7 @@ def attack_on(classifier, norm, num_steps=20, num_targets=9):
     return tf.function(attack, autograph=False)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", first_fast(*NORMS))
 def test_the_laws_of_an_attack(norm):
     assert_lawful(
         lambda classifier: fab_targeted(

@@ -23,6 +23,7 @@ from tests.attacks.linear_classifiers import (
     linear,
     predicted,
 )
+from tests.slow import first_fast
 
 LOSSES = ["cross_entropy", "margin", "dlr", "probability_margin", "kl"]
 RADII = {"linf": 8.0, "l2": 127.5}
@@ -259,7 +260,7 @@ def test_an_image_does_not_depend_on_its_batch():
     np.testing.assert_array_equal(part.broken, whole.broken[2:4])
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", first_fast(False, True))
 def test_one_trace_for_all_radii_and_labels_and_the_same_result(jit):
     classifier, images = crooked(), draw_images(4)
     settings = Pgd(num_steps=3, start="natural", num_restarts=2)

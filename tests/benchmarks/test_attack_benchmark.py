@@ -23,6 +23,7 @@ from ebm_tf.config.attacks import Ball
 from ebm_tf.config.classifier import ClassifierNetwork
 from ebm_tf.models.catalogue import build
 from tests.runs import ROOT
+from tests.slow import first_fast
 
 NETWORK = ClassifierNetwork(architecture="resnet", depth=18, width=2)
 HAS_PYTORCH = importlib.util.find_spec("torch") is not None
@@ -74,7 +75,7 @@ def losses(labels: tf.Tensor, logits: tf.Tensor) -> np.ndarray:
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits).numpy()
 
 
-@pytest.mark.parametrize("attack", ["pgd", "apgd"])
+@pytest.mark.parametrize("attack", first_fast("pgd", "apgd"))
 def test_plain_attacks_climb_in_the_ball(attack, monkeypatch):
     monkeypatch.setattr(attack_tensorflow, "EPSILON", 0.1)
     keras.utils.set_random_seed(0)

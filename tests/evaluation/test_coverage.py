@@ -29,6 +29,7 @@ def test_images_that_were_not_learned_are_told_apart_too():
     assert shares["3"] > 0.75 and sum(shares.values()) == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_large_images_are_told_apart_by_their_main_components():
     large = np.kron(IMAGES, np.ones([1, 4, 4, 1], np.float32))
     shares = class_shares(large[LABELS == 3], large, LABELS)

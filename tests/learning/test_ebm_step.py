@@ -107,6 +107,7 @@ def test_learning_finds_the_stiffness_whose_chains_have_the_variance_of_data(
     assert all(math.isfinite(v) for metrics in records for v in metrics.values())
 
 
+@pytest.mark.slow
 def test_equal_seeds_learn_the_same_bits_and_others_do_not(two_replicas):
     first, again, other = (
         learn(two_replicas, 3, seed=seed) for seed in (SEED, SEED, SEED + 1)

@@ -59,7 +59,7 @@ def images(low, high, key):
     [
         Optimizer(name="adam", learning_rate=1e-3, average_decay=0.9),
         slow(Optimizer(name="sgd", learning_rate=1e-2, average_decay=0.9)),
-        Optimizer(name="sgd", learning_rate=0.1, max_grad_norm=0.02),
+        slow(Optimizer(name="sgd", learning_rate=0.1, max_grad_norm=0.02)),
     ],
     ids=["adam", "sgd", "clipped"],
 )

@@ -131,6 +131,7 @@ def test_only_three_of_the_last_filters_matter():
     np.testing.assert_array_equal(model(draw(1)), before)
 
 
+@pytest.mark.slow
 def test_weights_survive_a_file(tmp_path):
     first, second = conditional(64), conditional(64)
     assert not np.array_equal(first(draw(1)), second(draw(1)))

@@ -12,7 +12,7 @@ from ebm_tf.energies import gaussian
 from ebm_tf.sampling.chains import ChainState, chain_source, is_healthy, no_chains
 from ebm_tf.sampling.initialization import started
 from ebm_tf.sampling.langevin import LangevinInfo, momentum_langevin, sampler
-from tests.slow import slow
+from tests.slow import first_fast, slow
 
 SEED = tf.constant([6, 7])
 SHAPE = (2, 2, 1)
@@ -71,7 +71,7 @@ def assert_same(first, second):
     tf.nest.map_structure(np.testing.assert_array_equal, first, second)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", first_fast(False, True))
 @pytest.mark.parametrize("poison", POISONS)
 def test_a_poisoned_chain_is_gone_after_its_visit_and_the_others_do_not_know(
     poison, jit
@@ -103,7 +103,7 @@ def test_the_chains_that_are_returned_stay_as_they_are():
     ("hygiene", "jit"),
     [
         (CLEAN, False),
-        (CLEAN, True),
+        slow(CLEAN, True),
         (Hygiene(max_pixel=5.0), False),
         slow(Hygiene(max_pixel=5.0), True),
     ],
@@ -181,7 +181,7 @@ def healthy_by_energy(energies, most: float | None = 10.0, *, jit=False):
     return judge(tf.constant(energies, tf.float32)).numpy().tolist()
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", first_fast(False, True))
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 101])
 @pytest.mark.parametrize("num_broken", [0, 1, 3])
 def test_energies_are_judged_as_by_numpy(n, num_broken, jit):

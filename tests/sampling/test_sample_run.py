@@ -279,6 +279,7 @@ def test_finished_chains_are_not_run_again(replicas, tmp_path, monkeypatch):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 def test_other_weights_are_not_compiled_again(replicas, tmp_path):
     """What a sweep does: the same chains in other folders."""
     config, traces = settings(denoising_steps=1), []
