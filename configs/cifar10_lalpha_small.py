@@ -1,10 +1,9 @@
 """The same with gradients that are rewarded for directions of searches (L_alpha).
 
-python3 ebm_tf/train_clf.py configs/cifar10_lalpha_small.py \
-    --set alignment.directions.weights=GENERATOR
+python3 ebm_tf/train_clf.py configs/cifar10_lalpha_small.py
 
-GENERATOR is the folder that configs/cifar10_cgan_small.py left. Searches have a hundred
-steps and fifty; what is found is kept.
+Searches have a hundred steps and fifty, not 600 and 150. What is found is kept, so that
+a second run takes a fraction of the time.
 """
 
 import dataclasses
@@ -18,7 +17,11 @@ config = dataclasses.replace(
     alignment=AlignmentReward(
         weight=0.3,
         directions=SearchedDirections(
-            near_rate=0.1, likely_rate=0.1, near_steps=100, likely_steps=50
+            weights="release:cifar10_cgan_small",
+            near_rate=0.1,
+            likely_rate=0.1,
+            near_steps=100,
+            likely_steps=50,
         ),
     ),
 )

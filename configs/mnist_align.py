@@ -2,8 +2,9 @@
 
 python3 ebm_tf/align.py configs/mnist_align.py
 
-It is the released one of configs/mnist_sat.py; `--set weights=RUN` takes another, the
-folder that one of configs/mnist_{baseline,lalpha,pgd}.py or their smaller ones left.
+It is the released one of configs/mnist_lalpha_small.py; `--set weights=RUN` takes
+another, the folder that one of configs/mnist_{baseline,lalpha,pgd}.py or their smaller
+ones left.
 The released generator of configs/mnist_cgan_reference_small.py is searched, which
 nothing learned with, or that of `--set directions.weights=RUN`; the released classifier
 of configs/mnist_clean.py counts how often what is found is of its class. The radii are
@@ -22,7 +23,7 @@ config = dataclasses.replace(
     data=dataclasses.replace(learning.data, split="test"),
     num_images=200,
     classifier=learning.classifier,
-    weights="release:mnist_sat",
+    weights="release:mnist_lalpha_small",
     directions=SearchedDirections(
         weights="release:mnist_cgan_reference_small",
         judge="release:mnist_clean",

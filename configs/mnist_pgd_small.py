@@ -1,6 +1,8 @@
 """The same by adversarial training in l-infinity balls of 0.3.
 
 python3 ebm_tf/train_clf.py configs/mnist_pgd_small.py
+
+Its normalisation is that of batches: with a frozen one it never left chance.
 """
 
 import dataclasses

@@ -96,7 +96,7 @@ def test_weight_files_are_raw_and_averaged(digits_run):
 
 def test_the_animation_goes_from_start_to_sample(digits_run):
     with Image.open(digits_run[0] / "images" / "chains.gif") as picture:
-        assert picture.n_frames == 1 + tiny().samples.num_steps
+        assert picture.n_frames == 1 + tiny().samples.num_steps  # pyright: ignore
 
 
 CHAINS = {
