@@ -613,13 +613,13 @@ def test_chains_that_start_from_a_generator_that_was_learned(tmp_path):
         generator_optimizer=Optimizer(),
     )
     run, _ = learn_here(learning, tmp_path)
-    config = measuring(learning, run, num_steps=2)
+    config = measuring(learning, run, denoising_steps=1)
     folder, results = learn_here(config, tmp_path)
     names = [pathlib.Path(path).name for path in results["weights"].values()]
     assert names == [
         "energy_average_00000002.weights.h5",
         "generator_average_00000002.weights.h5",
     ]
-    assert (folder / "images" / "samples_00000002.png").read_bytes() == (
+    assert (folder / "images" / "samples_00000004.png").read_bytes() == (
         run / "images" / "samples.png"
     ).read_bytes()
